@@ -1,0 +1,81 @@
+"""Dense neural networks: every formula in readable NumPy, every gradient checked.
+
+>>> import neural
+>>> net = neural.NeuralNetwork([neural.DenseLayer(784, 25, "relu"), neural.DenseLayer(25, 10, "softmax")])
+"""
+
+from neural.activations import (
+    Activation,
+    CustomActivation,
+    HardSigmoid,
+    Linear,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+from neural.callbacks import Callback, EarlyStopping, History
+from neural.errors import DataUnavailable, EngineUnavailable, ModelFileError, NeuralError, TrainingDiverged
+from neural.layer import Layer
+from neural.layers import ActivationLayer, DenseLayer, DropoutLayer
+from neural.losses import (
+    MAE,
+    MSE,
+    BinaryCrossEntropy,
+    BinaryCrossentropy,
+    CategoricalCrossEntropy,
+    CategoricalCrossentropy,
+    Loss,
+)
+from neural.metrics import Accuracy, F1Score, Metrics, Precision, Recall
+from neural.nn import Network, NeuralNetwork
+from neural.optimizers import SGD, Adam, AdamW, Optimizer
+from neural.schedules import Constant, Cosine, OneCycle, Schedule, Step
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "MAE",
+    "MSE",
+    "SGD",
+    "Accuracy",
+    "Activation",
+    "ActivationLayer",
+    "Adam",
+    "AdamW",
+    "BinaryCrossEntropy",
+    "BinaryCrossentropy",
+    "Callback",
+    "CategoricalCrossEntropy",
+    "CategoricalCrossentropy",
+    "Constant",
+    "Cosine",
+    "CustomActivation",
+    "DataUnavailable",
+    "DenseLayer",
+    "DropoutLayer",
+    "EarlyStopping",
+    "EngineUnavailable",
+    "F1Score",
+    "HardSigmoid",
+    "History",
+    "Layer",
+    "Linear",
+    "Loss",
+    "Metrics",
+    "ModelFileError",
+    "Network",
+    "NeuralError",
+    "NeuralNetwork",
+    "OneCycle",
+    "Optimizer",
+    "Precision",
+    "ReLU",
+    "Recall",
+    "Schedule",
+    "Sigmoid",
+    "Softmax",
+    "Step",
+    "Tanh",
+    "TrainingDiverged",
+]

@@ -1,0 +1,322 @@
+"""Activations: f and f' of each, and the table of their names.
+
+Each class is used as a class, as an instance or by its name. Two pairs of functions:
+
+- ``activation(z)`` and ``activation_prime(z)``: by hand, samples in columns (features, batch), nothing changed;
+- ``forward(z, out)`` and ``backward(da, z, a, out)``: the library's own path, samples in rows (batch, features);
+  both write into ``out``, and ``backward`` gives dZ = dA * f'(Z), for softmax the whole Jacobian's product.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from types import MethodType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from neural.errors import look_up, one_of, sentence
+
+Function = Callable[[np.ndarray], Any]
+
+
+class of_class_or_instance:
+    """A method that works on the class too, where it gets an instance with the default settings."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.__doc__ = function.__doc__
+
+    def __get__(self, instance: Any, owner: type) -> MethodType:
+        return MethodType(self.function, owner() if instance is None else instance)
+
+
+def floating(z: Any) -> np.ndarray:
+    """Return ``z`` as an array of floats: float32 and float64 as they are, anything else as float64."""
+    z = np.asarray(z)
+    return z if z.dtype in (np.float32, np.float64) else z.astype(np.float64)
+
+
+class Activation:
+    """The root of activations. ``range`` bounds the outputs; ``kinks`` lists where f' jumps."""
+
+    name: str = ""
+    range: tuple[float, float] = (-np.inf, np.inf)
+    kinks: ClassVar[tuple[float, ...]] = ()
+    relu_like: ClassVar[bool] = False  # wants He's start
+
+    def forward(self, z: np.ndarray, out: np.ndarray) -> np.ndarray:
+        """Write f(z) into ``out``, both (batch, features), and return it."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method forward(z, out)")
+
+    def backward(self, da: np.ndarray, z: np.ndarray, a: np.ndarray, out: np.ndarray) -> np.ndarray:
+        """Write dZ = dA * f'(z) into ``out``, where a = f(z), and return it."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method backward(da, z, a, out)")
+
+    @of_class_or_instance
+    def activation(self, z: Any) -> np.ndarray:
+        """Return f(z) in the dtype of ``z``, (features, batch) or a vector of features."""
+        z = floating(z)
+        with np.errstate(all="ignore"):
+            return np.asarray(self.forward(z.T, np.empty_like(z.T)).T)
+
+    @of_class_or_instance
+    def activation_prime(self, z: Any) -> np.ndarray:
+        """Return f'(z) in the dtype of ``z``."""
+        z = floating(z)
+        with np.errstate(all="ignore"):
+            a = self.forward(z, np.empty_like(z))
+            return self.backward(np.ones_like(z), z, a, np.empty_like(z))
+
+    def __call__(self, z: Any) -> np.ndarray:
+        return np.asarray(self.activation(z))
+
+    def settings(self) -> dict[str, Any]:
+        """Return what tells this object from another of its class, as plain values."""
+        return dict(vars(self))
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *sorted(map(str, vars(self).items()))))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.settings().items())})"
+
+
+class Linear(Activation):
+    """f(z) = z, f' = 1.
+
+    >>> Linear.activation([[-1.0, 2.0]])
+    array([[-1.,  2.]])
+    """
+
+    name = "linear"
+
+    def forward(self, z: np.ndarray, out: np.ndarray) -> np.ndarray:
+        out[...] = z
+        return out
+
+    def backward(self, da: np.ndarray, z: np.ndarray, a: np.ndarray, out: np.ndarray) -> np.ndarray:
+        out[...] = da
+        return out
+
+
+class ReLU(Activation):
+    """f(z) = max(0, z), f' = 1 above 0 and 0 elsewhere, so f'(0) = 0. NaN stays NaN in both.
+
+    >>> ReLU.activation_prime([[-1.0, 0.0, 2.0]])
+    array([[0., 0., 1.]])
+    """
+
+    name = "relu"
+    range = (0.0, np.inf)
+    kinks = (0.0,)
+    relu_like = True
+
+    def forward(self, z: np.ndarray, out: np.ndarray) -> np.ndarray:
+        return np.maximum(z, 0, out=out)
+
+    def backward(self, da: np.ndarray, z: np.ndarray, a: np.ndarray, out: np.ndarray) -> np.ndarray:
+        np.sign(a, out=out)  # 1 above 0, 0 at 0, and NaN where a is NaN, which a comparison would hide
+        return np.multiply(out, da, out=out)
+
+
+class Tanh(Activation):
+    """f(z) = tanh z, f' = 1 - f^2.
+
+    >>> Tanh.activation_prime([[0.0]])
+    array([[1.]])
+    """
+
+    name = "tanh"
+    range = (-1.0, 1.0)
+
+    def forward(self, z: np.ndarray, out: np.ndarray) -> np.ndarray:
+        return np.tanh(z, out=out)
+
+    def backward(self, da: np.ndarray, z: np.ndarray, a: np.ndarray, out: np.ndarray) -> np.ndarray:
+        np.multiply(a, a, out=out)
+        np.subtract(1, out, out=out)
+        return np.multiply(out, da, out=out)
+
+
+class Sigmoid(Activation):
+    """f(z) = 1 / (1 + e^-z), f' = f (1 - f).
+
+    Stable on both sides: where e^-z overflows to infinity, f is 0 as it should be.
+
+    >>> Sigmoid.activation([[-1e4, 0.0, 1e4]])
+    array([[0. , 0.5, 1. ]])
+    """
+
+    name = "sigmoid"
+    range = (0.0, 1.0)
+
+    def forward(self, z: np.ndarray, out: np.ndarray) -> np.ndarray:
+        np.negative(z, out=out)
+        np.exp(out, out=out)
+        np.add(out, 1, out=out)
+        return np.divide(1, out, out=out)
+
+    def backward(self, da: np.ndarray, z: np.ndarray, a: np.ndarray, out: np.ndarray) -> np.ndarray:
+        np.subtract(1, a, out=out)
+        np.multiply(out, a, out=out)
+        return np.multiply(out, da, out=out)
+
+
+class HardSigmoid(Activation):
+    """f(z) = 0 below -2.5, z/5 + 1/2 between, 1 above 2.5; f' = 1/5 between and 0 elsewhere.
+
+    This slope is ONNX's default; Keras 3 has z/6 + 1/2.
+
+    >>> HardSigmoid.activation([[-3.0, 1.0, 3.0]])
+    array([[0. , 0.7, 1. ]])
+    """
+
+    name = "hard_sigmoid"
+    range = (0.0, 1.0)
+    kinks = (-2.5, 2.5)
+
+    def forward(self, z: np.ndarray, out: np.ndarray) -> np.ndarray:
+        np.multiply(z, 0.2, out=out)
+        np.add(out, 0.5, out=out)
+        np.maximum(out, 0, out=out)
+        return np.minimum(out, 1, out=out)
+
+    def backward(self, da: np.ndarray, z: np.ndarray, a: np.ndarray, out: np.ndarray) -> np.ndarray:
+        np.subtract(1, a, out=out)
+        np.multiply(out, a, out=out)  # above 0 between the kinks, 0 outside them
+        np.sign(out, out=out)
+        np.multiply(out, 0.2, out=out)
+        return np.multiply(out, da, out=out)
+
+
+class Softmax(Activation):
+    """f(z)_k = e^(z_k - max z) / sum_j e^(z_j - max z), over the features of each sample.
+
+    ``backward`` is the exact product with the Jacobian diag(a) - a a^T: dZ = a * (dA - sum_k a_k dA_k). By hand,
+    ``activation_prime`` is 1, because the cross-entropy's ``loss_prime`` then already is dJ/dZ.
+
+    >>> Softmax.activation([[0.0, 1000.0], [0.0, 1000.0]])
+    array([[0.5, 0.5],
+           [0.5, 0.5]])
+    """
+
+    name = "softmax"
+    range = (0.0, 1.0)
+
+    def forward(self, z: np.ndarray, out: np.ndarray) -> np.ndarray:
+        np.subtract(z, np.maximum.reduce(z, axis=-1, keepdims=True), out=out)
+        np.exp(out, out=out)
+        return np.divide(out, np.add.reduce(out, axis=-1, keepdims=True), out=out)
+
+    def backward(self, da: np.ndarray, z: np.ndarray, a: np.ndarray, out: np.ndarray) -> np.ndarray:
+        np.multiply(a, da, out=out)
+        np.subtract(da, np.add.reduce(out, axis=-1, keepdims=True), out=out)
+        return np.multiply(out, a, out=out)
+
+    @of_class_or_instance
+    def activation_prime(self, z: Any) -> np.ndarray:
+        """Return ones: under a softmax ``CategoricalCrossentropy.loss_prime`` is dJ/dZ."""
+        return np.ones_like(floating(z))
+
+
+class CustomActivation(Activation):
+    """A user's own f and f', element by element. They get (features, batch), and a copy; a scalar result is broadcast.
+
+    Without ``prime`` the derivative is taken numerically, (f(z + h) - f(z - h)) / 2h in float64, with a warning.
+
+    Raises ValueError when the derivative has to be numeric and f is not a function of each element alone.
+
+    >>> cube = CustomActivation(lambda z: z**3, lambda z: 3 * z**2, name="cube")
+    >>> cube.activation_prime([[2.0]])
+    array([[12.]])
+    """
+
+    STEP = 6e-6  # the cube root of float64's precision: truncation and rounding then weigh the same
+
+    def __init__(self, function: Function, prime: Function | None = None, *, name: str = "") -> None:
+        self.function, self.prime = function, prime
+        self.name = name or getattr(function, "__name__", "custom")
+        self.range = self._probe()
+
+    def _probe(self) -> tuple[float, float]:
+        """Try f on a grid: it must keep the shape; return the bounds of what came out."""
+        grid = np.concatenate([np.linspace(-4, 4, 41), [-30.0, 30.0]]).reshape(1, -1)
+        with np.errstate(all="ignore"):
+            values = self.call(self.function, grid)
+            alone = np.concatenate([self.call(self.function, grid[:, [k]]) for k in range(3)], axis=1)
+        if self.prime is None:
+            if not np.allclose(values[:, :3], alone, equal_nan=True) or values.shape != grid.shape:
+                rule = "a function of each element alone where it has no derivative"
+                raise ValueError(sentence(f"activation {self.name}", rule, self.function, "Give its derivative too."))
+            warnings.warn(
+                f"activation {self.name} has no derivative: a numeric one is used, slower and less exact. "
+                "Give a pair (f, f_prime), or a class with activation and activation_prime.",
+                stacklevel=4,
+            )
+        finite = values[np.isfinite(values)]
+        return (float(finite.min()), float(finite.max())) if finite.size else (-np.inf, np.inf)
+
+    def call(self, function: Function, z: np.ndarray) -> np.ndarray:
+        """Return ``function`` of a copy of ``z``, broadcast to its shape."""
+        return np.broadcast_to(np.asarray(function(np.array(z)), dtype=z.dtype), z.shape)
+
+    def slope(self, z: np.ndarray) -> np.ndarray:
+        """Return f'(z), (features, batch)."""
+        if self.prime is not None:
+            return self.call(self.prime, z)
+        wide = z.astype(np.float64)
+        h = self.STEP * np.maximum(1.0, np.abs(wide))
+        return (self.call(self.function, wide + h) - self.call(self.function, wide - h)) / (2 * h)
+
+    def forward(self, z: np.ndarray, out: np.ndarray) -> np.ndarray:
+        out.T[...] = self.call(self.function, z.T)
+        return out
+
+    def backward(self, da: np.ndarray, z: np.ndarray, a: np.ndarray, out: np.ndarray) -> np.ndarray:
+        return np.multiply(da, self.slope(z.T).T, out=out, casting="same_kind")
+
+    @of_class_or_instance
+    def activation_prime(self, z: Any) -> np.ndarray:
+        """Return f'(z) in the dtype of ``z``."""
+        z = floating(z)
+        return self.slope(z).astype(z.dtype)
+
+    def __repr__(self) -> str:
+        return f"CustomActivation({self.name})"
+
+
+def resolve(spec: Any) -> Activation:
+    """Return the activation meant by None, a name, a class, an object, a function, or a pair (f, f_prime).
+
+    A class of the user's own with ``activation`` and ``activation_prime`` is used as a class, never instantiated.
+
+    >>> resolve("relu") == ReLU() == resolve(ReLU)
+    True
+    """
+    if spec is None:
+        return Linear()
+    if isinstance(spec, str):
+        return look_up("activation", spec, ACTIVATIONS)()
+    if isinstance(spec, type) and issubclass(spec, Activation):
+        return spec()
+    if isinstance(spec, Activation):
+        return spec
+    if callable(getattr(spec, "activation", None)) and callable(getattr(spec, "activation_prime", None)):
+        name = getattr(spec, "__name__", type(spec).__name__)
+        return CustomActivation(spec.activation, spec.activation_prime, name=name)
+    if isinstance(spec, tuple) and len(spec) == 2 and all(map(callable, spec)):
+        return CustomActivation(*spec)
+    if callable(spec) and not isinstance(spec, type):
+        return CustomActivation(spec)
+    rule = f"{one_of(ACTIVATIONS)}, a function, a pair (f, f_prime), or have activation and activation_prime"
+    raise TypeError(sentence("activation", rule, spec))
+
+
+ACTIVATIONS: dict[str, type[Activation]] = {
+    kind.name: kind for kind in (Linear, ReLU, Tanh, Sigmoid, HardSigmoid, Softmax)
+}

@@ -1,0 +1,217 @@
+"""What happens between epochs: the history, early stopping, progress, and a user's own hooks.
+
+A callback is any object with one or more of these methods; each gets the :class:`Training` in progress:
+
+    on_train_begin   on_epoch_begin   on_batch_end   on_epoch_end   on_train_end
+
+A plain function is called at the end of each epoch as ``f(true, predicted, loss, epoch)``.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from neural import metrics
+from neural.errors import check_number, one_of, sentence
+
+HOOKS = ("on_train_begin", "on_epoch_begin", "on_batch_end", "on_epoch_end", "on_train_end")
+
+
+class History(list[float]):
+    """The cost J of each epoch, as a list; every number by its name, as ``history["val_loss"]``.
+
+    Names: ``loss`` (J), ``data_loss`` and ``penalty`` (its two parts), ``learning_rate``, ``seconds``, the metrics, and
+    with validation data the same metrics and ``val_loss`` (without penalty).
+
+    >>> history = History()
+    >>> history.record({"loss": 0.5, "val_loss": 0.6})
+    >>> history, history["val_loss"]
+    ([0.5], [0.6])
+    """
+
+    def __init__(self, values: Iterable[float] = ()) -> None:
+        super().__init__(values)
+        self.history: dict[str, list[float]] = {"loss": list(values)}
+
+    def record(self, numbers: dict[str, float]) -> None:
+        """Add one epoch."""
+        for name, value in numbers.items():
+            self.history.setdefault(name, []).append(value)
+        self.append(numbers["loss"])
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            if key not in self.history:
+                raise KeyError(sentence("a name in this history", one_of(self.history), key))
+            return self.history[key]
+        return super().__getitem__(key)
+
+    def __reduce__(self) -> Any:
+        return type(self), (list(self),), {"history": self.history}
+
+    def plot(self, *names: str, **options: Any) -> Any:
+        """Return a figure with a curve for each name, ``loss`` if none is given."""
+        from neural.plotting import plot_history
+
+        return plot_history({name: self[name] for name in names or ("loss",)}, **options)
+
+
+class Callback:
+    """A root for a user's own callbacks, with every hook doing nothing; not required."""
+
+    def on_train_begin(self, training: Any) -> None:
+        """Before the first epoch."""
+
+    def on_epoch_begin(self, training: Any) -> None:
+        """Before each epoch."""
+
+    def on_batch_end(self, training: Any) -> None:
+        """After each update; a callback that has it is slower, since every update is then a crossing of its own."""
+
+    def on_epoch_end(self, training: Any) -> None:
+        """After each epoch: ``training.numbers`` holds its loss and metrics; ``training.stop("why")`` ends the fit."""
+
+    def on_train_end(self, training: Any) -> None:
+        """After the last epoch, or when an error ends the fit: then ``training.error`` is set."""
+
+
+class EachEpoch(Callback):
+    """Calls ``f(true, predicted, loss, epoch)`` after each epoch, counted from 1.
+
+    ``true`` is class labels (column numbers) where the targets are classes, ``predicted`` the network's outputs for the
+    whole training set: one more forward pass an epoch.
+    """
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def on_epoch_end(self, training: Any) -> None:
+        self.function(training.true, training.predicted(), training.numbers["loss"], training.epoch)
+
+
+class EarlyStopping(Callback):
+    """Stops when ``monitor`` has not improved by more than ``min_delta`` for ``patience`` epochs; the best comes back.
+
+    ``mode`` is "min" or "max", or "auto", which knows losses and the metrics that have a name. Attributes after a fit:
+    ``best``, ``best_epoch``, ``stopped_epoch`` (None if it ran to the end).
+
+    >>> EarlyStopping("val_accuracy").mode
+    'max'
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        patience: int = 10,
+        *,
+        min_delta: float = 0.0,
+        mode: str = "auto",
+        restore_best: bool = True,
+    ) -> None:
+        self.monitor = monitor
+        self.patience = check_number("patience", patience, low=0, whole=True)
+        self.min_delta = check_number("min_delta", min_delta, low=0)
+        self.restore_best = restore_best
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(sentence("mode", one_of(("auto", "min", "max")), mode))
+        self.mode = self._direction(monitor) if mode == "auto" else mode
+
+    @staticmethod
+    def _direction(monitor: str) -> str:
+        name = monitor.removeprefix("val_")
+        if name in ("loss", "data_loss", "penalty"):
+            return "min"
+        if name in metrics.METRICS:
+            return "max" if metrics.METRICS[name].higher_is_better else "min"
+        raise ValueError(sentence("mode", "'min' or 'max' for a monitor that is not known by name", monitor))
+
+    def on_train_begin(self, training: Any) -> None:
+        if self.monitor not in training.names:
+            rule = one_of(training.names)
+            step = "Give fit validation_data or validation_split." if self.monitor.startswith("val_") else ""
+            raise ValueError(sentence("monitor", rule, self.monitor, step))
+        self.best, self.best_epoch, self.stopped_epoch = np.inf if self.mode == "min" else -np.inf, 0, None
+        self.best_params = training.network.params.copy()
+
+    def on_epoch_end(self, training: Any) -> None:
+        value = training.numbers[self.monitor]
+        gain = self.best - value if self.mode == "min" else value - self.best
+        if gain > self.min_delta:
+            self.best, self.best_epoch = value, training.epoch
+            self.best_params[:] = training.network.params
+        elif training.epoch - self.best_epoch >= self.patience:
+            self.stopped_epoch = training.epoch
+            training.stop(f"{self.monitor} has not improved since epoch {self.best_epoch}, {self.best:.4g}")
+
+    def on_train_end(self, training: Any) -> None:
+        if self.restore_best and self.best_epoch and training.error is None:
+            training.network.params[:] = self.best_params
+
+
+class Progress(Callback):
+    """Prints ``Epoch 11-500 =========> cost: 0.7316`` every tenth epoch and at the last; on a terminal, a live bar."""
+
+    WIDTH = 24
+    REFRESH = 0.1  # seconds between two drawings of the bar
+
+    def __init__(self, every: int = 10, file: Any = None) -> None:
+        self.every = every
+        self.file = file
+
+    def on_train_begin(self, training: Any) -> None:
+        self.out = sys.stdout if self.file is None else self.file
+        self.live = bool(getattr(self.out, "isatty", lambda: False)())
+        self.started = self.drawn = time.perf_counter()
+
+    def on_epoch_end(self, training: Any) -> None:
+        if self.live:
+            return
+        if (training.epoch - 1) % self.every == 0 or training.epoch == training.epochs or training.stopped:
+            print(
+                f"Epoch {training.epoch}-{training.epochs} =========> cost: {training.numbers['loss']:.4f}",
+                file=self.out,
+            )
+
+    def on_progress(self, training: Any, fraction: float) -> None:
+        """Draw the bar, if it is time; ``fraction`` of the whole training is done."""
+        now = time.perf_counter()
+        if not self.live or (now - self.drawn < self.REFRESH and fraction < 1):
+            return
+        self.drawn = now
+        filled = int(fraction * self.WIDTH)
+        left = (now - self.started) * (1 - fraction) / max(fraction, 1e-9)
+        cost = training.numbers.get("loss", np.nan)
+        bar = "#" * filled + "." * (self.WIDTH - filled)
+        place = f"Epoch {training.epoch}-{training.epochs}"
+        line = f"{place} [{bar}] cost: {cost:.4f}, rate {training.rate:.3g}, {left:.0f} s left"
+        print("\r" + line.ljust(90), end="", file=self.out, flush=True)
+
+    def on_train_end(self, training: Any) -> None:
+        if self.live:
+            self.drawn = 0.0
+            self.on_progress(training, 1.0 if training.error is None else training.fraction)
+            print(file=self.out)
+        if training.stopped:
+            print(f"Stopped after epoch {training.epoch}: {training.stopped}.", file=self.out)
+
+
+def resolve(callbacks: Any, callback: Any = None) -> list[Any]:
+    """Return the callbacks as objects; classes are made into objects, functions called at the end of each epoch."""
+    if callable(callbacks) or any(hasattr(callbacks, hook) for hook in HOOKS):
+        callbacks = (callbacks,)
+    return [_one(item) for item in (*callbacks, *(() if callback is None else (callback,)))]
+
+
+def _one(item: Any) -> Any:
+    if isinstance(item, type):
+        item = item()
+    if any(callable(getattr(item, hook, None)) for hook in HOOKS):
+        return item
+    if callable(item):
+        return EachEpoch(item)
+    raise TypeError(sentence("callback", f"a function (true, predicted, loss, epoch) or have one of {HOOKS}", item))

@@ -1,0 +1,283 @@
+"""Engines run a network: steps of training, predictions. Only this file knows which engines there are.
+
+An engine gets a :class:`Program`, the network as a chain of formulas over one flat vector, and :class:`Data`. It knows
+neither epochs nor class labels. ``NumpyEngine`` is the definition of what is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from neural.errors import EngineUnavailable, one_of, sentence
+from neural.layer import Layer, Mode
+from neural.losses import Loss
+from neural.optimizers import Optimizer
+from neural.parameters import Own, Place
+
+PREDICT_ROWS = 1024  # rows predicted at a time: bounds the memory, and keeps small networks within the cache
+
+
+@dataclass
+class Program:
+    """A network as an engine sees it: which formula follows which, and where the numbers are.
+
+    ``chain`` goes up to what ``cost``, one of the two forms of the loss, takes: raw scores where the loss has the link
+    inside; ``link`` turns them into outputs.
+    ``penalties`` lists (place, l1, l2) of the penalized weights, both already divided by the batch size; ``weights``
+    the places that weight decay is about.
+    """
+
+    chain: list[tuple[int, Layer]]
+    places: list[Place]
+    params: np.ndarray
+    loss: Loss | None = None
+    cost: Callable[..., np.ndarray] | None = None
+    link: Layer | None = None
+    scale: float | None = None
+    penalties: tuple[tuple[Place, float, float], ...] = ()
+    weights: tuple[Place, ...] = ()
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.params.dtype
+
+    def own(self, number: int, flat: np.ndarray) -> Own:
+        """Return one layer's share of a flat vector."""
+        return Own(number, self.dtype, **{p.name: p.view(flat) for p in self.places if p.layer == number})
+
+
+@dataclass
+class Data:
+    """Rows to train on: X as it came (uint8 stays uint8), targets as the loss encoded them, weights or None."""
+
+    X: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def blocks(self, size: int) -> Iterator[Data]:
+        """Yield the rows in order, ``size`` at a time, as views."""
+        for start in range(0, len(self), size):
+            part = slice(start, start + size)
+            yield Data(self.X[part], self.y[part], None if self.weights is None else self.weights[part])
+
+
+@dataclass
+class Run:
+    """Consecutive updates that an engine is asked for: the rows in their order, cut into batches, a rate for each."""
+
+    order: np.ndarray
+    batch_size: int
+    rates: np.ndarray
+    optimizer: Optimizer
+    memory: dict[str, np.ndarray]
+    updates: int  # that the optimizer has made before
+    mode: Mode  # its step counts on through the run
+
+
+class Workspace:
+    """The arrays of one thread's run of one program: each layer's share, its gradients, its working arrays."""
+
+    def __init__(self, program: Program, grads: np.ndarray | None = None, *, input_gradient: bool = False) -> None:
+        self.program = program
+        self.shared = Own(-1, program.dtype)
+        self.cost: Any = program.cost
+        self.layers = [(layer, program.own(number, program.params)) for number, layer in program.chain]
+        self.grads = [] if grads is None else [program.own(number, grads) for number, _ in program.chain]
+        self.penalties = [
+            (place.view(program.params), place.view(grads), l1, l2)
+            for place, l1, l2 in program.penalties
+            if grads is not None
+        ]
+        if self.layers:
+            self.layers[0][1].needs_dx = input_gradient
+
+    def load(self, X: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """Return rows of X, scaled, in the dtype of the network: all of them, or those numbered in ``rows``."""
+        scale, dtype = self.program.scale, self.program.dtype
+        if rows is not None:
+            raw = self.shared.array("raw", (len(rows), X.shape[1]), X.dtype)
+            X = np.take(X, rows, axis=0, out=raw, mode="clip")  # any other mode copies twice
+        if X.dtype == dtype and scale is None:
+            return X
+        x = self.shared.array("x", X.shape)
+        np.copyto(x, X, casting="same_kind" if X.dtype.kind == "f" else "safe")
+        return x if scale is None else np.multiply(x, scale, out=x)
+
+    def forward(self, x: np.ndarray, mode: Mode) -> tuple[np.ndarray, list[Any]]:
+        """Return what the chain makes of ``x`` and the caches for the way back."""
+        caches = []
+        for layer, own in self.layers:
+            x, cache = layer.forward(x, own, mode)
+            caches.append(cache)
+        return x, caches
+
+    def outputs(self, scores: np.ndarray) -> np.ndarray:
+        """Return the outputs of the network for what the chain has made."""
+        link = self.program.link
+        return scores if link is None else link.forward(scores, self.shared, Mode())[0]
+
+    def gradient(
+        self, x: np.ndarray, y: np.ndarray, weights: np.ndarray | None, mode: Mode
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the weighted loss of each row and dJ/dx (if asked for), and leave dJ/dparameters in ``grads``.
+
+        J is the weighted mean over the batch: each row's derivative is multiplied by w_i / sum w, or 1 / m.
+        """
+        scores, caches = self.forward(x, mode)
+        d = self.shared.array("d", scores.shape)
+        losses = self.cost(scores, y, d, self.shared)
+        if weights is None:
+            np.multiply(d, 1 / len(x), out=d)
+        else:
+            losses = losses * weights
+            np.multiply(d, (weights / (weights.sum() or 1))[:, None], out=d)
+        for (layer, own), grads, cache in zip(
+            reversed(self.layers), reversed(self.grads), reversed(caches), strict=True
+        ):
+            d = layer.backward(d, cache, own, grads)
+        return losses, d
+
+    def penalize(self) -> float:
+        """Return the penalty, sum of l1 |W| + l2/2 W^2, and add its derivative l1 sign W + l2 W to the gradients."""
+        total = 0.0
+        for W, dW, l1, l2 in self.penalties:
+            if l2:
+                total += l2 / 2 * float(np.vdot(W, W))
+                dW += l2 * W
+            if l1:
+                total += l1 * float(np.abs(W).sum(dtype=np.float64))
+                dW += l1 * np.sign(W)
+        return total
+
+
+class NumpyEngine:
+    """Runs a network formula by formula in NumPy; what it works in is sized once and used again."""
+
+    name = "numpy"
+
+    def __init__(self, n_threads: int | None = None) -> None:
+        self.n_threads = n_threads
+
+    def run(self, program: Program, data: Data, run: Run) -> tuple[np.ndarray, np.ndarray]:
+        """Take one update for each rate, in place; return each row's weighted loss and each update's penalty."""
+        grads = np.zeros_like(program.params)
+        work = Workspace(program, grads)
+        decayed = [place.view(program.params) for place in program.weights] if run.optimizer.weight_decay else []
+        losses, penalties = np.empty(len(run.order)), np.zeros(len(run.rates))
+        mode = replace(run.mode)
+        with _quiet(self.n_threads):
+            for k, rate in enumerate(run.rates.tolist()):
+                part = slice(k * run.batch_size, (k + 1) * run.batch_size)
+                rows = run.order[part]
+                y = data.y[rows]
+                weights = None if data.weights is None else data.weights[rows]
+                losses[part], _ = work.gradient(work.load(data.X, rows), y, weights, mode)
+                penalties[k] = work.penalize()
+                for view in decayed:
+                    view *= 1 - rate * run.optimizer.weight_decay
+                run.optimizer.step(program.params, grads, run.memory, rate, run.updates + k + 1)
+                mode.step += 1
+        return losses, penalties
+
+    def gradient(self, program: Program, data: Data, mode: Mode) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return J with its penalty, dJ/dparameters as a flat vector, and dJ/dX, for all rows as one batch."""
+        grads = np.zeros_like(program.params)
+        work = Workspace(program, grads, input_gradient=True)
+        with _quiet(self.n_threads):
+            losses, dx = work.gradient(work.load(data.X), data.y, data.weights, mode)
+            total = len(data) if data.weights is None else float(data.weights.sum(dtype=np.float64))
+            cost = float(losses.sum(dtype=np.float64)) / total + work.penalize()
+        return cost, grads, dx if program.scale is None else dx * program.scale
+
+    def evaluate(self, program: Program, data: Data) -> tuple[float, np.ndarray]:
+        """Return the weighted mean loss, without penalty, and the outputs, as in prediction."""
+        work, total, count, outputs = Workspace(program), 0.0, 0.0, []
+        with _quiet(self.n_threads):
+            for part in data.blocks(PREDICT_ROWS):
+                scores, _ = work.forward(work.load(part.X), Mode())
+                losses = work.cost(scores, part.y, np.empty_like(scores), work.shared)
+                weights = np.ones(len(part)) if part.weights is None else part.weights
+                total += float(np.dot(losses.astype(np.float64), weights))
+                count += float(weights.sum(dtype=np.float64))
+                outputs.append(work.outputs(scores).copy())
+        return total / count, np.concatenate(outputs)
+
+    def predict(self, program: Program, X: np.ndarray) -> np.ndarray:
+        """Return the outputs for rows of X; safe from several threads, since each call has a workspace of its own."""
+        work, outputs = Workspace(program), []
+        with _quiet(self.n_threads):
+            for start in range(0, len(X), PREDICT_ROWS):
+                scores, _ = work.forward(work.load(X[start : start + PREDICT_ROWS]), Mode())
+                outputs.append(np.array(work.outputs(scores)))
+        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+
+    def first_nonfinite(self, program: Program, data: Data, mode: Mode) -> str:
+        """Return which layer first makes a value that is not finite, on the way up or down, for rows as one batch."""
+        work = Workspace(program, np.zeros_like(program.params))
+        with _quiet(self.n_threads):
+            x = work.load(data.X)
+            for (number, layer), (_, own) in zip(program.chain, work.layers, strict=True):
+                x, _ = layer.forward(x, own, mode)
+                if not np.isfinite(x).all():
+                    return f"layer {number + 1} ({layer.describe()})"
+            losses, _ = work.gradient(work.load(data.X), data.y, data.weights, mode)
+            if not np.isfinite(losses).all():
+                return f"the loss ({type(program.loss).__name__})"
+            for (number, layer), grads in zip(reversed(program.chain), reversed(work.grads), strict=True):
+                if not all(np.isfinite(getattr(grads, name)).all() for name in layer.shapes()):
+                    return f"the gradient of layer {number + 1} ({layer.describe()})"
+        return "the update of the weights"
+
+
+class _quiet:
+    """Overflow and NaN are watched for by the caller, not warned about; BLAS is held to ``n_threads`` if given."""
+
+    def __init__(self, n_threads: int | None) -> None:
+        self.errors = np.errstate(all="ignore")
+        self.threads = nullcontext() if n_threads is None else _blas_threads(n_threads)
+
+    def __enter__(self) -> None:
+        self.errors.__enter__()
+        self.threads.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self.threads.__exit__(*error)
+        self.errors.__exit__(*error)
+
+
+def _blas_threads(n_threads: int) -> Any:
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        raise EngineUnavailable(
+            'n_threads on the NumPy engine needs threadpoolctl. Install it: pip install "neural-dense[threads]", '
+            "or set OPENBLAS_NUM_THREADS before Python starts."
+        ) from None
+    return threadpool_limits(n_threads)
+
+
+def resolve(name: str, n_threads: int | None = None) -> NumpyEngine:
+    """Return the engine of that name; "auto" is the fastest there is.
+
+    >>> resolve("auto").name
+    'numpy'
+    """
+    check_name(name)
+    return NumpyEngine(n_threads)
+
+
+def check_name(name: Any) -> str:
+    """Return ``name`` if there is such an engine; EngineUnavailable for the compiled core, which is not here."""
+    if name == "core":
+        raise EngineUnavailable("engine='core' needs the compiled core, which this version does not have. Use 'auto'.")
+    if name not in ("auto", "numpy"):
+        raise ValueError(sentence("engine", one_of(("auto", "numpy", "core")), name))
+    return str(name)

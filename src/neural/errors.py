@@ -1,0 +1,117 @@
+"""Exceptions, and the one sentence shape in which the package refuses something.
+
+{what} must be {rule}. Got {value}. {next step}
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+Row = TypeVar("Row")
+
+
+class NeuralError(Exception):
+    """The root of the package's own exceptions (bad values and types raise ValueError and TypeError)."""
+
+
+class ModelFileError(NeuralError):
+    """A file of weights or data is damaged, of another kind, or of a version that is not known."""
+
+
+class DataUnavailable(NeuralError):
+    """A data set is neither on this machine nor to be fetched; the message lists what was tried."""
+
+
+class EngineUnavailable(NeuralError):
+    """The engine that was asked for is not there, or cannot run this network."""
+
+
+class TrainingDiverged(NeuralError):
+    """Cost or weights stopped being finite; the network is back in its last finite state.
+
+    Attributes: ``epoch`` and ``batch`` (counted from 1), ``layer`` (text) and ``learning_rate``.
+    """
+
+    def __init__(self, epoch: int, batch: int, layer: str, learning_rate: float, cause: str) -> None:
+        super().__init__(epoch, batch, layer, learning_rate, cause)
+        self.epoch, self.batch, self.layer, self.learning_rate = epoch, batch, layer, learning_rate
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return (
+            f"training diverged: {self.cause} in epoch {self.epoch}, batch {self.batch}, first in {self.layer}, "
+            f"at learning rate {self.learning_rate:g}. The weights are back in their last finite state. "
+            "Try a smaller learning_rate, or scale the inputs."
+        )
+
+
+def sentence(what: str, rule: str, value: object, next_step: str = "") -> str:
+    """Return the one sentence shape of the package's errors.
+
+    >>> sentence("epochs", "a whole number of at least 1", 0)
+    'epochs must be a whole number of at least 1. Got 0.'
+    """
+    return f"{what} must be {rule}. Got {show(value)}. {next_step}".rstrip()
+
+
+def show(value: object) -> str:
+    """Write a value as an error should show it: arrays by type and shape, long texts cut.
+
+    >>> show(np.zeros((2, 3)))
+    'an array of float64 with shape (2, 3)'
+    """
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} with shape {value.shape}"
+    text = repr(value)
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def look_up(what: str, name: str, table: Mapping[str, Row]) -> Row:
+    """Return ``table[name]``; an unknown name raises ValueError that lists the names and guesses the one meant.
+
+    >>> look_up("optimizer", "sdg", {"sgd": 1, "adam": 2})
+    Traceback (most recent call last):
+    ValueError: optimizer must be one of 'adam', 'sgd'. Got 'sdg'. Did you mean 'sgd'?
+    """
+    if name in table:
+        return table[name]
+    key = name.lower().replace("-", "_").replace(" ", "_")
+    if key in table:
+        return table[key]
+    near = difflib.get_close_matches(key, table, n=1)
+    raise ValueError(sentence(what, one_of(table), name, f"Did you mean {near[0]!r}?" if near else ""))
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Return ``one of 'a', 'b'`` for the rule of a sentence."""
+    return "one of " + ", ".join(map(repr, sorted(names)))
+
+
+def check_number(
+    what: str, value: Any, *, low: float = -np.inf, high: float = np.inf, strict: bool = False, whole: bool = False
+) -> Any:
+    """Return ``value`` if it is a finite number from ``low`` to ``high`` (above ``low`` if ``strict``).
+
+    Raises TypeError for what is not a number (True is none), ValueError outside the bounds.
+
+    >>> check_number("batch_size", 0, low=1, whole=True)
+    Traceback (most recent call last):
+    ValueError: batch_size must be a whole number of at least 1. Got 0.
+    """
+    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    rule = "a whole number" if whole else "a finite number"
+    bounds = []
+    if low > -np.inf:
+        bounds.append(f"{'above' if strict else 'of at least'} {low:g}")
+    if high < np.inf:
+        bounds.append(f"{'below' if strict and low == -np.inf else 'of at most'} {high:g}")
+    rule = " ".join([rule, " and ".join(bounds)]).strip()
+    if isinstance(value, bool | np.bool_) or not isinstance(value, kinds):
+        raise TypeError(sentence(what, rule, value))
+    if not np.isfinite(value) or value < low or value > high or (strict and value == low):
+        raise ValueError(sentence(what, rule, value))
+    return int(value) if whole else float(value)

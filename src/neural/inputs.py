@@ -1,0 +1,126 @@
+"""What comes in at the door: arrays of numbers, checked once and never changed.
+
+float32, float64 and uint8 rows that lie in order are used where they are; anything else is copied once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neural.errors import sentence
+
+BLOCK = 1 << 16  # elements looked at at a time: what the check makes stays in the cache
+DIRECT = (np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64))
+
+
+def array(what: str, value: Any) -> np.ndarray:
+    """Return ``value`` as an array of numbers or of text, in the machine's byte order.
+
+    Raises TypeError for anything else (objects are read as numbers if they all are), ValueError for ragged lists.
+
+    >>> array("y", ["a", "b"]).dtype.kind
+    'U'
+    """
+    try:
+        found = np.asarray(value)
+    except ValueError:
+        raise ValueError(sentence(what, "an array whose rows are of one length", type(value).__name__)) from None
+    if found.dtype.kind in "OT":
+        found = _from_objects(what, found)
+    if found.dtype.kind not in "biufUS":
+        raise TypeError(sentence(what, "an array of numbers", found))
+    return found if found.dtype.isnative else found.astype(found.dtype.newbyteorder("="))
+
+
+def _from_objects(what: str, found: np.ndarray) -> np.ndarray:
+    texts = np.array([isinstance(item, str) for item in found.flat], dtype=bool)
+    if texts.all():
+        return found.astype(np.str_)
+    try:
+        if texts.any():
+            raise TypeError
+        return found.astype(np.float64)
+    except (TypeError, ValueError):
+        odd = next((item for item in found.flat if not isinstance(item, int | float | np.number)), None)
+        raise TypeError(sentence(what, "all numbers or all text", odd)) from None
+
+
+def numbers(what: str, value: Any) -> np.ndarray:
+    """Return ``value`` as an array of finite numbers.
+
+    >>> numbers("y", [1.0, float("nan")])
+    Traceback (most recent call last):
+    ValueError: y must be finite. Got nan. See row 1.
+    """
+    found = array(what, value)
+    if found.dtype.kind in "US":
+        raise TypeError(sentence(what, "numbers", found.flat[0].item() if found.size else found, "Encode text first."))
+    check_finite(what, found, found.dtype)
+    return found
+
+
+def rows(what: str, value: Any, dtype: Any, width: int | None = None) -> np.ndarray:
+    """Return samples (n, features) ready to be gathered: finite in ``dtype``, one of three types, rows in order."""
+    found = array(what, value)
+    if found.dtype.kind in "US":
+        raise TypeError(sentence(what, "numbers", found.flat[0].item() if found.size else found, "Encode text first."))
+    if found.ndim != 2 or 0 in found.shape:
+        step = "Reshape one sample with X.reshape(1, -1)." if found.ndim == 1 else ""
+        raise ValueError(sentence(what, "of shape (samples, features), neither of them 0", found, step))
+    if width is not None and found.shape[1] != width:
+        raise ValueError(sentence(what, f"of shape (n, {width}), as the first layer takes {width} features", found))
+    if found.dtype not in DIRECT:
+        found = found.astype(np.float64 if found.dtype.kind in "iu" and found.dtype.itemsize > 2 else dtype)
+    found = np.ascontiguousarray(found)
+    check_finite(what, found, dtype)
+    return found
+
+
+def check_finite(what: str, values: np.ndarray, dtype: Any) -> None:
+    """Raise ValueError for the first value that is NaN, infinite, or beyond the range of ``dtype``."""
+    if values.dtype.kind != "f":
+        return
+    flat, dtype = values.reshape(-1), np.dtype(dtype)
+    for start in range(0, flat.size, BLOCK):
+        block = flat[start : start + BLOCK]
+        with np.errstate(over="ignore"):
+            fine = np.isfinite(block.astype(dtype, copy=False))
+        if not fine.all():
+            where = np.unravel_index(start + int(np.argmin(fine)), values.shape)
+            _refuse(what, values[where].item(), where, dtype)
+
+
+def _refuse(what: str, value: float, where: tuple[Any, ...], dtype: np.dtype) -> None:
+    place = f"See row {where[0]}" + (f", column {where[1]}." if len(where) > 1 else ".")
+    if np.isfinite(value):
+        rule = f"within the range of {dtype}, {np.finfo(dtype).max:.3g}"
+        raise ValueError(sentence(what, rule, value, f"{place} Scale it, or use dtype='float64'."))
+    raise ValueError(sentence(what, "finite", value, place))
+
+
+def same_length(**named: np.ndarray) -> None:
+    """Raise ValueError unless all arrays have as many rows.
+
+    >>> same_length(X=np.zeros((3, 2)), y=np.zeros(4))
+    Traceback (most recent call last):
+    ValueError: X and y must be of one length. Got 3 and 4 rows.
+    """
+    lengths = [len(value) for value in named.values()]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"{' and '.join(named)} must be of one length. Got {' and '.join(map(str, lengths))} rows.")
+
+
+def weights(value: Any, n: int, dtype: Any) -> np.ndarray | None:
+    """Return sample weights (n,): finite, none below 0, not all 0; None stays None."""
+    if value is None:
+        return None
+    found = numbers("sample_weight", value)
+    if found.shape != (n,):
+        raise ValueError(sentence("sample_weight", f"of shape ({n},)", found))
+    if found.min() < 0:
+        raise ValueError(sentence("sample_weight", "at least 0", found.min().item(), f"See row {found.argmin()}."))
+    if not found.any():
+        raise ValueError(sentence("sample_weight", "above 0 for one sample at least", found))
+    return found.astype(dtype)

@@ -1,0 +1,247 @@
+"""The layers: for each a forward, a backward, and the derivation between them. In docs/derivations.md step by step.
+
+Samples in rows here: x is (batch, n_in), so Z = W A + b, with samples in columns, reads z = x W^T + b.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from neural import activations, initializers
+from neural.errors import check_number, sentence
+from neural.layer import Layer, Mode
+from neural.parameters import Own, Shapes
+from neural.streams import kept, seed_from
+
+
+class DenseLayer(Layer):
+    """Z = W A + b, every input to every unit; then the activation, if there is one.
+
+    In rows: z = x W^T + b. With dz = dJ/dz: dW = dz^T x, db = the sum of dz over the batch, dx = dz W.
+
+    Parameters
+    ----------
+    n_in, n_out : the widths, also as ``n_l_1`` and ``n_l``; ``n_in=None`` is found out at the first fit.
+    activation : a name, class, object or function. A number in its place is ``l2``; one more is then ``bias``.
+    l1, l2 : the penalty (l1 sum |W| + l2/2 sum W^2) / m on the weights, m the batch size; 0 leaves it to the loss.
+    bias : whether there is a b. Without one, ``biases`` is 0.
+    init, bias_init : "he", "xavier", "random" (uniform from -1 to 1), "zeros", "ones", or a function; "auto" is he
+        under ReLU-like activations and xavier otherwise.
+    random_state : seeds a layer that stands alone; in a network the network's seed decides.
+
+    Attributes: ``weights`` (n_out, n_in), ``biases`` (n_out, 1), ``neurons``, ``trainable_params``.
+
+    >>> layer = DenseLayer(3, 2, bias_init="ones")
+    >>> layer.weights = [[1, 0, 0], [0, 1, 0]]
+    >>> layer.forward_propagation([[1.0], [2.0], [3.0]])
+    array([[2.],
+           [3.]])
+    """
+
+    penalized = ("weights",)
+
+    def __init__(
+        self,
+        n_in: int | None = None,
+        n_out: int | None = None,
+        activation: Any = None,
+        *also_bias: bool,
+        l1: float = 0,
+        l2: float = 0,
+        bias: bool = True,
+        init: Any = "auto",
+        bias_init: Any = "zeros",
+        random_state: Any = None,
+        n_l_1: int | None = None,
+        n_l: int | None = None,
+    ) -> None:
+        if isinstance(activation, int | float | np.number):
+            activation, l2 = None, activation
+            bias = also_bias[0] if also_bias else bias
+        elif also_bias:
+            raise TypeError("DenseLayer takes what follows the activation by keyword: l1, l2, bias, init, bias_init.")
+        n_in, n_out = (n_l_1 if n_in is None else n_in), (n_l if n_out is None else n_out)
+        self.n_in = None if n_in is None else check_number("n_in", n_in, low=1, whole=True)
+        self.n_out: int = check_number("n_out", n_out, low=1, whole=True)
+        self.function = activations.resolve(activation)
+        self.l1, self.l2 = check_number("l1", l1, low=0), check_number("l2", l2, low=0)
+        self.bias = bool(bias)
+        self.init, self.bias_init = init, bias_init
+        initializers.resolve("init", "he" if init == "auto" else init)
+        initializers.resolve("bias_init", "zeros" if bias_init == "auto" else bias_init)
+        if random_state is not None:
+            self._start = (seed_from(random_state), 0)
+
+    def forward(self, x: np.ndarray, own: Own, mode: Mode) -> tuple[np.ndarray, Any]:
+        z = np.matmul(x, own.weights.T, out=own.array("z", (len(x), self.n_out)))
+        if self.bias:
+            np.add(z, own.biases, out=z)
+        return z, x
+
+    def backward(self, dy: np.ndarray, cache: Any, own: Own, grads: Own) -> np.ndarray:
+        x = cache
+        np.matmul(dy.T, x, out=grads.weights)
+        if self.bias:
+            np.add.reduce(dy, axis=0, out=grads.biases)
+        if not own.needs_dx:  # nothing below the first layer is trained
+            return x
+        return np.matmul(dy, own.weights, out=own.array("dx", x.shape))
+
+    def shapes(self) -> Shapes:
+        if self.n_in is None:
+            raise ValueError(f"{self.describe()}: n_in is not known yet. Give it, or fit the network first.")
+        weights = {"weights": (self.n_out, self.n_in)}
+        return {**weights, "biases": (self.n_out,)} if self.bias else weights
+
+    def initialize(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+        assert self.n_in is not None
+        spec = self.init if name == "weights" else self.bias_init
+        if spec == "auto":
+            spec = "zeros" if name == "biases" else "he" if self.function.relu_like else "xavier"
+        return initializers.resolve(name, spec)(rng, shape, self.n_in, self.n_out)
+
+    def expanded(self) -> list[Layer]:
+        return [self] if self.function.name == "linear" else [self, ActivationLayer(self.function)]
+
+    def width_after(self, width: int) -> int:
+        if self.n_in not in (None, width):
+            raise ValueError(sentence(f"the input of {self.describe()}", f"of width {self.n_in}", width))
+        return self.n_out
+
+    def connect(self, width: int) -> None:
+        self.n_in = self._width = width
+
+    def describe(self) -> str:
+        return f"DenseLayer {self.n_out}"
+
+    def warn_if_equal(self) -> None:
+        """Warn where a hidden layer is about to start with equal units: equal gradients keep them equal."""
+        if self.init in ("zeros", "ones") and self.n_out > 1 and self._flat is None:
+            warnings.warn(
+                f"init={self.init!r} makes all units of the hidden {self.describe()} equal, and equal they will stay. "
+                "Use 'auto', 'he' or 'xavier'.",
+                stacklevel=2,
+            )
+
+    @property
+    def weights(self) -> np.ndarray:
+        """W, (n_out, n_in), a view. What is assigned is copied into it."""
+        return self.parameter("weights")
+
+    @weights.setter
+    def weights(self, value: Any) -> None:
+        self.assign("weights", value)
+
+    @property
+    def biases(self) -> Any:
+        """Return b, (n_out, 1), a view; 0 without a bias."""
+        return self.parameter("biases").reshape(-1, 1) if self.bias else 0
+
+    @biases.setter
+    def biases(self, value: Any) -> None:
+        if not self.bias:
+            raise ValueError(f"{self.describe()} has bias=False: there are no biases to assign.")
+        value = np.asarray(value)
+        if value.shape not in ((self.n_out, 1), (self.n_out,)):
+            raise ValueError(sentence("biases", f"of shape {(self.n_out, 1)}", value))
+        self.assign("biases", value.reshape(-1))
+
+    @property
+    def neurons(self) -> int:
+        """The number of units, n_out; also under its old spelling ``nuerons``."""
+        return self.n_out
+
+    nuerons = neurons
+
+    @property
+    def activation(self) -> activations.Activation:
+        """The activation object, which is callable."""
+        return self.function
+
+    @property
+    def activation_name(self) -> str:
+        """The activation's name."""
+        return self.function.name
+
+
+class ActivationLayer(Layer):
+    """A = f(Z), element by element; softmax over the features of each sample.
+
+    dz = dy * f'(z). By hand, softmax passes the error on as it is, since the cross-entropy's ``loss_prime`` is dJ/dZ.
+
+    Attributes: ``activation`` and ``activation_prime`` (functions), ``activation_name``.
+
+    >>> ActivationLayer("relu").forward_propagation([[-1.0, 2.0]])
+    array([[0., 2.]])
+    """
+
+    def __init__(self, activation: Any) -> None:
+        self.function = activations.resolve(activation)
+
+    def forward(self, x: np.ndarray, own: Own, mode: Mode) -> tuple[np.ndarray, Any]:
+        a = self.function.forward(x, own.array("a", x.shape))
+        return a, (x, a)
+
+    def backward(self, dy: np.ndarray, cache: Any, own: Own, grads: Own) -> np.ndarray:
+        z, a = cache
+        return self.function.backward(dy, z, a, own.array("dz", z.shape))
+
+    def backward_by_hand(self, dy: np.ndarray, cache: Any, own: Own, grads: Own) -> np.ndarray:
+        z, _ = cache
+        return dy * np.asarray(self.function.activation_prime(z.T)).T
+
+    def describe(self) -> str:
+        return f"ActivationLayer {self.function.name}"
+
+    @property
+    def activation(self) -> Any:
+        """f, a function of z."""
+        return self.function.activation
+
+    @property
+    def activation_prime(self) -> Any:
+        """f', a function of z."""
+        return self.function.activation_prime
+
+    @property
+    def activation_name(self) -> str:
+        """The activation's name."""
+        return self.function.name
+
+
+class DropoutLayer(Layer):
+    """While training, each value is 0 with probability r and otherwise divided by 1 - r; in predict, nothing is done.
+
+    y = x * k, where k is 0 or 1/(1 - r), so that the mean of y is x (Srivastava et al., 2014, section 10); dx = dy * k.
+    By hand it drops, as training does.
+
+    >>> DropoutLayer(0.0).forward_propagation([[1.0, 2.0]])
+    array([[1., 2.]])
+    """
+
+    def __init__(self, dropout_rate: float) -> None:
+        self.dropout_rate: float = check_number("dropout_rate", dropout_rate, low=0)
+        if self.dropout_rate >= 1:
+            raise ValueError(sentence("dropout_rate", "at least 0 and below 1", dropout_rate))
+
+    def forward(self, x: np.ndarray, own: Own, mode: Mode) -> tuple[np.ndarray, Any]:
+        if not mode.training or self.dropout_rate == 0:
+            return x, None
+        k = own.array("k", x.shape)
+        np.multiply(
+            kept(mode.seed, own.layer, mode.step, x.shape, self.dropout_rate), 1 / (1 - self.dropout_rate), out=k
+        )
+        return np.multiply(x, k, out=own.array("y", x.shape)), k
+
+    def backward(self, dy: np.ndarray, cache: Any, own: Own, grads: Own) -> np.ndarray:
+        k = cache
+        return dy if k is None else np.multiply(dy, k, out=own.array("dx", dy.shape))
+
+    def describe(self) -> str:
+        return f"DropoutLayer {self.dropout_rate:g}"
+
+
+LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (DenseLayer, ActivationLayer, DropoutLayer)}

@@ -1,0 +1,356 @@
+"""The network: layers, one flat vector of parameters with a view for each, and the methods a user calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from neural import engine as engines
+from neural import inputs, losses, summary, training
+from neural.callbacks import History
+from neural.engine import Data, Program
+from neural.errors import check_number, sentence
+from neural.layer import Layer, Mode
+from neural.layers import ActivationLayer, DenseLayer
+from neural.losses import Loss
+from neural.metrics import resolve as resolve_metric
+from neural.parameters import Place, aligned_zeros, lay_out
+from neural.streams import seed_from
+from neural.training import Settings, Training, TrainingState
+
+
+class NeuralNetwork:
+    """A chain of layers and a loss. X is (n, features), samples in rows; ``predict`` gives (n, n_out).
+
+    Parameters
+    ----------
+    layers : the layers, in order; more with ``add``.
+    use_loss : a loss object, class or name; also by the method of the same name.
+    dtype : "float32" or "float64", of all parameters and arithmetic.
+    engine : "auto" or "numpy". ``engine_`` says which one ran.
+    input_scale : a factor for X, such as 1/255 for images; applied a batch at a time, also in ``predict``.
+    random_state : None, a whole number or a generator: start, order of the rows and dropout all follow from it.
+
+    Attributes: ``layers``, ``loss_``, ``weights``, ``biases`` (lists of views), ``params`` (the flat vector),
+    ``history_``, ``classes_``, ``engine_``.
+
+    >>> layers = [DenseLayer(2, 8, "relu"), DenseLayer(8, 2, "softmax")]
+    >>> net = NeuralNetwork(layers, "categorical_crossentropy", random_state=0)
+    >>> X, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
+    >>> history = net.fit(X, y, epochs=200, learning_rate=0.5, batch_size=4, verbose=0)
+    >>> net.predict(X).argmax(axis=1)
+    array([0, 1, 1, 0])
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Layer] | None = None,
+        use_loss: Any = None,
+        *,
+        dtype: Any = "float32",
+        engine: str = "auto",
+        input_scale: float | None = None,
+        random_state: Any = None,
+    ) -> None:
+        if dtype not in ("float32", "float64", np.float32, np.float64):
+            raise ValueError(sentence("dtype", "'float32' or 'float64'", dtype))
+        self.dtype = np.dtype(dtype)
+        self.engine = engines.check_name(engine)
+        self.input_scale = None if input_scale is None else check_number("input_scale", input_scale)
+        self.seed = seed_from(random_state)
+        self.layers: list[Layer] = []
+        self.loss_: Any = None
+        self._loss: Loss | None = None
+        self._params: np.ndarray | None = None
+        self._places: list[Place] = []
+        self._built: tuple[int, ...] | None = None
+        self.state = TrainingState(self.seed)
+        self.history_ = History()
+        self.classes_: np.ndarray | None = None
+        self.engine_: str | None = None
+        for layer in layers or ():
+            self.add(layer)
+        if use_loss is not None:
+            self.use_loss(use_loss)
+
+    # --- building --------------------------------------------------------------------------------------------------
+    def add(self, layer: Layer) -> NeuralNetwork:
+        """Append a layer and return the network. A layer is in one network at most, and once."""
+        self._adopt(layer, len(self.layers))
+        self.layers.append(layer)
+        return self
+
+    def use_loss(self, loss: Any) -> NeuralNetwork:
+        """Set the loss, a name, class or object, and return the network."""
+        self._loss = losses.resolve(loss)
+        self.loss_ = self._loss.own_loss if isinstance(self._loss, losses.CustomLoss) else self._loss
+        return self
+
+    def _adopt(self, layer: Layer, number: int) -> None:
+        if not isinstance(layer, Layer):
+            raise TypeError(sentence("layer", "a Layer object, such as DenseLayer(784, 25)", layer))
+        if layer._owner is not None:
+            where = "this network already" if layer._owner is self else "another network"
+            raise ValueError(
+                f"A layer must be in one network, once. Got {layer!r}, which is in {where}. Use copy.deepcopy."
+            )
+        layer._owner, layer._start = self, (self.seed, number)
+
+    def build(self, n_inputs: int | None = None) -> NeuralNetwork:
+        """Fix all widths, draw what has not been drawn, and move all parameters into one vector. ``fit`` does it."""
+        if self._built == self._identities():
+            return self
+        for number, layer in enumerate(self.layers):
+            if layer._owner is not self:  # put into the list by hand
+                self._adopt(layer, number)
+        for layer, width in zip(self.layers, self._widths(n_inputs), strict=True):
+            layer.connect(width)
+        for layer in self.layers[:-1]:
+            if isinstance(layer, DenseLayer):
+                layer.warn_if_equal()
+        for layer in self.layers:
+            if layer._flat is None:
+                layer.draw()
+        self._places = lay_out([layer.shapes() for layer in self.layers])
+        self._params = aligned_zeros(self._places[-1].stop if self._places else 0, self.dtype)
+        for number, layer in enumerate(self.layers):
+            layer.settle([place for place in self._places if place.layer == number], self._params)
+        self._built = self._identities()
+        return self
+
+    def _identities(self) -> tuple[int, ...]:
+        return tuple(map(id, self.layers))
+
+    def _widths(self, n_inputs: int | None = None) -> list[int]:
+        """Return the number of inputs of each layer; ValueError where two layers do not fit. Changes nothing."""
+        if not self.layers:
+            raise ValueError("The network must have a layer at least. Got none. Add one: net.add(DenseLayer(784, 10)).")
+        width = self.n_inputs if n_inputs is None else n_inputs
+        if width is None:
+            raise ValueError("The width of the inputs is not known yet. Give the first DenseLayer n_in, or call fit.")
+        widths = []
+        for number, layer in enumerate(self.layers):
+            widths.append(width)
+            try:
+                width = layer.width_after(width)
+            except ValueError as error:
+                raise ValueError(f"layer {number + 1}: {error}") from None
+        return widths
+
+    @property
+    def n_inputs(self) -> int | None:
+        """The number of features; None until it is known."""
+        for layer in self.layers:
+            if isinstance(layer, DenseLayer):
+                return layer.n_in
+        return self.layers[0]._width if self.layers else None
+
+    def n_outputs(self, n_inputs: int | None = None) -> int:
+        """Return the width of the last layer."""
+        return self.layers[-1].width_after(self._widths(n_inputs)[-1])
+
+    # --- as an engine sees it --------------------------------------------------------------------------------------
+    def _chain(self) -> tuple[list[tuple[int, Layer]], Layer | None, Any]:
+        """Return the chain of formulas, the link left out of it, and the form of the loss that fits its end.
+
+        Here, and nowhere else, it is seen that the last activation is the link of the loss.
+        """
+        if self._loss is None:
+            raise ValueError("The network has no loss. Give it one: net.use_loss('categorical_crossentropy').")
+        chain = self._formulas()
+        last = chain[-1][1]
+        activation = last.function if isinstance(last, ActivationLayer) else None
+        self._loss.check_output(activation)
+        if self._loss.link == "linear" and (activation is None or activation.name == "linear"):
+            return chain, None, self._loss.of_scores
+        if activation is not None and activation.name == self._loss.link:
+            return chain[:-1], last, self._loss.of_scores
+        return chain, None, self._loss.of_outputs
+
+    def _formulas(self) -> list[tuple[int, Layer]]:
+        return [(number, part) for number, layer in enumerate(self.layers) for part in layer.expanded()]
+
+    def program(self, batch_size: int = 1) -> Program:
+        """Return the network as an engine trains it, its penalties over ``batch_size``."""
+        chain, link, cost = self._chain()
+        self.build()
+        assert self._loss is not None
+        weights = tuple(place for place in self._places if place.name in self.layers[place.layer].penalized)
+        pairs = [(p, self.layers[p.layer].l1, self.layers[p.layer].l2 or self._loss.l2) for p in weights]
+        penalties = tuple((p, l1 / batch_size, l2 / batch_size) for p, l1, l2 in pairs if l1 or l2)
+        return Program(chain, self._places, self.params, self._loss, cost, link, self.input_scale, penalties, weights)
+
+    def _run_on(self, n_threads: int | None = None) -> engines.NumpyEngine:
+        engine = engines.resolve(self.engine, n_threads)
+        self.engine_ = engine.name
+        return engine
+
+    # --- training and prediction -----------------------------------------------------------------------------------
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        epochs: int = 30,
+        learning_rate: float = 0.01,
+        batch_size: int | None = 64,
+        *,
+        optimizer: Any = "sgd",
+        schedule: Any = None,
+        validation_data: Any = None,
+        validation_split: float = 0.0,
+        metrics: Any = (),
+        callbacks: Any = (),
+        callback: Any = None,
+        sample_weight: Any = None,
+        verbose: int = 1,
+        n_threads: int | None = None,
+    ) -> History:
+        """Train for ``epochs`` passes over all rows, in a new order each time; return the history of costs.
+
+        Fitting again goes on: weights, the optimizer's memory and the random streams are kept. On bad input, ValueError
+        or TypeError, and nothing has changed; on a cost that is no longer finite, TrainingDiverged, and the weights are
+        those before it happened.
+
+        Parameters
+        ----------
+        X : (n, n_in), numbers of any kind; uint8 stays uint8.
+        y : targets as the loss takes them: labels (n,), one-hot (n, K), values (n,) or (n, n_out).
+        batch_size : rows an update; None, or more than there are, is all of them. A last short batch is used too.
+        optimizer, schedule : names, classes or objects. ``learning_rate`` is the rate, whatever the optimizer.
+        validation_data, validation_split : (X, y) or (X, y, sample_weight), or a fraction of the rows, drawn at random.
+        metrics : names or functions of (y_true, y_pred), for the history; each costs a forward pass an epoch.
+        callbacks, callback : objects with hooks, or functions (true, predicted, loss, epoch).
+        sample_weight : (n,): J is the weighted mean, so weight 2 is the row twice.
+        verbose : 0 silent, 1 a line every tenth epoch (a live bar on a terminal), 2 a line every epoch.
+        n_threads : a limit for BLAS; needs threadpoolctl.
+        """
+        settings = Settings.of(
+            epochs, learning_rate, batch_size, optimizer, schedule, metrics, callbacks, callback, verbose
+        )
+        if n_threads is not None:
+            check_number("n_threads", n_threads, low=1, whole=True)
+        if validation_data is not None and validation_split:
+            raise ValueError("validation_data and validation_split must not be given both. Got both. Leave one out.")
+        rows = inputs.rows("X", X, self.dtype, self.n_inputs)
+        self._chain()
+        data, classes = self._data(rows, y, sample_weight)
+        data, validation = training.split_off(data, validation_split, self.seed)
+        if validation_data is not None:
+            validation = self._validation(validation_data, rows.shape[1], classes)
+        engine = self._run_on(n_threads)
+        self.build(rows.shape[1])
+        program = self.program(min(settings.batch_size or len(data), len(data)))
+        self.classes_ = classes
+        self.state.use(settings.optimizer, self.params)
+        return Training(self, program, data, validation, settings, engine).run()
+
+    def _data(self, X: np.ndarray, y: Any, sample_weight: Any, classes: Any = None) -> tuple[Data, Any]:
+        """Return rows, targets and weights checked and encoded, and the class labels."""
+        assert self._loss is not None
+        known = self.classes_ if classes is None else classes
+        y, classes = self._loss.encode(y, self.n_outputs(X.shape[1]), known)
+        inputs.same_length(X=X, y=y)
+        y = y if y.dtype == np.int64 and y.ndim == 1 else y.astype(self.dtype)
+        weights = inputs.weights(sample_weight, len(X), self.dtype)
+        if weights is not None and isinstance(self._loss, losses.CustomLoss):
+            raise ValueError(
+                f"sample_weight needs a loss with a value a row. Got {self._loss.name}, which gives the batch's mean. "
+                "Give it of_outputs(a, y, da, own) in place of loss and loss_prime."
+            )
+        return Data(X, y, weights), classes
+
+    def _validation(self, given: Any, width: int, classes: Any) -> Data:
+        if not isinstance(given, tuple | list) or len(given) not in (2, 3):
+            raise ValueError(sentence("validation_data", "(X, y) or (X, y, sample_weight)", given))
+        X = inputs.rows("X of validation_data", given[0], self.dtype, width)
+        return self._data(X, given[1], given[2] if len(given) == 3 else None, classes)[0]
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the outputs (n, n_out) for X (n, n_in): probabilities after softmax or sigmoid. Changes nothing."""
+        rows = inputs.rows("X", X, self.dtype, self.n_inputs)
+        self.build(rows.shape[1])
+        program = Program(self._formulas(), self._places, self.params, scale=self.input_scale)
+        outputs = engines.resolve(self.engine).predict(program, rows)
+        inputs.check_finite("the network's outputs", outputs, self.dtype)
+        return outputs
+
+    def evaluate(self, X: Any, y: Any, metrics: Any = (), *, sample_weight: Any = None) -> dict[str, float]:
+        """Return ``loss``, the mean loss without penalty, and the metrics, for rows that need not be training rows."""
+        rows = inputs.rows("X", X, self.dtype, self.n_inputs)
+        wanted = [resolve_metric(m) for m in ((metrics,) if isinstance(metrics, str) or callable(metrics) else metrics)]
+        self._chain()
+        data, _ = self._data(rows, y, sample_weight)
+        self.build(rows.shape[1])
+        program = self.program()
+        loss, outputs = self._run_on().evaluate(program, data)
+        return {"loss": loss, **training.measure(wanted, program, data.y, outputs)}
+
+    def loss_and_gradient(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return J with its penalty, dJ/dparameters as a flat vector like ``params``, and dJ/dX, all rows one batch.
+
+        As in prediction: nothing is dropped, nothing changes. ``views(gradient)`` splits the vector.
+        """
+        rows = inputs.rows("X", X, self.dtype, self.n_inputs)
+        self._chain()
+        data, _ = self._data(rows, y, sample_weight)
+        self.build(rows.shape[1])
+        return self._run_on().gradient(self.program(len(data)), data, Mode())
+
+    # --- parameters ------------------------------------------------------------------------------------------------
+    @property
+    def params(self) -> np.ndarray:
+        """All parameters, with padding that is 0: one vector, into which everything else is a view."""
+        self.build()
+        assert self._params is not None
+        return self._params
+
+    def views(self, flat: np.ndarray) -> list[dict[str, np.ndarray]]:
+        """Return a vector like ``params`` as one dictionary of views for each layer."""
+        self.build()
+        return [
+            {place.name: place.view(flat) for place in self._places if place.layer == number}
+            for number in range(len(self.layers))
+        ]
+
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """W of each DenseLayer, (n_out, n_in), as views."""
+        return [layer.weights for layer in self.layers if isinstance(layer, DenseLayer)]
+
+    @property
+    def biases(self) -> list[Any]:
+        """Return b of each DenseLayer, (n_out, 1), as views; 0 where there is none."""
+        return [layer.biases for layer in self.layers if isinstance(layer, DenseLayer)]
+
+    # --- for people ------------------------------------------------------------------------------------------------
+    def summary(self) -> None:
+        """Print the table of layers, shapes and numbers of parameters."""
+        print(self)
+
+    def __str__(self) -> str:
+        return summary.text(self.layers)
+
+    def _repr_html_(self) -> str:
+        return summary.html(self.layers)
+
+    def __repr__(self) -> str:
+        loss = "" if self._loss is None else f", {self._loss!r}"
+        return f"{type(self).__name__}({self.layers!r}{loss}, dtype={self.dtype.name!r})"
+
+    # --- copies ----------------------------------------------------------------------------------------------------
+    def __getstate__(self) -> dict[str, Any]:
+        built = self._built == self._identities()  # the layers carry the numbers
+        return {**vars(self), "_params": None, "_places": [], "_built": None, "was_built": built}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        was_built = state.pop("was_built")
+        vars(self).update(state)
+        for layer in self.layers:
+            layer._owner = self
+        if was_built:
+            self.build()
+
+
+Network = NeuralNetwork
