@@ -42,6 +42,7 @@ class Loss:
     name: str = ""
     link: str = "linear"
     range: ClassVar[tuple[float, float] | None] = None  # what the outputs must lie in
+    kinks: ClassVar[tuple[float, ...]] = ()  # where the derivative jumps, in outputs minus targets
     l2: float = 0.0
 
     def __init__(self, l2: float = 0) -> None:
@@ -243,6 +244,7 @@ class MAE(Loss):
     """
 
     name = "mae"
+    kinks = (0.0,)
 
     def of_outputs(self, a: np.ndarray, y: np.ndarray, da: np.ndarray, own: Own) -> np.ndarray:
         np.subtract(a, y, out=da)

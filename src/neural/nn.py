@@ -278,25 +278,29 @@ class NeuralNetwork:
 
     def evaluate(self, X: Any, y: Any, metrics: Any = (), *, sample_weight: Any = None) -> dict[str, float]:
         """Return ``loss``, the mean loss without penalty, and the metrics, for rows that need not be training rows."""
-        rows = inputs.rows("X", X, self.dtype, self.n_inputs)
         wanted = [resolve_metric(m) for m in ((metrics,) if isinstance(metrics, str) or callable(metrics) else metrics)]
-        self._chain()
-        data, _ = self._data(rows, y, sample_weight)
-        self.build(rows.shape[1])
-        program = self.program()
+        program, data = self.prepared(X, y, sample_weight)
         loss, outputs = self._run_on().evaluate(program, data)
         return {"loss": loss, **training.measure(wanted, program, data.y, outputs)}
 
-    def loss_and_gradient(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[float, np.ndarray, np.ndarray]:
+    def loss_and_gradient(
+        self, X: Any, y: Any, sample_weight: Any = None, *, training: bool = False
+    ) -> tuple[float, np.ndarray, np.ndarray]:
         """Return J with its penalty, dJ/dparameters as a flat vector like ``params``, and dJ/dX, all rows one batch.
 
-        As in prediction: nothing is dropped, nothing changes. ``views(gradient)`` splits the vector.
+        Nothing changes. With ``training`` dropout drops, as it would at the next update. ``views(gradient)`` splits the
+        vector by layer and name.
         """
+        program, data = self.prepared(X, y, sample_weight)
+        return self._run_on().gradient(program, data, Mode(training, self.seed, self.state.step))
+
+    def prepared(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[Program, Data]:
+        """Return the network and all rows, checked, as an engine takes them: one batch."""
         rows = inputs.rows("X", X, self.dtype, self.n_inputs)
         self._chain()
         data, _ = self._data(rows, y, sample_weight)
         self.build(rows.shape[1])
-        return self._run_on().gradient(self.program(len(data)), data, Mode())
+        return self.program(len(data)), data
 
     # --- parameters ------------------------------------------------------------------------------------------------
     @property

@@ -1,0 +1,127 @@
+"""Is a gradient right? Compared with finite differences in float64, for any network, a user's own layers included.
+
+The derivative along v is taken as (8 (J(p + h v) - J(p - h v)) - (J(p + 2h v) - J(p - 2h v))) / 12h, whose error is of
+order h^4 (Abramowitz and Stegun, 25.3.21), so that h need not be so small that rounding spoils it. Every parameter and
+input alone where there are few, else random directions. Norms are compared, |g - n| / (|g| + |n|): element by element,
+right networks fail by cancellation.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neural.engine import NumpyEngine, Workspace
+from neural.errors import NeuralError
+from neural.layer import Mode
+from neural.layers import ActivationLayer
+from neural.streams import seed_from
+
+STEP = 1e-5  # h: truncation is then far below rounding, and 2h stays within the distance kept from kinks
+STENCIL = ((1, 8 / 12), (-1, -8 / 12), (2, -1 / 12), (-2, 1 / 12))
+FEW = 500  # parameters checked one by one
+DIRECTIONS = 100  # tried where there are more
+KINK = 1e-4  # no pre-activation may lie nearer to a kink, where the derivative jumps
+
+
+class GradientCheck(NamedTuple):
+    """The relative error, below 1e-6 in a right network, and the norms of our gradient and of the numeric one."""
+
+    error: float
+    norm: float
+    numeric_norm: float
+
+
+def check_gradient(
+    network: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    training: bool = False,
+    random_state: Any = 0,
+    tolerance: float | None = None,
+) -> GradientCheck:
+    """Compare a network's gradient of J by parameters and by inputs with finite differences; change nothing.
+
+    With ``training`` dropout drops, at each evaluation the same. With ``tolerance`` an error above it raises NeuralError
+    with both norms.
+
+    >>> from neural import DenseLayer, NeuralNetwork
+    >>> net = NeuralNetwork([DenseLayer(3, 4, "tanh"), DenseLayer(4, 1)], "mse", dtype="float64", random_state=0)
+    >>> check_gradient(net, [[0.1, 0.2, 0.3]], [0.5]).error < 1e-6
+    True
+    """
+    program, data = in_float64(network, X).prepared(X, y, sample_weight)
+    data.X = np.array(data.X, dtype=np.float64)
+    engine, mode = NumpyEngine(), Mode(training)
+    _, gradient, dx = engine.gradient(program, data, mode)
+
+    def cost() -> float:
+        return engine.gradient(program, data, mode)[0]
+
+    rng = np.random.default_rng(seed_from(random_state))
+    places = np.arange(len(program.params))
+    used = np.concatenate([place.view(places).ravel() for place in program.places] or [places])
+    of_parameters = _compare(program.params, gradient, used, cost, rng)
+    of_inputs = _compare(data.X.reshape(-1), dx.reshape(-1), np.arange(data.X.size), cost, rng)
+    ours, numeric = np.concatenate([of_parameters, of_inputs], axis=1)
+    norm, numeric_norm = float(np.linalg.norm(ours)), float(np.linalg.norm(numeric))
+    check = GradientCheck(float(np.linalg.norm(ours - numeric)) / ((norm + numeric_norm) or 1), norm, numeric_norm)
+    if tolerance is not None and not check.error <= tolerance:
+        raise NeuralError(
+            f"The gradient must agree with finite differences to {tolerance:g}. Got {check}. "
+            "Check each backward, and with kink_distance that no value lies at a kink."
+        )
+    return check
+
+
+def kink_distance(network: Any, X: Any, y: Any, *, training: bool = False) -> float:
+    """Return how near any value comes to where a derivative jumps, in activations, loss or l1; infinite without kinks.
+
+    Below ``KINK``, finite differences may step over the edge: draw X or the weights again.
+    """
+    program, data = in_float64(network, X).prepared(X, y)
+    work, near = Workspace(program), [np.inf]
+    x = work.load(data.X)
+    for layer, own in work.layers:
+        if isinstance(layer, ActivationLayer):
+            near += [np.abs(x - kink).min() for kink in layer.function.kinks]
+        x, _ = layer.forward(x, own, Mode(training))
+    if program.loss is not None:
+        near += [np.abs(x - data.y - kink).min() for kink in program.loss.kinks]
+    near += [np.abs(place.view(program.params)).min() for place, l1, _ in program.penalties if l1]
+    return float(min(near))
+
+
+def in_float64(network: Any, X: Any) -> Any:
+    """Return a copy of the network whose parameters and arithmetic are float64."""
+    wide = copy.deepcopy(network)
+    wide.dtype, wide._built = np.dtype(np.float64), None
+    return wide.build(np.shape(X)[1])
+
+
+def _compare(
+    values: np.ndarray, gradient: np.ndarray, used: np.ndarray, cost: Any, rng: np.random.Generator
+) -> np.ndarray:
+    """Return our derivative and the numeric one along each direction, (2, directions)."""
+    pairs, start = [], values.copy()
+    for direction in _directions(used, len(values), rng):
+        numeric = 0.0
+        for steps, factor in STENCIL:
+            values[:] = start + steps * STEP * direction
+            numeric += factor * cost() / STEP
+        values[:] = start
+        pairs.append((float(direction @ gradient), numeric))
+    return np.array(pairs).reshape(-1, 2).T
+
+
+def _directions(used: np.ndarray, size: int, rng: np.random.Generator) -> Any:
+    alone = len(used) <= FEW
+    for k in range(len(used) if alone else DIRECTIONS):
+        direction = np.zeros(size)
+        direction[used[k] if alone else used] = 1.0 if alone else rng.choice((-1.0, 1.0), len(used))
+        yield direction
+
