@@ -1,5 +1,7 @@
 """Random networks over all tables, for the tests that run over everything."""
 
+import itertools
+
 import numpy as np
 
 from neural import DenseLayer, DropoutLayer, NeuralNetwork
@@ -34,7 +36,7 @@ def targets(rng, loss, n, k):
 
 def block(rng, kind, n_in, width):
     """Return the layers that stand for one hidden layer of a kind, the dense one last where widths change."""
-    activation = rng.choice([name for name in ACTIVATIONS])
+    activation = rng.choice(list(ACTIVATIONS))
     settings = {
         "bias": rng.random() < 0.8,
         "init": rng.choice(INITS),
@@ -60,10 +62,12 @@ def draw(seed, case=None):
         if last == "softmax" or loss == "categorical_crossentropy":
             widths[-1] = max(widths[-1], 2)
         layers = []
-        for n_in, width in zip(widths[:-2], widths[1:-1], strict=True):
+        for n_in, width in itertools.pairwise(widths[:-1]):
             layers += block(rng, rng.choice(list(LAYERS)), n_in, width)
         layers.append(DenseLayer(widths[-2], widths[-1], last, init="random", bias_init="random"))
-        net = NeuralNetwork(layers, LOSSES[loss](l2=rng.choice([0, 0.2])), dtype="float64", random_state=seed * 101 + attempt)
+        net = NeuralNetwork(
+            layers, LOSSES[loss](l2=rng.choice([0, 0.2])), dtype="float64", random_state=seed * 101 + attempt
+        )
         n = int(rng.integers(1, 7))
         X, y = rng.normal(size=(n, widths[0])), targets(rng, loss, n, widths[-1])
         weights = rng.uniform(0.1, 2, n) if rng.random() < 0.5 else None

@@ -1,0 +1,41 @@
+# One command each; every one sets itself up. Needs Python 3.11 or later, pip and make.
+PYTHON ?= python3
+BIN := .venv/bin
+QUICK ?=
+N ?= auto
+
+.PHONY: demo test test-all check bench bench-peers dist clean
+
+demo: .venv/installed-demo  ## the experiments on real data -> report/index.html (QUICK=1: within a minute)
+	$(BIN)/neural demo $(if $(QUICK),--quick)
+
+test: check  ## style, types, all tests but the nightly ones
+	$(BIN)/python -m pytest -n $(N) -m "not nightly"
+
+test-all: check  ## the nightly tests too: 20,000 random networks and the like
+	$(BIN)/python -m pytest -n $(N)
+
+check: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/installed-test  ## against whichever peers are installed (bench-peers installs them) -> bench/
+	$(BIN)/python benchmarks/bench.py $(ARGS)
+
+bench-peers: .venv/installed-bench  ## PyTorch, JAX, scikit-learn: some gigabytes
+
+dist: .venv/installed-test  ## sdist and wheel -> dist/
+	$(BIN)/python -m pip install -q build
+	$(BIN)/python -m build
+
+clean:
+	rm -rf .venv build dist bench report .pytest_cache .mypy_cache .ruff_cache
+
+.venv/installed-%: pyproject.toml | .venv/bin/pip
+	$(BIN)/python -m pip install -q -e ".[$*]"
+	touch $@
+
+# Debian's Python may lack ensurepip; its own pip can then fill the environment.
+.venv/bin/pip:
+	$(PYTHON) -m venv .venv || { $(PYTHON) -m venv --clear --without-pip .venv && $(PYTHON) -m pip --python $(BIN)/python install -q pip; }

@@ -1,0 +1,207 @@
+"""Activations: known values and limits typed from the definitions, derivatives, purity, and a user's own."""
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+
+from neural import ActivationLayer, CustomActivation, HardSigmoid, Linear, ReLU, Sigmoid, Softmax, Tanh
+from neural.activations import ACTIVATIONS, resolve
+
+INF, NAN = math.inf, math.nan
+TINY = 1e-38
+ELEMENTWISE = sorted(set(ACTIVATIONS) - {"softmax"})
+
+# z -> f(z), f'(z), typed from the definitions
+KNOWN = {
+    "linear": {
+        0: (0, 1), TINY: (TINY, 1), -TINY: (-TINY, 1), 88: (88, 1), -1e4: (-1e4, 1), INF: (INF, 1), -INF: (-INF, 1),
+    },
+    "relu": {
+        0: (0, 0), TINY: (TINY, 1), -TINY: (0, 0), 88: (88, 1), -88: (0, 0), 1e4: (1e4, 1), -1e4: (0, 0),
+        INF: (INF, 1), -INF: (0, 0),
+    },
+    "tanh": {
+        0: (0, 1), TINY: (TINY, 1), -TINY: (-TINY, 1), 0.5: (0.46211715726000975, 0.7864477329659274),
+        88: (1, 0), -88: (-1, 0), 1e4: (1, 0), -1e4: (-1, 0), INF: (1, 0), -INF: (-1, 0),
+    },
+    "sigmoid": {
+        0: (0.5, 0.25), TINY: (0.5, 0.25), 1: (0.7310585786300049, 0.19661193324148185), 88: (1, 0),
+        -88: (6.054601895401186e-39, 6.054601895401186e-39), 1e4: (1, 0), -1e4: (0, 0), INF: (1, 0), -INF: (0, 0),
+    },
+    "hard_sigmoid": {
+        0: (0.5, 0.2), TINY: (0.5, 0.2), 1: (0.7, 0.2), -1: (0.3, 0.2), 2.5: (1, 0), -2.5: (0, 0), 88: (1, 0),
+        -88: (0, 0), 1e4: (1, 0), -1e4: (0, 0), INF: (1, 0), -INF: (0, 0),
+    },
+}  # fmt: skip
+
+
+def test_every_activation_has_known_values():
+    assert set(KNOWN) == set(ELEMENTWISE)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_known_values_and_limits(name, dtype):
+    kind, table = ACTIVATIONS[name], KNOWN[name]
+    z = np.array([list(table)], dtype=dtype)
+    for got, k in ((kind.activation(z), 0), (kind.activation_prime(z), 1)):
+        want = np.array([[pair[k] for pair in table.values()]])
+        assert got.dtype == dtype
+        np.testing.assert_allclose(got, want, rtol=4 * np.finfo(dtype).eps, atol=1e-38)
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_nan_stays_nan(name):
+    z = np.array([[NAN, 1.0]])
+    assert np.isnan(ACTIVATIONS[name].activation(z)).tolist() == [[True, False]]
+    if name != "linear":  # whose derivative is 1 whatever z is
+        assert np.isnan(ACTIVATIONS[name].activation_prime(z)).tolist() == [[True, False]]
+
+
+def test_softmax_known_values_and_limits():
+    column = np.array([[0.0], [math.log(3)]])
+    np.testing.assert_allclose(Softmax.activation(column), [[0.25], [0.75]], rtol=1e-15)
+    for big in (88, 1e4, 3e38):
+        np.testing.assert_allclose(Softmax.activation([[big], [-big]]), [[1], [0]], atol=1e-38)
+        np.testing.assert_array_equal(Softmax.activation([[big], [big]]), [[0.5], [0.5]])
+    np.testing.assert_array_equal(Softmax.activation([[TINY], [-TINY]]), [[0.5], [0.5]])
+    assert np.isnan(Softmax.activation([[NAN], [0.0]])).all()
+    np.testing.assert_array_equal(Softmax.activation([[-INF], [0.0]]), [[0], [1]])
+    np.testing.assert_array_equal(Softmax.activation_prime(column), np.ones((2, 1)))  # by hand, as loss_prime is dJ/dZ
+
+
+def test_softmax_backward_is_the_product_with_the_jacobian():
+    rng = np.random.default_rng(0)
+    z, da = rng.normal(size=(4, 3)), rng.normal(size=(4, 3))
+    a = Softmax().forward(z, np.empty_like(z))
+    got = Softmax().backward(da, z, a, np.empty_like(z))
+    want = [(np.diag(p) - np.outer(p, p)) @ d for p, d in zip(a, da, strict=True)]
+    np.testing.assert_allclose(got, want, rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_by_class_by_instance_and_by_name_are_one(name):
+    kind, z = ACTIVATIONS[name], np.array([[-1.0, 0.5], [2.0, 0.25]])
+    assert resolve(name) == resolve(kind) == resolve(kind()) == kind()
+    assert hash(kind()) == hash(resolve(name))
+    for f in ("activation", "activation_prime"):
+        np.testing.assert_array_equal(getattr(kind, f)(z), getattr(kind(), f)(z))
+    np.testing.assert_array_equal(kind()(z), kind.activation(z))
+    assert pickle.loads(pickle.dumps(kind())) == kind()
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_arguments_are_never_changed(name):
+    z = np.array([[-1.0, 0.0], [2.0, 0.25]])
+    z.flags.writeable = False
+    before = z.copy()
+    ACTIVATIONS[name].activation(z)
+    ACTIVATIONS[name].activation_prime(z)
+    layer = ActivationLayer(name)
+    output = layer.forward_propagation(z).copy()
+    layer.backward_propagation(np.ones((2, 2)), 0.1)
+    np.testing.assert_array_equal(layer.output, output)
+    np.testing.assert_array_equal(z, before)
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_whole_numbers_are_computed_as_float64(name):
+    assert ACTIVATIONS[name].activation([[1, 2]]).dtype == np.float64
+
+
+def test_no_warning_at_the_far_ends(recwarn):
+    for name in ACTIVATIONS:
+        z = np.array([[-1e4, -800, 800, 1e4]], dtype=np.float32)
+        ACTIVATIONS[name].activation(z)
+        ACTIVATIONS[name].activation_prime(z)
+    assert [str(w.message) for w in recwarn] == []
+
+
+# --- a user's own --------------------------------------------------------------------------------------------------
+class OwnReLU:
+    """As a course would write it: no @staticmethod, and a derivative that writes into its argument."""
+
+    def activation(z):
+        return np.maximum(z, 0)
+
+    def activation_prime(z):
+        z[z <= 0] = 0
+        z[z > 0] = 1
+        return z
+
+
+class Doubled:
+    @staticmethod
+    def activation(z):
+        return 2 * z
+
+    @staticmethod
+    def activation_prime(z):
+        return 2
+
+
+class Power:
+    def __init__(self, k):
+        self.k = k
+
+    def activation(self, z):
+        return z**self.k
+
+    def activation_prime(self, z):
+        return self.k * z ** (self.k - 1)
+
+
+def test_a_users_class_is_used_as_a_class():
+    own, z = resolve(OwnReLU), np.array([[-1.0, 2.0]])
+    for f in ("activation", "activation_prime"):
+        np.testing.assert_array_equal(getattr(own, f)(z), getattr(ReLU, f)(z))
+    np.testing.assert_array_equal(z, [[-1.0, 2.0]])
+    assert own.name == "OwnReLU"
+
+
+def test_a_scalar_derivative_is_broadcast():
+    np.testing.assert_array_equal(resolve(Doubled).activation_prime([[1.0, 2.0]]), [[2, 2]])
+
+
+def test_a_users_object_keeps_its_settings():
+    np.testing.assert_array_equal(resolve(Power(3)).activation_prime([[2.0]]), [[12]])
+
+
+def test_a_pair_of_functions():
+    np.testing.assert_array_equal(resolve((np.sin, np.cos)).activation_prime([[0.0]]), [[1]])
+
+
+def test_a_function_alone_gets_a_numeric_derivative_and_a_warning():
+    with pytest.warns(UserWarning, match="has no derivative"):
+        own = resolve(np.arctan)
+    z = np.linspace(-3, 3, 7).reshape(1, -1)
+    np.testing.assert_allclose(own.activation_prime(z), 1 / (1 + z**2), rtol=1e-8)
+
+
+def test_a_function_that_mixes_elements_needs_its_derivative():
+    with pytest.raises(ValueError, match="each element alone"):
+        resolve(lambda z: z / (1 + np.abs(z).sum()))
+
+
+def test_users_functions_get_columns():
+    seen = []
+
+    def look(z):
+        seen.append(z.shape)
+        return z
+
+    ActivationLayer((look, lambda z: 1)).forward_propagation(np.ones((3, 5)))
+    assert seen[-1] == (3, 5)
+
+
+def test_the_range_of_a_users_own_is_measured():
+    assert CustomActivation(lambda z: 1 / (1 + np.exp(-z)), lambda z: 0).range[1] <= 1
+    assert CustomActivation(np.abs, np.sign).range[1] > 1
+
+
+@pytest.mark.parametrize("kind", [Linear, ReLU, Tanh, Sigmoid, HardSigmoid, Softmax])
+def test_outputs_stay_within_the_stated_range(kind):
+    a = kind.activation(np.random.default_rng(0).normal(size=(5, 200)) * 30)
+    assert kind.range[0] <= a.min() <= a.max() <= kind.range[1]

@@ -1,0 +1,97 @@
+"""The house: which file may import which, what is public, how long things are, what a bare import loads."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import neural
+from neural.activations import ACTIVATIONS
+from neural.initializers import INITIALIZERS
+from neural.layers import LAYERS
+from neural.losses import LOSSES
+from neural.metrics import METRICS
+from neural.optimizers import OPTIMIZERS
+from neural.schedules import SCHEDULES
+
+SOURCE = Path(neural.__file__).parent
+LEVELS = (
+    ("errors",),
+    ("inputs", "metrics", "parameters", "schedules", "significance", "streams", "fashion", "canvas"),
+    ("activations", "initializers", "datasets", "optimizers"),
+    ("layer", "losses"),
+    ("layers",),
+    ("engine", "summary"),
+    ("callbacks",),
+    ("training",),
+    ("nn",),
+    ("gradcheck", "plotting"),
+    ("__init__",),
+    ("experiments",),
+    ("report",),
+    ("cli",),
+    ("__main__",),
+)
+LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
+LAZY = {("callbacks", "plotting")}  # imported inside a function: History.plot
+
+
+def imports(path):
+    """Return the modules of the package that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "neural":
+            found |= {alias.name if (SOURCE / f"{alias.name}.py").exists() else "__init__" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("neural."):
+            found.add(node.module.split(".")[1])
+    return found
+
+
+def test_every_file_has_a_level():
+    assert {path.stem for path in SOURCE.glob("*.py")} == set(LEVEL)
+
+
+def test_imports_point_one_way():
+    wrong = [
+        f"{path.stem} imports {name}"
+        for path in sorted(SOURCE.glob("*.py"))
+        for name in imports(path)
+        if LEVEL[name] >= LEVEL[path.stem] and (path.stem, name) not in LAZY
+    ]
+    assert wrong == []
+
+
+def test_the_public_names_are_those_imported():
+    names = {name for name, value in vars(neural).items() if name[0] != "_" and not inspect.ismodule(value)}
+    assert sorted(names) == sorted(neural.__all__)
+    assert all(inspect.getdoc(getattr(neural, name)) for name in neural.__all__)
+
+
+def test_every_row_of_every_table_is_documented_with_an_example():
+    tables = (ACTIVATIONS, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULES)
+    rows = [row for table in tables for row in table.values()] + [row.function for row in METRICS.values()]
+    bare = [row.__name__ for row in rows if ">>>" not in (row.__doc__ or "")]
+    assert bare in ([], ["random", "zeros", "ones"])
+
+
+def test_files_and_functions_are_short():
+    long_files = {p.stem: n for p in SOURCE.glob("*.py") if (n := len(p.read_text().splitlines())) > 500}
+    assert long_files == {}
+    lengths = [
+        node.end_lineno - node.lineno + 1
+        for path in SOURCE.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    ]
+    assert np.median(lengths) < 10
+    assert np.quantile(lengths, 0.9) <= 35
+
+
+def test_a_bare_import_loads_numpy_and_nothing_else_that_is_heavy():
+    code = "import sys, neural; print(sorted({name.split('.')[0] for name in sys.modules}))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "'numpy'" in found
+    assert not [name for name in ("matplotlib", "pandas", "scipy", "sklearn", "threadpoolctl") if f"'{name}'" in found]
