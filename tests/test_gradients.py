@@ -40,7 +40,9 @@ def test_the_draws_cover_every_row_of_every_table():
     for seed in range(300):
         net, *_ = draw(seed)
         layers |= {type(layer).__name__ for layer in net.layers}
-        hidden = {part.function.name for layer in net.layers[:-1] for part in layer.expanded() if hasattr(part, "function")}
+        hidden = {
+            part.function.name for layer in net.layers[:-1] for part in layer.expanded() if hasattr(part, "function")
+        }
         seen |= hidden
     assert layers == set(LAYERS)
     assert seen >= set(ACTIVATIONS)
@@ -56,7 +58,9 @@ def test_each_activation_before_each_loss_it_may_precede(activation, loss):
 
 
 def test_many_parameters_are_checked_in_random_directions():
-    net = NeuralNetwork([DenseLayer(30, 40, "tanh"), DenseLayer(40, 3, "softmax")], "categorical_crossentropy", random_state=1)
+    net = NeuralNetwork(
+        [DenseLayer(30, 40, "tanh"), DenseLayer(40, 3, "softmax")], "categorical_crossentropy", random_state=1
+    )
     rng = np.random.default_rng(0)
     assert check_gradient(net, rng.normal(size=(8, 30)), rng.integers(0, 3, 8)).error <= TOLERANCE
 

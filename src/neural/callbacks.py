@@ -113,6 +113,8 @@ class EarlyStopping(Callback):
         mode: str = "auto",
         restore_best: bool = True,
     ) -> None:
+        if not isinstance(monitor, str):
+            raise TypeError(sentence("monitor", "a name in the history, such as 'val_loss'", monitor))
         self.monitor = monitor
         self.patience = check_number("patience", patience, low=0, whole=True)
         self.min_delta = check_number("min_delta", min_delta, low=0)
@@ -130,11 +132,13 @@ class EarlyStopping(Callback):
             return "max" if metrics.METRICS[name].higher_is_better else "min"
         raise ValueError(sentence("mode", "'min' or 'max' for a monitor that is not known by name", monitor))
 
-    def on_train_begin(self, training: Any) -> None:
-        if self.monitor not in training.names:
-            rule = one_of(training.names)
+    def check(self, names: list[str]) -> None:
+        """Raise ValueError if the fit will have no number of that name; it asks before it begins."""
+        if self.monitor not in names:
             step = "Give fit validation_data or validation_split." if self.monitor.startswith("val_") else ""
-            raise ValueError(sentence("monitor", rule, self.monitor, step))
+            raise ValueError(sentence("monitor", one_of(names), self.monitor, step))
+
+    def on_train_begin(self, training: Any) -> None:
         self.best, self.best_epoch, self.stopped_epoch = np.inf if self.mode == "min" else -np.inf, 0, None
         self.best_params = training.network.params.copy()
 
@@ -204,14 +208,16 @@ def resolve(callbacks: Any, callback: Any = None) -> list[Any]:
     """Return the callbacks as objects; classes are made into objects, functions called at the end of each epoch."""
     if callable(callbacks) or any(hasattr(callbacks, hook) for hook in HOOKS):
         callbacks = (callbacks,)
-    return [_one(item) for item in (*callbacks, *(() if callback is None else (callback,)))]
+    if isinstance(callbacks, str) or not isinstance(callbacks, Iterable | None):
+        raise TypeError(sentence("callbacks", "a callback, or a list of them", callbacks))
+    return [_one(item) for item in (*(callbacks or ()), *(() if callback is None else (callback,)))]
 
 
 def _one(item: Any) -> Any:
-    if isinstance(item, type):
+    if isinstance(item, type) and any(hasattr(item, hook) for hook in HOOKS):
         item = item()
     if any(callable(getattr(item, hook, None)) for hook in HOOKS):
         return item
-    if callable(item):
+    if callable(item) and not isinstance(item, type):
         return EachEpoch(item)
     raise TypeError(sentence("callback", f"a function (true, predicted, loss, epoch) or have one of {HOOKS}", item))

@@ -59,14 +59,14 @@ def sentence(what: str, rule: str, value: object, next_step: str = "") -> str:
 
 
 def show(value: object) -> str:
-    """Write a value as an error should show it: arrays by type and shape, long texts cut.
+    """Write a value as an error should show it, in one line: arrays by type and shape, long texts cut.
 
     >>> show(np.zeros((2, 3)))
     'an array of float64 with shape (2, 3)'
     """
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype} with shape {value.shape}"
-    text = repr(value)
+    text = " ".join(repr(value).splitlines())
     return text if len(text) <= 120 else text[:117] + "..."
 
 

@@ -18,15 +18,22 @@ DIRECT = (np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64))
 def array(what: str, value: Any) -> np.ndarray:
     """Return ``value`` as an array of numbers or of text, in the machine's byte order.
 
-    Raises TypeError for anything else (objects are read as numbers if they all are), ValueError for ragged lists.
+    Raises TypeError for anything else (objects are read as numbers if they all are), ValueError for ragged lists and
+    masked values.
 
     >>> array("y", ["a", "b"]).dtype.kind
     'U'
     """
+    if hasattr(value, "toarray"):
+        raise TypeError(sentence(what, "an array, not sparse", value, "Convert it with its method toarray."))
+    if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
+        raise ValueError(sentence(what, "free of masked values", value, _place(np.argwhere(value.mask)[0])))
     try:
         found = np.asarray(value)
+        if found.dtype.kind == "U" and isinstance(value, list | tuple):  # NumPy itself turns ["a", 1] into text
+            found = np.asarray(value, dtype=object)
     except ValueError:
-        raise ValueError(sentence(what, "an array whose rows are of one length", type(value).__name__)) from None
+        raise ValueError(sentence(what, "an array whose rows are of one length", value)) from None
     if found.dtype.kind in "OT":
         found = _from_objects(what, found)
     if found.dtype.kind not in "biufUS":
@@ -35,16 +42,20 @@ def array(what: str, value: Any) -> np.ndarray:
 
 
 def _from_objects(what: str, found: np.ndarray) -> np.ndarray:
-    texts = np.array([isinstance(item, str) for item in found.flat], dtype=bool)
-    if texts.all():
+    texts = [isinstance(item, str) for item in found.flat]
+    if texts and all(texts):
         return found.astype(np.str_)
     try:
-        if texts.any():
-            raise TypeError
-        return found.astype(np.float64)
+        if not any(texts) and not any(item is None for item in found.flat):  # NumPy reads None as NaN
+            return found.astype(np.float64)
+    except OverflowError:
+        largest = max(found.flat, key=abs)
+        raise ValueError(sentence(what, "within the range of float64", largest)) from None
     except (TypeError, ValueError):
-        odd = next((item for item in found.flat if not isinstance(item, int | float | np.number)), None)
-        raise TypeError(sentence(what, "all numbers or all text", odd)) from None
+        pass
+    wanted = str if texts[0] else int | float | np.number | np.bool_
+    odd = next((item for item in found.flat if not isinstance(item, wanted)), found.flat[0])
+    raise TypeError(sentence(what, "all numbers or all text", odd))
 
 
 def numbers(what: str, value: Any) -> np.ndarray:
@@ -93,11 +104,16 @@ def check_finite(what: str, values: np.ndarray, dtype: Any) -> None:
 
 
 def _refuse(what: str, value: float, where: tuple[Any, ...], dtype: np.dtype) -> None:
-    place = f"See row {where[0]}" + (f", column {where[1]}." if len(where) > 1 else ".")
     if np.isfinite(value):
         rule = f"within the range of {dtype}, {np.finfo(dtype).max:.3g}"
-        raise ValueError(sentence(what, rule, value, f"{place} Scale it, or use dtype='float64'."))
-    raise ValueError(sentence(what, "finite", value, place))
+        raise ValueError(sentence(what, rule, value, f"{_place(where)} Scale it, or use dtype='float64'."))
+    raise ValueError(sentence(what, "finite", value, _place(where)))
+
+
+def _place(where: Any) -> str:
+    """Return the next step that names the place of a value in an array."""
+    axes = zip(("row", "column", "then"), where, strict=False)
+    return f"See {', '.join(f'{axis} {number}' for axis, number in axes)}." if len(where) else ""
 
 
 def same_length(**named: np.ndarray) -> None:
@@ -121,6 +137,11 @@ def weights(value: Any, n: int, dtype: Any) -> np.ndarray | None:
         raise ValueError(sentence("sample_weight", f"of shape ({n},)", found))
     if found.min() < 0:
         raise ValueError(sentence("sample_weight", "at least 0", found.min().item(), f"See row {found.argmin()}."))
-    if not found.any():
-        raise ValueError(sentence("sample_weight", "above 0 for one sample at least", found))
-    return found.astype(dtype)
+    check_finite("sample_weight", found, dtype)
+    cast, total = found.astype(dtype), float(found.sum(dtype=np.float64))
+    if not cast.any():
+        rule = f"above 0 in {np.dtype(dtype)} for one sample at least"
+        raise ValueError(sentence("sample_weight", rule, found.max().item()))
+    if total > float(np.finfo(dtype).max):
+        raise ValueError(sentence("the sum of sample_weight", f"within the range of {np.dtype(dtype)}", total))
+    return cast

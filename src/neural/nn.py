@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,10 +16,11 @@ from neural.errors import check_number, sentence
 from neural.layer import Layer, Mode
 from neural.layers import ActivationLayer, DenseLayer
 from neural.losses import Loss
-from neural.metrics import resolve as resolve_metric
 from neural.parameters import Place, aligned_zeros, lay_out
 from neural.streams import seed_from
 from neural.training import Settings, Training, TrainingState
+
+BUILDING = threading.RLock()  # one for all networks: building is short, and a lock of its own would not pickle
 
 
 class NeuralNetwork:
@@ -70,14 +72,20 @@ class NeuralNetwork:
         self.history_ = History()
         self.classes_: np.ndarray | None = None
         self.engine_: str | None = None
-        for layer in layers or ():
-            self.add(layer)
         if use_loss is not None:
             self.use_loss(use_loss)
+        if not isinstance(layers, Iterable | None):
+            raise TypeError(sentence("layers", "a list of layers", layers))
+        found = list(layers or ())
+        if found:
+            self._check_layers(found)  # all of them, before one is adopted by a network that may not come to be
+        for layer in found:
+            self.add(layer)
 
     # --- building --------------------------------------------------------------------------------------------------
     def add(self, layer: Layer) -> NeuralNetwork:
         """Append a layer and return the network. A layer is in one network at most, and once."""
+        self._check_layers([*self.layers, layer])
         self._adopt(layer, len(self.layers))
         self.layers.append(layer)
         return self
@@ -88,24 +96,43 @@ class NeuralNetwork:
         self.loss_ = self._loss.own_loss if isinstance(self._loss, losses.CustomLoss) else self._loss
         return self
 
+    def _check_layers(self, layers: list[Layer]) -> None:
+        """Raise unless there are layers, each of them once, and none in another network."""
+        if not layers:
+            raise ValueError("The network must have a layer at least. Got none. Add one: net.add(DenseLayer(784, 10)).")
+        for number, layer in enumerate(layers):
+            if not isinstance(layer, Layer):
+                raise TypeError(sentence("layer", "a Layer object, such as DenseLayer(784, 25)", layer))
+            twice = any(layer is other for other in layers[:number])
+            if twice or not (layer._owner is None or layer._owner is self):
+                where = "this network already" if twice else "another network"
+                raise ValueError(
+                    f"A layer must be in one network, once. Got {layer!r}, which is in {where}. Use copy.deepcopy."
+                )
+
     def _adopt(self, layer: Layer, number: int) -> None:
-        if not isinstance(layer, Layer):
-            raise TypeError(sentence("layer", "a Layer object, such as DenseLayer(784, 25)", layer))
-        if layer._owner is not None:
-            where = "this network already" if layer._owner is self else "another network"
-            raise ValueError(
-                f"A layer must be in one network, once. Got {layer!r}, which is in {where}. Use copy.deepcopy."
-            )
         layer._owner, layer._start = self, (self.seed, number)
 
     def build(self, n_inputs: int | None = None) -> NeuralNetwork:
         """Fix all widths, draw what has not been drawn, and move all parameters into one vector. ``fit`` does it."""
-        if self._built == self._identities():
-            return self
+        with BUILDING:
+            if self._built != self._identities():
+                before = [vars(layer).copy() for layer in self.layers]
+                try:
+                    self._build(n_inputs)
+                except BaseException:  # such as an initializer's own: all layers are as they were
+                    for layer, attributes in zip(self.layers, before, strict=True):
+                        vars(layer).clear()
+                        vars(layer).update(attributes)
+                    raise
+        return self
+
+    def _build(self, n_inputs: int | None) -> None:
+        widths = self._widths(n_inputs)
         for number, layer in enumerate(self.layers):
             if layer._owner is not self:  # put into the list by hand
                 self._adopt(layer, number)
-        for layer, width in zip(self.layers, self._widths(n_inputs), strict=True):
+        for layer, width in zip(self.layers, widths, strict=True):
             layer.connect(width)
         for layer in self.layers[:-1]:
             if isinstance(layer, DenseLayer):
@@ -118,15 +145,13 @@ class NeuralNetwork:
         for number, layer in enumerate(self.layers):
             layer.settle([place for place in self._places if place.layer == number], self._params)
         self._built = self._identities()
-        return self
 
     def _identities(self) -> tuple[int, ...]:
         return tuple(map(id, self.layers))
 
     def _widths(self, n_inputs: int | None = None) -> list[int]:
         """Return the number of inputs of each layer; ValueError where two layers do not fit. Changes nothing."""
-        if not self.layers:
-            raise ValueError("The network must have a layer at least. Got none. Add one: net.add(DenseLayer(784, 10)).")
+        self._check_layers(self.layers)
         width = self.n_inputs if n_inputs is None else n_inputs
         if width is None:
             raise ValueError("The width of the inputs is not known yet. Give the first DenseLayer n_in, or call fit.")
@@ -233,18 +258,23 @@ class NeuralNetwork:
             check_number("n_threads", n_threads, low=1, whole=True)
         if validation_data is not None and validation_split:
             raise ValueError("validation_data and validation_split must not be given both. Got both. Leave one out.")
-        rows = inputs.rows("X", X, self.dtype, self.n_inputs)
+        rows = self._rows(X)
         self._chain()
         data, classes = self._data(rows, y, sample_weight)
         data, validation = training.split_off(data, validation_split, self.seed)
         if validation_data is not None:
             validation = self._validation(validation_data, rows.shape[1], classes)
-        engine = self._run_on(n_threads)
+        settings.check(self._loss, self.n_outputs(rows.shape[1]), data, validation)
         self.build(rows.shape[1])
         program = self.program(min(settings.batch_size or len(data), len(data)))
-        self.classes_ = classes
         self.state.use(settings.optimizer, self.params)
-        return Training(self, program, data, validation, settings, engine).run()
+        self.classes_ = classes
+        return Training(self, program, data, validation, settings, self._run_on(n_threads)).run()
+
+    def _rows(self, X: Any) -> np.ndarray:
+        """Return rows of X checked, for a network with layers."""
+        self._check_layers(self.layers)
+        return inputs.rows("X", X, self.dtype, self.n_inputs)
 
     def _data(self, X: np.ndarray, y: Any, sample_weight: Any, classes: Any = None) -> tuple[Data, Any]:
         """Return rows, targets and weights checked and encoded, and the class labels."""
@@ -252,6 +282,7 @@ class NeuralNetwork:
         known = self.classes_ if classes is None else classes
         y, classes = self._loss.encode(y, self.n_outputs(X.shape[1]), known)
         inputs.same_length(X=X, y=y)
+        inputs.check_finite("y", y, self.dtype)
         y = y if y.dtype == np.int64 and y.ndim == 1 else y.astype(self.dtype)
         weights = inputs.weights(sample_weight, len(X), self.dtype)
         if weights is not None and isinstance(self._loss, losses.CustomLoss):
@@ -264,12 +295,15 @@ class NeuralNetwork:
     def _validation(self, given: Any, width: int, classes: Any) -> Data:
         if not isinstance(given, tuple | list) or len(given) not in (2, 3):
             raise ValueError(sentence("validation_data", "(X, y) or (X, y, sample_weight)", given))
-        X = inputs.rows("X of validation_data", given[0], self.dtype, width)
-        return self._data(X, given[1], given[2] if len(given) == 3 else None, classes)[0]
+        try:
+            X = inputs.rows("X", given[0], self.dtype, width)
+            return self._data(X, given[1], given[2] if len(given) == 3 else None, classes)[0]
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"validation_data: {error}") from None
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the outputs (n, n_out) for X (n, n_in): probabilities after softmax or sigmoid. Changes nothing."""
-        rows = inputs.rows("X", X, self.dtype, self.n_inputs)
+        rows = self._rows(X)
         self.build(rows.shape[1])
         program = Program(self._formulas(), self._places, self.params, scale=self.input_scale)
         outputs = engines.resolve(self.engine).predict(program, rows)
@@ -278,10 +312,12 @@ class NeuralNetwork:
 
     def evaluate(self, X: Any, y: Any, metrics: Any = (), *, sample_weight: Any = None) -> dict[str, float]:
         """Return ``loss``, the mean loss without penalty, and the metrics, for rows that need not be training rows."""
-        wanted = [resolve_metric(m) for m in ((metrics,) if isinstance(metrics, str) or callable(metrics) else metrics)]
+        wanted = training.resolve_metrics(metrics)
         program, data = self.prepared(X, y, sample_weight)
         loss, outputs = self._run_on().evaluate(program, data)
-        return {"loss": loss, **training.measure(wanted, program, data.y, outputs)}
+        inputs.check_finite("the network's outputs", outputs, self.dtype)
+        inputs.check_finite("the loss", np.asarray(loss), np.float64)
+        return {"loss": loss, **training.measure(wanted, program.loss, data.y, outputs)}
 
     def loss_and_gradient(
         self, X: Any, y: Any, sample_weight: Any = None, *, training: bool = False
@@ -292,11 +328,14 @@ class NeuralNetwork:
         vector by layer and name.
         """
         program, data = self.prepared(X, y, sample_weight)
-        return self._run_on().gradient(program, data, Mode(training, self.seed, self.state.step))
+        loss, gradient, dx = self._run_on().gradient(program, data, Mode(training, self.seed, self.state.step))
+        for what, numbers in {"the loss": np.asarray(loss), "the gradient": gradient, "dJ/dX": dx}.items():
+            inputs.check_finite(what, numbers, numbers.dtype)
+        return loss, gradient, dx
 
     def prepared(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[Program, Data]:
         """Return the network and all rows, checked, as an engine takes them: one batch."""
-        rows = inputs.rows("X", X, self.dtype, self.n_inputs)
+        rows = self._rows(X)
         self._chain()
         data, _ = self._data(rows, y, sample_weight)
         self.build(rows.shape[1])

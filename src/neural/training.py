@@ -8,7 +8,7 @@ What outlives an epoch is in :class:`TrainingState`, which the network keeps: fi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from neural.optimizers import Optimizer
 from neural.streams import epoch_order, stream
 
 SLICE_SECONDS = 0.5  # aimed at for one crossing to the engine, so that progress and Ctrl-C stay prompt
+NUMBERS = ("loss", "data_loss", "penalty", "learning_rate", "seconds")  # of each epoch, whatever is asked for
 FIRST_SLICE = 32  # updates in the first crossing, which measures how long one takes
 
 
@@ -92,10 +93,8 @@ class Settings:
         """Check every argument before anything is touched."""
         if batch_size is not None:
             batch_size = check_number("batch_size", batch_size, low=1, whole=True)
-        if isinstance(wanted, str) or callable(wanted):
-            wanted = (wanted,)
         found = hooks.resolve(callbacks, callback)
-        if verbose not in (0, 1, 2):
+        if not isinstance(verbose, int) or verbose not in (0, 1, 2):
             raise ValueError(sentence("verbose", "0, 1 (every tenth epoch) or 2 (every epoch)", verbose))
         return cls(
             check_number("epochs", epochs, low=1, whole=True),
@@ -103,9 +102,27 @@ class Settings:
             batch_size,
             optimizers.resolve(optimizer),
             schedules.resolve(schedule),
-            [metrics.resolve(metric) for metric in wanted],
+            resolve_metrics(wanted),
             [*found, *([hooks.Progress(every=10 if verbose == 1 else 1)] if verbose else [])],
         )
+
+    def names(self, validated: bool) -> list[str]:
+        """Return the names of an epoch's numbers."""
+        wanted = [metric.name for metric in self.metrics]
+        return [*NUMBERS, *wanted, *(f"val_{name}" for name in ("loss", *wanted) if validated)]
+
+    def check(self, loss: Any, n_out: int, data: Data, validation: Data | None) -> None:
+        """Refuse, before anything is touched, metrics that do not suit the targets, and what would fail an epoch later."""
+        parts = [data] if validation is None else [data, validation]
+        for metric in self.metrics:
+            try:
+                for part in parts if metric.takes != "outputs" else ():  # a user's own is not called out of turn
+                    measure([metric], loss, part.y, np.full((len(part), n_out), 0.5))
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"metric {metric.name}: {error}") from None
+        for callback in self.callbacks:
+            if isinstance(callback, hooks.EarlyStopping):
+                callback.check(self.names(validation is not None))
 
 
 class Training:
@@ -122,6 +139,7 @@ class Training:
         self.network, self.program, self.data, self.validation = network, program, data, validation
         self.settings, self.engine = settings, engine
         self.state: TrainingState = network.state
+        self._loss: Any = program.loss
         self.callbacks, self.epochs, self.epoch = settings.callbacks, settings.epochs, 0
         self.batch_size = min(settings.batch_size or len(data), len(data))
         self.per_epoch = -(-len(data) // self.batch_size)
@@ -130,19 +148,20 @@ class Training:
         self.error: BaseException | None = None
         self.done = 0  # updates of this fit
         self._slice = FIRST_SLICE
+        self._past: tuple[Snapshot, np.ndarray, np.ndarray] | None = (
+            None  # the slice before: its start, order and rates
+        )
         self._outputs: np.ndarray | None = None
 
     @property
     def names(self) -> list[str]:
         """The names of an epoch's numbers, known from the start."""
-        wanted = [metric.name for metric in self.settings.metrics]
-        of_validation = [f"val_{name}" for name in ("loss", *wanted)] if self.validation is not None else []
-        return ["loss", "data_loss", "penalty", "learning_rate", "seconds", *wanted, *of_validation]
+        return self.settings.names(self.validation is not None)
 
     @property
     def true(self) -> np.ndarray:
         """The training targets as a person calls them: class labels as column numbers, or values."""
-        return labels(self.program, self.data.y)
+        return self._loss.labels(self.data.y)
 
     @property
     def fraction(self) -> float:
@@ -176,16 +195,22 @@ class Training:
         return self.history
 
     def _run_epoch(self) -> None:
-        started = time.perf_counter()
+        started, begun = time.perf_counter(), self._snapshot()
         self._call("on_epoch_begin")
         order = epoch_order(self.state.seed, self.state.epoch, len(self.data))
         losses, penalties = np.empty(len(order)), np.empty(self.per_epoch)
         first = 0
-        while first < self.per_epoch:
-            n = 1 if self._wants_batches else min(self._slice, self.per_epoch - first)
-            rows = slice(first * self.batch_size, (first + n) * self.batch_size)
-            losses[rows], penalties[first : first + n] = self._run_slice(order[rows], first, n)
-            first += n
+        try:
+            while first < self.per_epoch:
+                n = 1 if self._wants_batches else min(self._slice, self.per_epoch - first)
+                rows = slice(first * self.batch_size, (first + n) * self.batch_size)
+                losses[rows], penalties[first : first + n] = self._run_slice(order[rows], first, n)
+                first += n
+        except TrainingDiverged:
+            raise
+        except BaseException:  # Ctrl-C, no memory, an error in a user's layer: the network is as after its last epoch
+            begun.restore(self.program.params, self.state)
+            raise
         self.state.epoch += 1
         self._outputs = None
         self.numbers = self._measure(losses, order, penalties)
@@ -194,25 +219,19 @@ class Training:
         self._call("on_epoch_end")
 
     def _run_slice(self, order: np.ndarray, first: int, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Cross to the engine for ``n`` updates; whatever goes wrong in there, the network is as it was before."""
-        before = Snapshot.take(self.program.params, self.state)
-        rates = self._rates(n)
-        started = time.perf_counter()
-        try:
-            losses, penalties = self.engine.run(self.program, self.data, self._request(order, rates))
-            fine = np.isfinite(losses).all() and np.isfinite(self.program.params).all()
-        except BaseException:
+        """Cross to the engine for ``n`` updates, from update ``first`` of the epoch on."""
+        before, rates, started = self._snapshot(), self._rates(n), time.perf_counter()
+        losses, penalties = self.engine.run(self.program, self.data, self._request(order, rates))
+        if not self._finite(losses):
             before.restore(self.program.params, self.state)
-            raise
-        self._advance(n, rates)
-        if not fine:
-            before.restore(self.program.params, self.state)
-            self._replay(order, first, rates)
+            self._find_divergence(order, first, rates)
+        self._advance(rates)
         seconds = (time.perf_counter() - started) / n
         self._slice = max(1, int(SLICE_SECONDS / max(seconds, 1e-9)))
+        self._past = (before, order, rates)
         self.done += n
         self.losses = losses
-        if n == 1:
+        if self._wants_batches:
             self._call("on_batch_end")
         for callback in self.callbacks:
             if isinstance(callback, hooks.Progress):
@@ -229,30 +248,51 @@ class Training:
         mode = Mode(training=True, seed=state.seed, step=state.step)
         return Run(order, self.batch_size, rates, self.settings.optimizer, state.memory, state.updates, mode)
 
-    def _advance(self, n: int, rates: np.ndarray) -> None:
-        self.state.step += n
-        self.state.updates += n
+    def _advance(self, rates: np.ndarray) -> None:
+        self.state.step += len(rates)
+        self.state.updates += len(rates)
         self.rate = float(rates[-1])
 
-    def _replay(self, order: np.ndarray, first: int, rates: np.ndarray) -> None:
-        """Take the updates of a slice again, one at a time, up to the one that is not finite; say where it happened."""
+    # --- divergence ------------------------------------------------------------------------------------------------
+    def _snapshot(self) -> Snapshot:
+        return Snapshot.take(self.program.params, self.state)
+
+    def _finite(self, losses: np.ndarray) -> bool:
+        vectors = losses, self.program.params, *self.state.memory.values()
+        return all(np.isfinite(vector).all() for vector in vectors)
+
+    def _replay(self, order: np.ndarray, rates: np.ndarray) -> tuple[int, bool, Snapshot | None, Snapshot]:
+        """Take updates of a slice again, one at a time, up to one that is not finite, or to the last.
+
+        Return its number, whether its cost was finite, and the states before the update before it and before it.
+        """
+        earlier, here = None, self._snapshot()
         for k in range(len(rates)):
-            rows, before = (
-                order[k * self.batch_size : (k + 1) * self.batch_size],
-                Snapshot.take(self.program.params, self.state),
-            )
-            mode = Mode(training=True, seed=self.state.seed, step=self.state.step)
-            losses, _ = self.engine.run(self.program, self.data, self._request(rows, rates[k : k + 1]))
-            if np.isfinite(losses).all() and np.isfinite(self.program.params).all():
-                self._advance(1, rates[k : k + 1])
-                continue
-            before.restore(self.program.params, self.state)
-            cause = (
-                "the weights became infinite or NaN" if np.isfinite(losses).all() else "the cost became infinite or NaN"
-            )
-            weights = None if self.data.weights is None else self.data.weights[rows]
-            where = self.engine.first_nonfinite(self.program, Data(self.data.X[rows], self.data.y[rows], weights), mode)
-            raise TrainingDiverged(self.epoch, first + k + 1, where, float(rates[k]), cause)
+            earlier, here = here if k else None, self._snapshot()
+            losses, _ = self.engine.run(self.program, self.data, self._request(self._batch(order, k), rates[k : k + 1]))
+            if not self._finite(losses) or k == len(rates) - 1:
+                break
+            self._advance(rates[k : k + 1])
+        return k, bool(np.isfinite(losses).all()), earlier, here
+
+    def _find_divergence(self, order: np.ndarray, first: int, rates: np.ndarray) -> None:
+        """Go back to the last state whose weights and cost were finite, and raise what says where it ended."""
+        k, cost_was_finite, earlier, here = self._replay(order, rates)
+        here.restore(self.program.params, self.state)
+        rows, data = self._batch(order, k), self.data
+        batch = Data(data.X[rows], data.y[rows], None if data.weights is None else data.weights[rows])
+        mode = Mode(training=True, seed=self.state.seed, step=self.state.step)
+        where = self.engine.first_nonfinite(self.program, batch, mode)
+        if not cost_was_finite:  # so the update before was the one that went too far
+            if earlier is None and self._past is not None:
+                self._past[0].restore(self.program.params, self.state)
+                earlier = self._replay(*self._past[1:])[3]
+            (earlier or here).restore(self.program.params, self.state)
+        cause = f"the {'weights' if cost_was_finite else 'cost'} became infinite or NaN"
+        raise TrainingDiverged(self.epoch, first + k + 1, where, float(rates[k]), cause)
+
+    def _batch(self, order: np.ndarray, k: int) -> np.ndarray:
+        return order[k * self.batch_size : (k + 1) * self.batch_size]
 
     def _measure(self, losses: np.ndarray, order: np.ndarray, penalties: np.ndarray) -> dict[str, float]:
         """Return the numbers of an epoch: the cost as it was met on the way, metrics as the network is now."""
@@ -265,10 +305,10 @@ class Training:
         numbers = {"loss": data_loss + penalty, "data_loss": data_loss, "penalty": penalty, "learning_rate": self.rate}
         wanted = self.settings.metrics
         if wanted:
-            numbers |= measure(wanted, self.program, self.data.y, self.predicted())
+            numbers |= measure(wanted, self._loss, self.data.y, self.predicted())
         if self.validation is not None:
             numbers["val_loss"], outputs = self.engine.evaluate(self.program, self.validation)
-            found = measure(wanted, self.program, self.validation.y, outputs)
+            found = measure(wanted, self._loss, self.validation.y, outputs)
             numbers |= {f"val_{name}": value for name, value in found.items()}
         return numbers
 
@@ -287,26 +327,40 @@ class Training:
                 method(self)
 
 
-def labels(program: Program, y: np.ndarray) -> np.ndarray:
-    """Return encoded targets as a person calls them: class labels as column numbers, or values."""
-    return y if program.loss is None else program.loss.labels(y)
+def resolve_metrics(wanted: Any) -> list[metrics.Metric]:
+    """Return what a name, a function, or several of them stand for, each under a name of its own in the history."""
+    if isinstance(wanted, str | metrics.Metric) or callable(wanted):
+        wanted = (wanted,)
+    if not isinstance(wanted, Iterable | None):
+        raise TypeError(sentence("metrics", "a name, a function, or a list of them", wanted))
+    found: dict[str, Any] = dict.fromkeys(NUMBERS)
+    for metric in map(metrics.resolve, wanted or ()):
+        if found.setdefault(metric.name, metric) != metric:
+            raise ValueError(sentence("metrics", "of different names, and none of them of the cost's", metric.name))
+    return [metric for metric in found.values() if metric is not None]
 
 
-def measure(wanted: list[metrics.Metric], program: Program, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+def measure(wanted: list[metrics.Metric], loss: Any, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
     """Return each metric of outputs (n, n_out) against encoded targets."""
-    truth = labels(program, y)
+    truth = loss.labels(y)
     predicted: dict[str, Callable[[], np.ndarray]] = {
         "labels": lambda: outputs if outputs.shape[1] > 1 else metrics.predict_classes(outputs),
         "values": lambda: outputs if outputs.shape[1] > 1 else outputs[:, 0],
         "outputs": lambda: outputs,
     }
-    return {metric.name: float(metric.function(truth, predicted[metric.takes]())) for metric in wanted}
+    return {metric.name: _number(metric, truth, predicted[metric.takes]()) for metric in wanted}
+
+
+def _number(metric: metrics.Metric, truth: np.ndarray, predicted: np.ndarray) -> float:
+    value = metric.function(truth, predicted)
+    if np.ndim(value) or not isinstance(value, int | float | np.number | np.ndarray):
+        raise TypeError(sentence(f"metric {metric.name}", "a function that returns a number", value))
+    return float(value)
 
 
 def split_off(data: Data, fraction: float, seed: int) -> tuple[Data, Data | None]:
     """Return rows to train on and rows to validate on, drawn at random; the same rows for the same seed and length."""
-    fraction = check_number("validation_split", fraction, low=0)
-    if fraction == 0:
+    if check_number("validation_split", fraction, low=0) == 0:
         return data, None
     n = round(len(data) * fraction)
     if fraction >= 1 or not 0 < n < len(data):
@@ -314,7 +368,11 @@ def split_off(data: Data, fraction: float, seed: int) -> tuple[Data, Data | None
             sentence("validation_split", f"a fraction that leaves rows on both sides of {len(data)}", fraction)
         )
     order = stream(seed, "split").permutation(len(data))
-    return _take(data, np.sort(order[n:])), _take(data, np.sort(order[:n]))
+    parts = _take(data, np.sort(order[n:])), _take(data, np.sort(order[:n]))
+    if any(part.weights is not None and not part.weights.any() for part in parts):
+        rule = "above 0 for one sample at least on both sides of validation_split"
+        raise ValueError(sentence("sample_weight", rule, data.weights))
+    return parts
 
 
 def _take(data: Data, rows: np.ndarray) -> Data:
