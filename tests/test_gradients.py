@@ -119,3 +119,11 @@ def test_kinks_are_seen():
     net.layers[1].weights, net.layers[1].biases = [[1.0]], [[0.0]]
     assert kink_distance(net, [[0.25]], [2.0]) == 0.25  # the ReLU
     assert kink_distance(net, [[3.0]], [2.9]) == pytest.approx(0.1)  # the loss
+
+
+def test_a_gradient_of_nothing_is_right():
+    """Under softmax, the MAE of a row whose errors cancel does not depend on the scores."""
+    net, X, y, _ = draw(2277)
+    check = check_gradient(net, X, y)
+    assert max(check.norm, check.numeric_norm) < 1e-9
+    assert check.error == 0
