@@ -6,7 +6,18 @@ import pickle
 import numpy as np
 import pytest
 
-from neural import ActivationLayer, CustomActivation, HardSigmoid, Linear, ReLU, Sigmoid, Softmax, Tanh
+from neural import (
+    ActivationLayer,
+    CustomActivation,
+    DenseLayer,
+    HardSigmoid,
+    Linear,
+    NeuralNetwork,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
 from neural.activations import ACTIVATIONS, resolve
 
 INF, NAN = math.inf, math.nan
@@ -205,3 +216,36 @@ def test_the_range_of_a_users_own_is_measured():
 def test_outputs_stay_within_the_stated_range(kind):
     a = kind.activation(np.random.default_rng(0).normal(size=(5, 200)) * 30)
     assert kind.range[0] <= a.min() <= a.max() <= kind.range[1]
+
+
+def test_a_users_own_is_known_by_what_it_is_not_by_its_name():
+    def linear(z):
+        return 2 * z
+
+    net = NeuralNetwork([DenseLayer(1, 1, (linear, lambda z: 2), init="ones")], "mse")
+    assert net.predict([[3.0]]) == 6
+
+    def sigmoid(z):
+        return np.clip(z / 8 + 0.5, 0.1, 0.9)
+
+    own = CustomActivation(sigmoid, lambda z: np.where(np.abs(z) < 3.2, 0.125, 0.0))
+    net = NeuralNetwork([DenseLayer(1, 1, own, init="ones")], "binary_crossentropy", dtype="float64")
+    assert net.evaluate([[0.8]], [1])["loss"] == pytest.approx(-math.log(0.6))
+
+
+def test_a_users_softmax_is_refused_as_its_derivative_cannot_be_told():
+    class CourseSoftmax:
+        def activation(z):
+            return np.exp(z) / np.exp(z).sum(axis=0)
+
+        def activation_prime(z):
+            return 1
+
+    with pytest.raises(ValueError, match="For a softmax use 'softmax'"):
+        DenseLayer(2, 2, CourseSoftmax)
+
+
+def test_a_slope_for_each_unit():
+    slopes = np.array([[0.1], [0.2], [0.3]])
+    own = resolve((lambda z: np.maximum(z, slopes * z), lambda z: np.where(z > 0, 1, slopes)))
+    np.testing.assert_allclose(own.activation(-np.ones((3, 2))), -slopes * np.ones((1, 2)))

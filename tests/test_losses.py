@@ -210,3 +210,8 @@ def test_a_users_loss_with_a_value_a_row_takes_sample_weights():
     y = np.random.default_rng(2).normal(size=30)
     history, _ = trained(RowWise(), None, 1, y, sample_weight=np.linspace(0, 1, 30))
     assert history[-1] < history[0]
+
+
+def test_a_fused_loss_of_a_users_own_must_follow_its_link():
+    with pytest.raises(ValueError, match="must follow it"):
+        trained(OwnFused(), "sigmoid", 3, np.zeros(30, dtype=int))

@@ -229,7 +229,7 @@ class CustomActivation(Activation):
 
     Without ``prime`` the derivative is taken numerically, (f(z + h) - f(z - h)) / 2h in float64, with a warning.
 
-    Raises ValueError when the derivative has to be numeric and f is not a function of each element alone.
+    Raises ValueError when f is not a function of each element alone, as f' then is not all of its derivative.
 
     >>> cube = CustomActivation(lambda z: z**3, lambda z: 3 * z**2, name="cube")
     >>> cube.activation_prime([[2.0]])
@@ -244,22 +244,30 @@ class CustomActivation(Activation):
         self.range = self._probe()
 
     def _probe(self) -> tuple[float, float]:
-        """Try f on a grid: it must keep the shape; return the bounds of what came out."""
-        grid = np.concatenate([np.linspace(-4, 4, 41), [-30.0, 30.0]]).reshape(1, -1)
-        with np.errstate(all="ignore"):
-            values = self.call(self.function, grid)
-            alone = np.concatenate([self.call(self.function, grid[:, [k]]) for k in range(3)], axis=1)
+        """Try f on a grid: each output must depend on its own element alone; return the bounds of what came out."""
+        grid = np.linspace(-5.0, 5.0, 42).reshape(6, 7)
+        try:
+            with np.errstate(all="ignore"):
+                values = self.call(self.function, grid)
+                alone = [self.call(self.function, z.reshape(1, 1)).item() for z in grid.flat]
+                far = self.call(self.function, 10 * grid)
+        except Exception as error:
+            if self.prime is None:
+                rule = "a function of arrays of any shape where it has no derivative"
+                raise ValueError(sentence(f"activation {self.name}", rule, self.function, str(error))) from error
+            return -np.inf, np.inf  # made for one shape, such as a slope for each unit
+        if not np.allclose(values, np.reshape(alone, grid.shape), equal_nan=True):
+            step = "For a softmax use 'softmax'; write anything else as a Layer with forward and backward."
+            raise ValueError(
+                sentence(f"activation {self.name}", "a function of each element alone", self.function, step)
+            )
         if self.prime is None:
-            if not np.allclose(values[:, :3], alone, equal_nan=True) or values.shape != grid.shape:
-                rule = "a function of each element alone where it has no derivative"
-                raise ValueError(sentence(f"activation {self.name}", rule, self.function, "Give its derivative too."))
             warnings.warn(
                 f"activation {self.name} has no derivative: a numeric one is used, slower and less exact. "
                 "Give a pair (f, f_prime), or a class with activation and activation_prime.",
                 stacklevel=4,
             )
-        finite = values[np.isfinite(values)]
-        return (float(finite.min()), float(finite.max())) if finite.size else (-np.inf, np.inf)
+        return float(np.nanmin([values, far])), float(np.nanmax([values, far]))
 
     def call(self, function: Function, z: np.ndarray) -> np.ndarray:
         """Return ``function`` of a copy of ``z``, broadcast to its shape."""

@@ -128,7 +128,7 @@ class Layer:
     @property
     def trainable_params(self) -> int:
         """The number of trained values."""
-        return sum(int(np.prod(shape)) for shape in self.shapes().values())
+        return sum(int(np.prod(place.shape)) for place in lay_out([self.shapes()]))
 
     # --- by hand, samples in columns -------------------------------------------------------------------------------
     _tape: tuple[tuple[Layer, Own, Any], ...] = ()  # of the last call by hand, for its way back

@@ -26,7 +26,8 @@ class DenseLayer(Layer):
     ----------
     n_in, n_out : the widths, also as ``n_l_1`` and ``n_l``; ``n_in=None`` is found out at the first fit.
     activation : a name, class, object or function. A number in its place is ``l2``; one more is then ``bias``.
-    l1, l2 : the penalty (l1 sum |W| + l2/2 sum W^2) / m on the weights, m the batch size; 0 leaves it to the loss.
+    l1, l2 : the penalty (l1 sum |W| + l2/2 sum W^2) / m on the weights, m the nominal batch size, also for a last short
+        batch; 0 leaves it to the loss.
     bias : whether there is a b. Without one, ``biases`` is 0.
     init, bias_init : "he", "xavier", "random" (uniform from -1 to 1), "zeros", "ones", or a function; "auto" is he
         under ReLU-like activations and xavier otherwise.
@@ -104,7 +105,7 @@ class DenseLayer(Layer):
         return initializers.resolve(name, spec)(rng, shape, self.n_in, self.n_out)
 
     def expanded(self) -> list[Layer]:
-        return [self] if self.function.name == "linear" else [self, ActivationLayer(self.function)]
+        return [self] if type(self.function) is activations.Linear else [self, ActivationLayer(self.function)]
 
     def width_after(self, width: int) -> int:
         if self.n_in not in (None, width):

@@ -1,6 +1,7 @@
 """Losses: raw scores -> value and gradient, and the link (softmax, sigmoid, identity) that turns scores into outputs.
 
-J = sum of w_i loss_i / sum of w_i over the batch, plus the penalty l2/(2m) sum W^2. Two forms of each loss:
+J = sum of w_i loss_i / sum of w_i over the batch, plus the penalty l2/(2m) sum W^2, m the nominal batch size. Two
+forms of each loss:
 
 - ``of_scores(z, y, dz, own)`` and ``of_outputs(a, y, da, own)``: the library's own path, samples in rows; each returns
   loss_i for each row i and writes d loss_i / dz (or da) into its third argument. The first takes what goes into the
@@ -11,7 +12,7 @@ J = sum of w_i loss_i / sum of w_i over the batch, plus the penalty l2/(2m) sum 
 from __future__ import annotations
 
 import inspect
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -28,8 +29,8 @@ class Loss:
     """The root of losses, and of a user's own.
 
     A user's own gives ``loss(y_true, y_pred)`` and ``loss_prime(y_true, y_pred)``, samples in columns; its
-    ``loss_prime`` means dJ/dA, unless ``link = "softmax"`` or the like says that it is dJ/dZ before that link. (Or it gives
-    ``of_outputs``, one value a row, and then takes sample weights as well.)
+    ``loss_prime`` means dJ/dA, unless ``link = "softmax"`` or the like says that it is dJ/dZ before that link. (Or it
+    gives ``of_outputs``, one value a row, and then takes sample weights as well.)
 
     >>> class Cubic(Loss):
     ...     def loss(self, y_true, y_pred): return np.mean(np.abs(y_pred - y_true) ** 3)
@@ -41,8 +42,8 @@ class Loss:
 
     name: str = ""
     link: str = "linear"
-    range: ClassVar[tuple[float, float] | None] = None  # what the outputs must lie in
-    kinks: ClassVar[tuple[float, ...]] = ()  # where the derivative jumps, in outputs minus targets
+    range: tuple[float, float] | None = None  # what the outputs must lie in
+    kinks: tuple[float, ...] = ()  # where the derivative jumps, in outputs minus targets
     l2: float = 0.0
 
     def __init__(self, l2: float = 0) -> None:
@@ -107,7 +108,7 @@ class CategoricalCrossentropy(Loss):
     """loss_i = -sum_k y_k log p_k, one of K classes.
 
     Under softmax, from the scores: log sum_k e^(z_k) - sum_k y_k z_k, and dz = p - y (Bishop, 2006, eq. 4.109). After
-    sigmoid or hard_sigmoid: dp = -y / p, with p held at least float precision above 0.
+    sigmoid or hard_sigmoid: dp = -y / p, with p held at least float precision above 0 in both.
 
     Targets are one-hot (n, K) (bool too), probabilities (n, K), column numbers (n,), or text labels (n,), which are
     sorted. By hand, ``loss_prime`` is (p - y)/m: dJ/dZ under a softmax.
@@ -160,7 +161,7 @@ class BinaryCrossentropy(Loss):
     """loss_i = -sum_k (y_k log p_k + (1 - y_k) log(1 - p_k)), each output yes or no.
 
     Under sigmoid, from the scores: max(z, 0) - z y + log(1 + e^-|z|), and dz = p - y, finite for every finite score.
-    Alone: p is held float precision away from 0 and 1, and dp = (p - y) / (p (1 - p)). Several outputs are summed.
+    Alone: dp = (p - y) / (p (1 - p)), with p held float precision away from 0 and 1 in both. Outputs are summed.
 
     Targets are (n,) or (n, 1) for one output, (n, K) for K, from 0 to 1; two text labels are sorted.
 
@@ -261,6 +262,8 @@ class CustomLoss(Loss):
         self.own_loss = own_loss
         self.name = type(own_loss).__name__ if not isinstance(own_loss, type) else own_loss.__name__
         self.link = getattr(own_loss, "link", "linear")
+        look_up("link", self.link, activations.ACTIVATIONS)
+        self.range, self.kinks = getattr(own_loss, "range", None), getattr(own_loss, "kinks", ())
         self.l2 = check_number("l2", getattr(own_loss, "l2", 0), low=0)
         wanted = inspect.signature(own_loss.loss).parameters.values()
         self.extra = (0,) if sum(p.default is p.empty and p.kind == p.POSITIONAL_OR_KEYWORD for p in wanted) > 2 else ()
@@ -270,6 +273,14 @@ class CustomLoss(Loss):
         prime = np.asarray(self.own_loss.loss_prime(y.T.copy(), a.T.copy()))
         da[...] = np.broadcast_to(prime, a.T.shape).T * len(a)  # from dJ/da to the row's own derivative
         return np.full(len(a), value)
+
+    def check_output(self, activation: activations.Activation | None) -> None:
+        if self.link != "linear" and type(activation) is not activations.ACTIVATIONS[self.link]:
+            got = "no activation" if activation is None else activation.name
+            raise ValueError(
+                f"{self.name} has link = {self.link!r} and must follow it, as its loss_prime is dJ/dZ. Got {got}."
+            )
+        super().check_output(activation)
 
     def of_scores(self, z: np.ndarray, y: np.ndarray, dz: np.ndarray, own: Own) -> np.ndarray:
         link = activations.resolve(self.link)
@@ -330,14 +341,14 @@ def label_numbers(y: np.ndarray, n_classes: int, classes: Classes) -> tuple[np.n
 
 
 def _distributions(y: np.ndarray) -> np.ndarray:
-    """Return one-hot rows as column numbers, other probabilities as they are."""
+    """Return one-hot rows as column numbers, other probabilities made to sum to 1 exactly."""
     sums = y.sum(axis=1, dtype=np.float64)
     bad = np.flatnonzero((np.abs(sums - 1) > 1e-3) | (y.min(axis=1) < 0))
     if bad.size:
         rule = "one-hot, or probabilities that sum to 1 in each row, for CategoricalCrossentropy"
         raise ValueError(sentence("y", rule, y[bad[0]].tolist(), f"See row {bad[0]}."))
     one_hot = bool(np.all((y == 0) | (y == 1)))
-    return np.argmax(y, axis=1).astype(np.int64) if one_hot else y
+    return np.argmax(y, axis=1).astype(np.int64) if one_hot else y / sums[:, None]
 
 
 def _subtract_targets(d: np.ndarray, y: np.ndarray) -> None:

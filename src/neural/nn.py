@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from neural import activations, inputs, losses, summary, training
 from neural import engine as engines
-from neural import inputs, losses, summary, training
 from neural.callbacks import History
 from neural.engine import Data, Program
 from neural.errors import check_number, sentence
@@ -188,10 +188,11 @@ class NeuralNetwork:
         last = chain[-1][1]
         activation = last.function if isinstance(last, ActivationLayer) else None
         self._loss.check_output(activation)
-        if self._loss.link == "linear" and (activation is None or activation.name == "linear"):
-            return chain, None, self._loss.of_scores
-        if activation is not None and activation.name == self._loss.link:
+        link = activations.ACTIVATIONS[self._loss.link]
+        if type(activation) is link:
             return chain[:-1], last, self._loss.of_scores
+        if activation is None and link is activations.Linear:
+            return chain, None, self._loss.of_scores
         return chain, None, self._loss.of_outputs
 
     def _formulas(self) -> list[tuple[int, Layer]]:
@@ -247,7 +248,7 @@ class NeuralNetwork:
         validation_data, validation_split : (X, y) or (X, y, sample_weight), or a fraction of the rows, drawn at random.
         metrics : names or functions of (y_true, y_pred), for the history; each costs a forward pass an epoch.
         callbacks, callback : objects with hooks, or functions (true, predicted, loss, epoch).
-        sample_weight : (n,): J is the weighted mean, so weight 2 is the row twice.
+        sample_weight : (n,): a batch's J is the weighted mean of its rows; in a full batch, weight 2 is the row twice.
         verbose : 0 silent, 1 a line every tenth epoch (a live bar on a terminal), 2 a line every epoch.
         n_threads : a limit for BLAS; needs threadpoolctl.
         """

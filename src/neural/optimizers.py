@@ -54,7 +54,8 @@ class SGD(Optimizer):
     nesterov: bool = False
 
     def __post_init__(self) -> None:
-        check_number("momentum", self.momentum, low=0, high=1)
+        if check_number("momentum", self.momentum, low=0) >= 1:
+            raise ValueError(sentence("momentum", "at least 0 and below 1", self.momentum))
         if self.nesterov and self.momentum == 0:
             raise ValueError(sentence("momentum", "above 0 with nesterov=True", self.momentum))
 
@@ -118,6 +119,8 @@ class Adam(Optimizer):
 @dataclass(frozen=True)
 class AdamW(Adam):
     """Adam, after w = w - rate weight_decay w on the weights but not the biases (Loshchilov and Hutter, 2019).
+
+    The engine takes the first of these two steps, as it knows which values are weights; ``update`` is Adam's.
 
     >>> AdamW().weight_decay
     0.01

@@ -73,6 +73,8 @@ def lay_out(shapes: Iterable[Shapes]) -> list[Place]:
     start = 0
     for layer, named in enumerate(shapes):
         for name, shape in named.items():
+            if None in shape:
+                raise ValueError(f"{name}: its shape {shape} is not known yet. Build or fit the network first.")
             places.append(Place(layer, name, tuple(shape), start))
             start = places[-1].stop
     return places

@@ -56,7 +56,7 @@ class Step(Schedule):
 
 @dataclass(frozen=True)
 class Cosine(Schedule):
-    """Half a cosine from 1 to ``end``: end + (1 - end)(1 + cos(pi t))/2 (Loshchilov and Hutter, SGDR, 2017, eq. 5).
+    """Half a cosine from 1 towards ``end``: end + (1 - end)(1 + cos(pi t))/2 (Loshchilov and Hutter, 2017, eq. 5).
 
     >>> Cosine().factors(np.array([0, 5, 10]), 10, per_epoch=1)
     array([1. , 0.5, 0. ])

@@ -50,19 +50,20 @@ class Snapshot:
 
     params: np.ndarray
     memory: dict[str, np.ndarray]
+    epoch: int
     step: int
     updates: int
 
     @classmethod
     def take(cls, params: np.ndarray, state: TrainingState) -> Snapshot:
         memory = {name: vector.copy() for name, vector in state.memory.items()}
-        return cls(params.copy(), memory, state.step, state.updates)
+        return cls(params.copy(), memory, state.epoch, state.step, state.updates)
 
     def restore(self, params: np.ndarray, state: TrainingState) -> None:
         params[:] = self.params
         for name, vector in self.memory.items():
             state.memory[name][:] = vector
-        state.step, state.updates = self.step, self.updates
+        state.epoch, state.step, state.updates = self.epoch, self.step, self.updates
 
 
 @dataclass
@@ -148,9 +149,7 @@ class Training:
         self.error: BaseException | None = None
         self.done = 0  # updates of this fit
         self._slice = FIRST_SLICE
-        self._past: tuple[Snapshot, np.ndarray, np.ndarray] | None = (
-            None  # the slice before: its start, order and rates
-        )
+        self._past: tuple[Snapshot, np.ndarray, np.ndarray] | None = None  # start, order and rates of the slice before
         self._outputs: np.ndarray | None = None
 
     @property
