@@ -45,7 +45,7 @@ def put(folder: Path, packed: bool = False) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name, array in zip(fashion.FILES, TINY, strict=True):
         data = idx_bytes(array)
-        (folder / f"{name}{'.gz' * packed}").write_bytes(gzip.compress(data) if packed else data)
+        (folder / f"{name}{'.gz' * packed}").write_bytes(gzip.compress(data, mtime=0) if packed else data)
     return folder
 
 
@@ -178,7 +178,9 @@ def test_the_missing_file_is_named(alone):
 
 
 @pytest.mark.parametrize("setting", ["folder", "NEURAL_DATA"])
-@pytest.mark.parametrize("damage", [idx_bytes(TINY[3][::-1]), b"not an IDX file", b"", gzip.compress(b"abc")[:-4]])
+@pytest.mark.parametrize(
+    "damage", [idx_bytes(TINY[3][::-1]), b"not an IDX file", b"", gzip.compress(b"abc", mtime=0)[:-4]]
+)
 def test_damage_in_the_users_folder_is_refused(alone, monkeypatch, setting, damage):
     path = put(alone / "mine") / "t10k-labels-idx1-ubyte"
     path.write_bytes(damage)
@@ -230,7 +232,7 @@ def test_what_the_official_address_gives_is_not_trusted(official, alone, monkeyp
     if fault == "missing":
         path.unlink()
     if fault == "wrong":
-        path.write_bytes(gzip.compress(idx_bytes(TINY[0] + 1)))
+        path.write_bytes(gzip.compress(idx_bytes(TINY[0] + 1), mtime=0))
     if fault == "too large":
         monkeypatch.setattr(fashion, "LARGEST_FILE", 10)
     reason = {"missing": "HTTP Error 404", "wrong": "must be Fashion-MNIST's", "too large": "is larger there than 10"}
@@ -332,7 +334,7 @@ def test_ten_class_names():
 def test_idx_round_trip(tmp_path, kind, packed):
     array = np.array([[[1, -2 if kind[0] != "u" else 254], [100, 0]]], dtype=kind)
     data = idx_bytes(array)
-    (tmp_path / "a").write_bytes(gzip.compress(data) if packed else data)
+    (tmp_path / "a").write_bytes(gzip.compress(data, mtime=0) if packed else data)
     got = read_idx(tmp_path / "a")
     assert got.dtype == array.dtype
     assert got.dtype.isnative
@@ -357,10 +359,10 @@ TERABYTES = bytes([0, 0, 8, 3]) + struct.pack(">3I", 2**32 - 1, 2**32 - 1, 2**32
         (GOOD[:-1], r"must hold 52 bytes, as its shape \(6, 2, 3\) says. Got 51 bytes"),
         (GOOD + b"\0", "Got more"),
         (TERABYTES, "Got 19 bytes"),
-        (gzip.compress(TERABYTES), "Got 19 bytes"),
-        (gzip.compress(GOOD)[:-5], "cannot be unpacked"),
-        (gzip.compress(GOOD)[:-8] + bytes(8), "cannot be unpacked"),
-        (gzip.compress(GOOD)[:20] + b"\xff" * 20, "cannot be unpacked"),
+        (gzip.compress(TERABYTES, mtime=0), "Got 19 bytes"),
+        (gzip.compress(GOOD, mtime=0)[:-5], "cannot be unpacked"),
+        (gzip.compress(GOOD, mtime=0)[:-8] + bytes(8), "cannot be unpacked"),
+        (gzip.compress(GOOD, mtime=0)[:20] + b"\xff" * 20, "cannot be unpacked"),
         (b"\x1f\x8b", "cannot be unpacked"),
     ],
 )
@@ -407,7 +409,7 @@ CSV = "label,pixel1,pixel2\n9,0,255\n2,30,4\n"
 @pytest.mark.parametrize("packed", [False, True])
 def test_csv(tmp_path, text, packed):
     data = text.encode()
-    (tmp_path / "a.csv").write_bytes(gzip.compress(data) if packed else data)
+    (tmp_path / "a.csv").write_bytes(gzip.compress(data, mtime=0) if packed else data)
     X, y = read_csv_images(tmp_path / "a.csv")
     assert X.tolist() == [[0, 255], [30, 4]]
     assert y.tolist() == [9, 2]
@@ -474,7 +476,7 @@ def test_csv_reads_or_refuses_whatever_it_gets(tmp_path_factory, text):
 
 
 def test_csv_cut_inside_gzip(tmp_path):
-    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(CSV.encode())[:-6])
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(CSV.encode(), mtime=0)[:-6])
     with pytest.raises(ModelFileError, match="cannot be unpacked"):
         read_csv_images(tmp_path / "a.csv.gz")
 

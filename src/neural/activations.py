@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from neural.errors import look_up, one_of, sentence
+from neural.inputs import broadcast, numeric
 
 Function = Callable[[np.ndarray], Any]
 
@@ -32,9 +33,9 @@ class of_class_or_instance:
         return MethodType(self.function, owner() if instance is None else instance)
 
 
-def floating(z: Any) -> np.ndarray:
+def floating(z: Any, what: str = "z") -> np.ndarray:
     """Return ``z`` as an array of floats: float32 and float64 as they are, anything else as float64."""
-    z = np.asarray(z)
+    z = numeric(what, z)
     return z if z.dtype in (np.float32, np.float64) else z.astype(np.float64)
 
 
@@ -267,11 +268,14 @@ class CustomActivation(Activation):
                 "Give a pair (f, f_prime), or a class with activation and activation_prime.",
                 stacklevel=4,
             )
+        if np.isnan([values, far]).all():
+            raise ValueError(sentence(f"activation {self.name}", "a number somewhere from -50 to 50", np.nan))
         return float(np.nanmin([values, far])), float(np.nanmax([values, far]))
 
     def call(self, function: Function, z: np.ndarray) -> np.ndarray:
         """Return ``function`` of a copy of ``z``, broadcast to its shape."""
-        return np.broadcast_to(np.asarray(function(np.array(z)), dtype=z.dtype), z.shape)
+        found = broadcast(f"what activation {self.name} returns", function(np.array(z)), z.shape)
+        return found.astype(z.dtype, copy=False)
 
     def slope(self, z: np.ndarray) -> np.ndarray:
         """Return f'(z), (features, batch)."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from neural import metrics
-from neural.errors import check_number, one_of, sentence
+from neural.errors import check_number, guess, one_of, sentence
 
 HOOKS = ("on_train_begin", "on_epoch_begin", "on_batch_end", "on_epoch_end", "on_train_end")
 
@@ -135,7 +135,8 @@ class EarlyStopping(Callback):
     def check(self, names: list[str]) -> None:
         """Raise ValueError if the fit will have no number of that name; it asks before it begins."""
         if self.monitor not in names:
-            step = "Give fit validation_data or validation_split." if self.monitor.startswith("val_") else ""
+            of_validation = self.monitor.startswith("val_") and "val_loss" not in names
+            step = "Give fit validation_data or validation_split." if of_validation else guess(self.monitor, names)
             raise ValueError(sentence("monitor", one_of(names), self.monitor, step))
 
     def on_train_begin(self, training: Any) -> None:

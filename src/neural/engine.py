@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,8 @@ class Workspace:
 
     def __init__(self, program: Program, grads: np.ndarray | None = None, *, input_gradient: bool = False) -> None:
         self.program = program
+        self.flat_grads: Any = grads
+        self.decayed = [place.view(program.params) for place in program.weights]
         self.shared = Own(-1, program.dtype)
         self.cost: Any = program.cost
         self.layers = [(layer, program.own(number, program.params)) for number, layer in program.chain]
@@ -104,7 +106,7 @@ class Workspace:
         scale, dtype = self.program.scale, self.program.dtype
         if rows is not None:
             raw = self.shared.array("raw", (len(rows), X.shape[1]), X.dtype)
-            X = np.take(X, rows, axis=0, out=raw, mode="clip")  # any other mode copies twice
+            X = X.take(rows, axis=0, out=raw, mode="clip")  # any other mode copies twice
         if X.dtype == dtype and scale is None:
             return X
         x = self.shared.array("x", X.shape)
@@ -165,19 +167,21 @@ class NumpyEngine:
 
     def __init__(self, n_threads: int | None = None) -> None:
         self.n_threads = n_threads
+        self._work: Workspace | None = None  # of the program that is being trained
 
     def run(self, program: Program, data: Data, run: Run) -> tuple[np.ndarray, np.ndarray]:
         """Take one update for each rate, in place; return each row's weighted loss and each update's penalty."""
-        grads = np.zeros_like(program.params)
-        work = Workspace(program, grads)
-        decayed = [place.view(program.params) for place in program.weights] if run.optimizer.weight_decay else []
+        if self._work is None or self._work.program is not program:
+            self._work = Workspace(program, np.zeros_like(program.params))
+        work, grads = self._work, self._work.flat_grads
+        decayed = work.decayed if run.optimizer.weight_decay else []
         losses, penalties = np.empty(len(run.order)), np.zeros(len(run.rates))
-        mode = replace(run.mode)
+        mode = Mode(run.mode.training, run.mode.seed, run.mode.step)
         with _quiet(self.n_threads):
             for k, rate in enumerate(run.rates.tolist()):
                 part = slice(k * run.batch_size, (k + 1) * run.batch_size)
                 rows = run.order[part]
-                y = data.y[rows]
+                y = data.y.take(rows, axis=0)
                 weights = None if data.weights is None else data.weights[rows]
                 losses[part], _ = work.gradient(work.load(data.X, rows), y, weights, mode)
                 penalties[k] = work.penalize()

@@ -14,6 +14,9 @@ import numpy as np
 Row = TypeVar("Row")
 
 
+LARGEST = float(np.finfo(np.float64).max)
+
+
 class NeuralError(Exception):
     """The root of the package's own exceptions (bad values and types raise ValueError and TypeError)."""
 
@@ -82,8 +85,13 @@ def look_up(what: str, name: str, table: Mapping[str, Row]) -> Row:
     key = name.lower().replace("-", "_").replace(" ", "_")
     if key in table:
         return table[key]
-    near = difflib.get_close_matches(key, table, n=1)
-    raise ValueError(sentence(what, one_of(table), name, f"Did you mean {near[0]!r}?" if near else ""))
+    raise ValueError(sentence(what, one_of(table), name, guess(key, table)))
+
+
+def guess(name: str, names: Iterable[str]) -> str:
+    """Return the next step ``Did you mean 'a'?``, or nothing if no name is near."""
+    near = difflib.get_close_matches(name, list(names), n=1)
+    return f"Did you mean {near[0]!r}?" if near else ""
 
 
 def one_of(names: Iterable[str]) -> str:
@@ -112,6 +120,7 @@ def check_number(
     rule = " ".join([rule, " and ".join(bounds)]).strip()
     if isinstance(value, bool | np.bool_) or not isinstance(value, kinds):
         raise TypeError(sentence(what, rule, value))
-    if not np.isfinite(value) or value < low or value > high or (strict and value == low):
+    number = int(value) if isinstance(value, int | np.integer) else float(value)
+    if not -LARGEST <= number <= LARGEST or number < low or number > high or (strict and number == low):
         raise ValueError(sentence(what, rule, value))
-    return int(value) if whole else float(value)
+    return number if whole else float(number)

@@ -127,4 +127,3 @@ def _directions(used: np.ndarray, size: int, rng: np.random.Generator) -> Any:
         direction = np.zeros(size)
         direction[used[k] if alone else used] = 1.0 if alone else rng.choice((-1.0, 1.0), len(used))
         yield direction
-

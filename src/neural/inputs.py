@@ -36,7 +36,9 @@ def array(what: str, value: Any) -> np.ndarray:
         raise ValueError(sentence(what, "an array whose rows are of one length", value)) from None
     if found.dtype.kind in "OT":
         found = _from_objects(what, found)
-    if found.dtype.kind not in "biufUS":
+    if found.dtype.kind == "S":
+        found = np.char.decode(found, "utf-8", "backslashreplace")
+    if found.dtype.kind not in "biufU":
         raise TypeError(sentence(what, "an array of numbers", found))
     return found if found.dtype.isnative else found.astype(found.dtype.newbyteorder("="))
 
@@ -58,6 +60,14 @@ def _from_objects(what: str, found: np.ndarray) -> np.ndarray:
     raise TypeError(sentence(what, "all numbers or all text", odd))
 
 
+def numeric(what: str, value: Any) -> np.ndarray:
+    """Return ``value`` as an array of numbers, which may be NaN; TypeError for text and the like."""
+    found = array(what, value)
+    if found.dtype.kind == "U":
+        raise TypeError(sentence(what, "numbers", found.flat[0].item() if found.size else found, "Encode text first."))
+    return found
+
+
 def numbers(what: str, value: Any) -> np.ndarray:
     """Return ``value`` as an array of finite numbers.
 
@@ -65,25 +75,22 @@ def numbers(what: str, value: Any) -> np.ndarray:
     Traceback (most recent call last):
     ValueError: y must be finite. Got nan. See row 1.
     """
-    found = array(what, value)
-    if found.dtype.kind in "US":
-        raise TypeError(sentence(what, "numbers", found.flat[0].item() if found.size else found, "Encode text first."))
+    found = numeric(what, value)
     check_finite(what, found, found.dtype)
     return found
 
 
 def rows(what: str, value: Any, dtype: Any, width: int | None = None) -> np.ndarray:
     """Return samples (n, features) ready to be gathered: finite in ``dtype``, one of three types, rows in order."""
-    found = array(what, value)
-    if found.dtype.kind in "US":
-        raise TypeError(sentence(what, "numbers", found.flat[0].item() if found.size else found, "Encode text first."))
+    found = numeric(what, value)
     if found.ndim != 2 or 0 in found.shape:
         step = "Reshape one sample with X.reshape(1, -1)." if found.ndim == 1 else ""
         raise ValueError(sentence(what, "of shape (samples, features), neither of them 0", found, step))
     if width is not None and found.shape[1] != width:
         raise ValueError(sentence(what, f"of shape (n, {width}), as the first layer takes {width} features", found))
     if found.dtype not in DIRECT:
-        found = found.astype(np.float64 if found.dtype.kind in "iu" and found.dtype.itemsize > 2 else dtype)
+        with np.errstate(all="ignore"):  # what becomes infinite is refused below
+            found = found.astype(np.float64 if found.dtype.kind in "iu" and found.dtype.itemsize > 2 else dtype)
     found = np.ascontiguousarray(found)
     check_finite(what, found, dtype)
     return found
@@ -96,7 +103,7 @@ def check_finite(what: str, values: np.ndarray, dtype: Any) -> None:
     flat, dtype = values.reshape(-1), np.dtype(dtype)
     for start in range(0, flat.size, BLOCK):
         block = flat[start : start + BLOCK]
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
             fine = np.isfinite(block.astype(dtype, copy=False))
         if not fine.all():
             where = np.unravel_index(start + int(np.argmin(fine)), values.shape)
@@ -114,6 +121,15 @@ def _place(where: Any) -> str:
     """Return the next step that names the place of a value in an array."""
     axes = zip(("row", "column", "then"), where, strict=False)
     return f"See {', '.join(f'{axis} {number}' for axis, number in axes)}." if len(where) else ""
+
+
+def broadcast(what: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Return what a user's function gave as an array of ``shape``: numbers of that shape, or one for all."""
+    found = numeric(what, value)
+    try:
+        return np.broadcast_to(found, shape)
+    except ValueError:
+        raise ValueError(sentence(what, f"of shape {shape}, or one number", found)) from None
 
 
 def same_length(**named: np.ndarray) -> None:
@@ -138,7 +154,8 @@ def weights(value: Any, n: int, dtype: Any) -> np.ndarray | None:
     if found.min() < 0:
         raise ValueError(sentence("sample_weight", "at least 0", found.min().item(), f"See row {found.argmin()}."))
     check_finite("sample_weight", found, dtype)
-    cast, total = found.astype(dtype), float(found.sum(dtype=np.float64))
+    with np.errstate(all="ignore"):
+        cast, total = found.astype(dtype), float(found.sum(dtype=np.float64))
     if not cast.any():
         rule = f"above 0 in {np.dtype(dtype)} for one sample at least"
         raise ValueError(sentence("sample_weight", rule, found.max().item()))

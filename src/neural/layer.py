@@ -6,6 +6,7 @@ it stands alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from neural.activations import floating
 from neural.errors import check_number, sentence
+from neural.inputs import check_finite, numbers
 from neural.parameters import Own, Place, Shapes, aligned_zeros, lay_out
 from neural.streams import seed_from, stream
 
@@ -92,23 +94,19 @@ class Layer:
 
     def assign(self, name: str, value: Any) -> None:
         """Copy ``value`` into a parameter: numbers of the same shape, all finite."""
-        view, value = self.parameter(name), np.asarray(value)
-        if value.dtype.kind not in "fiub":
-            raise TypeError(sentence(name, "an array of numbers", value))
-        if value.shape != view.shape:
-            raise ValueError(sentence(name, f"of shape {view.shape}", value))
-        if not np.isfinite(value).all():
-            raise ValueError(sentence(name, "finite", value, "Remove NaN and infinity."))
-        view[...] = value
+        view = self.parameter(name)
+        view[...] = fitting(name, value, view.shape, view.dtype)
 
     def draw(self) -> None:
         """Draw the first values from the stream of the network, or of the layer itself while it is alone."""
         seed, number = self._place_in_streams()
         rng, places = stream(seed, "start", number), lay_out([self.shapes()])
-        values = [self.initialize(place.name, place.shape, rng) for place in places]
+        values = [
+            fitting(p.name, self.initialize(p.name, p.shape, rng), p.shape, np.float64) for p in places
+        ]  # all of them before anything is kept
         self.settle(places, None)
         for place, value in zip(places, values, strict=True):
-            self.assign(place.name, value)
+            self.parameter(place.name)[...] = value
 
     def _place_in_streams(self) -> tuple[int, int]:
         if self._start is None:
@@ -121,6 +119,7 @@ class Layer:
             dtype = np.float64 if self._flat is None else self._flat.dtype
             flat = aligned_zeros(places[-1].stop if places else 0, dtype)
         if self._flat is not None:
+            check_finite(f"the parameters of {self.describe()}", self._flat, flat.dtype)
             for place, before in zip(places, self._places, strict=True):
                 place.view(flat)[...] = before.view(self._flat)
         self._flat, self._places = flat, tuple(places)
@@ -136,7 +135,7 @@ class Layer:
 
     def forward_propagation(self, A: Any) -> np.ndarray:
         """Return the outputs (n_out, batch) for ``A`` (n_in, batch), in its dtype, and keep both on the layer."""
-        A = floating(A)
+        A = floating(A, f"the input of {self.describe()}")
         if A.ndim != 2:
             raise ValueError(sentence(f"the input of {self.describe()}", "(features, batch), samples in columns", A))
         self.width_after(A.shape[0])
@@ -159,29 +158,36 @@ class Layer:
         and l2 belong to the step: W - learning_rate (dW + (l1 sign W + l2 W) / batch).
         """
         check_number("learning_rate", learning_rate, low=0)
-        error = floating(output_error)
+        error = floating(output_error, "output_error")
         if self.output is None:
             raise ValueError(f"{self.describe()}: call forward_propagation before backward_propagation.")
         if error.shape != self.output.shape:
             raise ValueError(sentence("output_error", f"of shape {self.output.shape}", error))
-        dx = error.T.astype(self.output.dtype)
+        check_finite("output_error", error, self.output.dtype)
+        dx, steps = error.T.astype(self.output.dtype), []
         with np.errstate(all="ignore"):
             for layer, own, cache in reversed(self._tape):
                 grads = Own(0, dx.dtype, **{name: np.zeros(shape, dx.dtype) for name, shape in layer.shapes().items()})
                 dx = layer.backward_by_hand(dx, cache, own, grads)
-                layer._descend(grads, learning_rate, len(error.T))
+                steps += layer._descended(grads, learning_rate, len(error.T))
+        for values, lower in steps:
+            values[...] = lower
         return dx.T
 
     def backward_by_hand(self, dy: np.ndarray, cache: Any, own: Own, grads: Own) -> np.ndarray:
         """Like ``backward``; a layer that means something else by hand says so here."""
         return self.backward(dy, cache, own, grads)
 
-    def _descend(self, grads: Own, learning_rate: float, batch: int) -> None:
+    def _descended(self, grads: Own, learning_rate: float, batch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield each parameter with what it will be after the step: checked, and not yet written."""
         for name in self.shapes():
             values, gradient = self.parameter(name), getattr(grads, name)
             if name in self.penalized:
                 gradient += (self.l1 * np.sign(values) + self.l2 * values) / batch
-            values -= learning_rate * gradient
+            lower = values.copy()
+            lower -= learning_rate * gradient
+            check_finite(f"{name} after the step, at learning_rate {learning_rate:g},", lower, lower.dtype)
+            yield values, lower
 
     # --- plain values ----------------------------------------------------------------------------------------------
     def settings(self) -> dict[str, Any]:
@@ -212,6 +218,15 @@ class Layer:
             self.settle(places, aligned_zeros(places[-1].stop if places else 0, dtype))
             for name, value in values.items():
                 self.parameter(name)[...] = value
+
+
+def fitting(name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Return ``value`` as numbers of this shape, finite in ``dtype``."""
+    found = numbers(name, value)
+    if found.shape != tuple(shape):
+        raise ValueError(sentence(name, f"of shape {tuple(shape)}", found))
+    check_finite(name, found, dtype)
+    return found
 
 
 BY_HAND = ("input", "output")

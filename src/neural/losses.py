@@ -19,10 +19,11 @@ import numpy as np
 from neural import activations
 from neural.activations import floating
 from neural.errors import check_number, look_up, one_of, sentence
-from neural.inputs import array, numbers
+from neural.inputs import array, broadcast, numbers
 from neural.parameters import Own
 
 Classes = np.ndarray | None
+SIGMOID = activations.Sigmoid()
 
 
 class Loss:
@@ -81,6 +82,7 @@ class Loss:
     def loss(self, y_true: Any, y_pred: Any, ws: float = 0) -> float:
         """Return J = mean loss + l2/(2m) ws, with ``ws`` the sum of squared weights and m the number of columns."""
         y, a = by_hand(y_true, y_pred)
+        check_number("ws", ws, low=0)
         rows = self.of_outputs(a, y, np.empty_like(a), Own(0, a.dtype))
         return float(np.mean(rows, dtype=np.float64) + self.l2 / (2 * len(a)) * ws)
 
@@ -144,7 +146,7 @@ class CategoricalCrossentropy(Loss):
         if y.ndim == 2 and y.shape[1] == n_out > 1:
             return _distributions(numbers("y", y)), np.arange(n_out)
         flat = one_column("y", y, n_out)
-        if flat.dtype.kind in "US":
+        if flat.dtype.kind == "U":
             return label_numbers(flat, n_out, classes)
         return column_numbers(numbers("y", flat), n_out), np.arange(n_out)
 
@@ -160,7 +162,7 @@ class CategoricalCrossentropy(Loss):
 class BinaryCrossentropy(Loss):
     """loss_i = -sum_k (y_k log p_k + (1 - y_k) log(1 - p_k)), each output yes or no.
 
-    Under sigmoid, from the scores: max(z, 0) - z y + log(1 + e^-|z|), and dz = p - y, finite for every finite score.
+    Under sigmoid, from the scores: log(1 + e^z) - z y, and dz = p - y, finite for every finite score.
     Alone: dp = (p - y) / (p (1 - p)), with p held float precision away from 0 and 1 in both. Outputs are summed.
 
     Targets are (n,) or (n, 1) for one output, (n, K) for K, from 0 to 1; two text labels are sorted.
@@ -174,16 +176,10 @@ class BinaryCrossentropy(Loss):
     range = (0.0, 1.0)
 
     def of_scores(self, z: np.ndarray, y: np.ndarray, dz: np.ndarray, own: Own) -> np.ndarray:
-        loss = own.array("loss", z.shape)
-        np.abs(z, out=dz)
-        np.negative(dz, out=dz)
-        np.exp(dz, out=dz)
-        np.log1p(dz, out=dz)
-        np.maximum(z, 0, out=loss)
-        np.add(loss, dz, out=loss)
+        loss = np.logaddexp(0, z, out=own.array("loss", z.shape))
         np.multiply(z, y, out=dz)
         np.subtract(loss, dz, out=loss)
-        activations.Sigmoid().forward(z, dz)
+        SIGMOID.forward(z, dz)
         np.subtract(dz, y, out=dz)
         return np.add.reduce(loss, axis=1)
 
@@ -203,7 +199,7 @@ class BinaryCrossentropy(Loss):
 
     def encode(self, y: Any, n_out: int, classes: Classes = None) -> tuple[np.ndarray, Classes]:
         y = array("y", y)
-        if y.dtype.kind in "US":
+        if y.dtype.kind == "U":
             if n_out != 1:
                 raise ValueError(sentence("y", f"numbers from 0 to 1 for {n_out} outputs", y))
             y, classes = label_numbers(one_column("y", y, 2), 2, classes)
@@ -264,15 +260,20 @@ class CustomLoss(Loss):
         self.link = getattr(own_loss, "link", "linear")
         look_up("link", self.link, activations.ACTIVATIONS)
         self.range, self.kinks = getattr(own_loss, "range", None), getattr(own_loss, "kinks", ())
-        self.l2 = check_number("l2", getattr(own_loss, "l2", 0), low=0)
+        check_number("l2", self.l2, low=0)
         wanted = inspect.signature(own_loss.loss).parameters.values()
         self.extra = (0,) if sum(p.default is p.empty and p.kind == p.POSITIONAL_OR_KEYWORD for p in wanted) > 2 else ()
 
+    @property
+    def l2(self) -> float:  # type: ignore[override]
+        """The user's own, as it is now."""
+        return getattr(self.own_loss, "l2", 0.0)
+
     def of_outputs(self, a: np.ndarray, y: np.ndarray, da: np.ndarray, own: Own) -> np.ndarray:
-        value = float(self.own_loss.loss(y.T.copy(), a.T.copy(), *self.extra))
-        prime = np.asarray(self.own_loss.loss_prime(y.T.copy(), a.T.copy()))
-        da[...] = np.broadcast_to(prime, a.T.shape).T * len(a)  # from dJ/da to the row's own derivative
-        return np.full(len(a), value)
+        value = broadcast(f"{self.name}.loss", self.own_loss.loss(y.T.copy(), a.T.copy(), *self.extra), ())
+        prime = broadcast(f"{self.name}.loss_prime", self.own_loss.loss_prime(y.T.copy(), a.T.copy()), a.T.shape)
+        da[...] = prime.T * len(a)  # from dJ/da to the row's own derivative
+        return np.full(len(a), value.item())
 
     def check_output(self, activation: activations.Activation | None) -> None:
         if self.link != "linear" and type(activation) is not activations.ACTIVATIONS[self.link]:
@@ -329,7 +330,7 @@ def column_numbers(y: np.ndarray, n_out: int) -> np.ndarray:
 def label_numbers(y: np.ndarray, n_classes: int, classes: Classes) -> tuple[np.ndarray, Classes]:
     """Return text labels as column numbers in sorted order, and the sorted labels."""
     found = np.unique(y)
-    if classes is None or classes.dtype.kind not in "US":
+    if classes is None or classes.dtype.kind != "U" or len(classes) != n_classes:
         classes = found
         if len(found) != n_classes:
             rule = f"of {n_classes} different labels for this network"
@@ -361,9 +362,11 @@ def _subtract_targets(d: np.ndarray, y: np.ndarray) -> None:
 
 def by_hand(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return both arguments of a by-hand function as (batch, n_out), in the dtype of ``y_pred``."""
-    a = floating(y_pred)
-    y = np.asarray(y_true).astype(a.dtype)
-    if y.shape != a.shape and not (y.size == a.size == max(y.shape) == max(a.shape)):
+    a, y = floating(y_pred, "y_pred"), numbers("y_true", y_true)
+    if a.ndim not in (1, 2) or a.size == 0:
+        raise ValueError(sentence("y_pred", "(n_out, batch), samples in columns, and not empty", a))
+    y = y.astype(a.dtype)
+    if y.shape != a.shape and not (y.ndim and y.size == a.size == max(y.shape) == max(a.shape)):
         raise ValueError(sentence("y_true", f"of the shape of y_pred, {a.shape}", y))
     rows = a.reshape(1, -1).T if a.ndim == 1 else a.T
     return y.reshape(a.shape).reshape(rows.T.shape).T, rows

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Iterable
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -67,11 +69,12 @@ class NeuralNetwork:
         self._loss: Loss | None = None
         self._params: np.ndarray | None = None
         self._places: list[Place] = []
-        self._built: tuple[int, ...] | None = None
+        self._built: tuple[Layer, ...] | None = None  # the layers that are views into _params
         self.state = TrainingState(self.seed)
         self.history_ = History()
         self.classes_: np.ndarray | None = None
         self.engine_: str | None = None
+        self._fitting = False
         if use_loss is not None:
             self.use_loss(use_loss)
         if not isinstance(layers, Iterable | None):
@@ -104,7 +107,8 @@ class NeuralNetwork:
             if not isinstance(layer, Layer):
                 raise TypeError(sentence("layer", "a Layer object, such as DenseLayer(784, 25)", layer))
             twice = any(layer is other for other in layers[:number])
-            if twice or not (layer._owner is None or layer._owner is self):
+            others = [] if layer._owner is None or layer._owner is self else layer._owner.layers
+            if twice or any(layer is other for other in others):
                 where = "this network already" if twice else "another network"
                 raise ValueError(
                     f"A layer must be in one network, once. Got {layer!r}, which is in {where}. Use copy.deepcopy."
@@ -116,7 +120,9 @@ class NeuralNetwork:
     def build(self, n_inputs: int | None = None) -> NeuralNetwork:
         """Fix all widths, draw what has not been drawn, and move all parameters into one vector. ``fit`` does it."""
         with BUILDING:
-            if self._built != self._identities():
+            if not self._is_built():
+                if self._fitting:
+                    raise RuntimeError("The layers must stay as they are while fit runs. Change them after it.")
                 before = [vars(layer).copy() for layer in self.layers]
                 try:
                     self._build(n_inputs)
@@ -140,14 +146,17 @@ class NeuralNetwork:
         for layer in self.layers:
             if layer._flat is None:
                 layer.draw()
-        self._places = lay_out([layer.shapes() for layer in self.layers])
-        self._params = aligned_zeros(self._places[-1].stop if self._places else 0, self.dtype)
+        places = lay_out([layer.shapes() for layer in self.layers])
+        params = aligned_zeros(places[-1].stop if places else 0, self.dtype)
         for number, layer in enumerate(self.layers):
-            layer.settle([place for place in self._places if place.layer == number], self._params)
-        self._built = self._identities()
+            layer.settle([place for place in places if place.layer == number], params)
+        if self._built is not None:  # other layers than before: the optimizer's memory was of those
+            self.state.optimizer = None
+        self._places, self._params, self._built = places, params, tuple(self.layers)
 
-    def _identities(self) -> tuple[int, ...]:
-        return tuple(map(id, self.layers))
+    def _is_built(self) -> bool:
+        built = self._built
+        return built is not None and len(built) == len(self.layers) and all(map(is_, built, self.layers))
 
     def _widths(self, n_inputs: int | None = None) -> list[int]:
         """Return the number of inputs of each layer; ValueError where two layers do not fit. Changes nothing."""
@@ -184,6 +193,9 @@ class NeuralNetwork:
         """
         if self._loss is None:
             raise ValueError("The network has no loss. Give it one: net.use_loss('categorical_crossentropy').")
+        for what, rated in [("the loss", self._loss), *((layer.describe(), layer) for layer in self.layers)]:
+            for name in ("l1", "l2"):  # plain attributes, which anybody may have set since
+                check_number(f"{name} of {what}", getattr(rated, name, 0), low=0)
         chain = self._formulas()
         last = chain[-1][1]
         activation = last.function if isinstance(last, ActivationLayer) else None
@@ -252,6 +264,8 @@ class NeuralNetwork:
         verbose : 0 silent, 1 a line every tenth epoch (a live bar on a terminal), 2 a line every epoch.
         n_threads : a limit for BLAS; needs threadpoolctl.
         """
+        if self._fitting:
+            raise RuntimeError("A network must be fitted by one fit at a time. Copy it first: copy.deepcopy(net).")
         settings = Settings.of(
             epochs, learning_rate, batch_size, optimizer, schedule, metrics, callbacks, callback, verbose
         )
@@ -270,11 +284,17 @@ class NeuralNetwork:
         program = self.program(min(settings.batch_size or len(data), len(data)))
         self.state.use(settings.optimizer, self.params)
         self.classes_ = classes
-        return Training(self, program, data, validation, settings, self._run_on(n_threads)).run()
+        run = Training(self, program, data, validation, settings, self._run_on(n_threads)).run
+        self._fitting = True
+        try:
+            return run()
+        finally:
+            self._fitting = False
 
     def _rows(self, X: Any) -> np.ndarray:
         """Return rows of X checked, for a network with layers."""
-        self._check_layers(self.layers)
+        if not self._is_built():
+            self._check_layers(self.layers)
         return inputs.rows("X", X, self.dtype, self.n_inputs)
 
     def _data(self, X: np.ndarray, y: Any, sample_weight: Any, classes: Any = None) -> tuple[Data, Any]:
@@ -295,7 +315,8 @@ class NeuralNetwork:
 
     def _validation(self, given: Any, width: int, classes: Any) -> Data:
         if not isinstance(given, tuple | list) or len(given) not in (2, 3):
-            raise ValueError(sentence("validation_data", "(X, y) or (X, y, sample_weight)", given))
+            kind = ValueError if isinstance(given, tuple | list) else TypeError
+            raise kind(sentence("validation_data", "(X, y) or (X, y, sample_weight)", given))
         try:
             X = inputs.rows("X", given[0], self.dtype, width)
             return self._data(X, given[1], given[2] if len(given) == 3 else None, classes)[0]
@@ -384,9 +405,12 @@ class NeuralNetwork:
         return f"{type(self).__name__}({self.layers!r}{loss}, dtype={self.dtype.name!r})"
 
     # --- copies ----------------------------------------------------------------------------------------------------
+    def __copy__(self) -> NeuralNetwork:
+        return copy.deepcopy(self)  # a layer is in one network, so there is no other kind of copy
+
     def __getstate__(self) -> dict[str, Any]:
-        built = self._built == self._identities()  # the layers carry the numbers
-        return {**vars(self), "_params": None, "_places": [], "_built": None, "was_built": built}
+        fresh = {"_params": None, "_places": [], "_built": None, "_fitting": False}  # the layers carry the numbers
+        return {**vars(self), **fresh, "was_built": self._is_built()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         was_built = state.pop("was_built")

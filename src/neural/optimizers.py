@@ -29,10 +29,10 @@ class Optimizer:
 
     def step(self, params: np.ndarray, grads: np.ndarray, memory: dict[str, np.ndarray], rate: float, t: int) -> None:
         """Update the whole vector, a piece at a time."""
-        vectors = [params, grads, *(memory[name] for name in self.remembers)]
+        vectors = [memory[name] for name in self.remembers]
         for start in range(0, len(params), CHUNK):
-            w, g, *rest = (vector[start : start + CHUNK] for vector in vectors)
-            self.update(w, g, rate, t, *rest)
+            piece = slice(start, start + CHUNK)
+            self.update(params[piece], grads[piece], rate, t, *(vector[piece] for vector in vectors))
 
     def fresh_memory(self, params: np.ndarray) -> dict[str, np.ndarray]:
         """Return the vectors to start with: zeros."""
@@ -56,6 +56,8 @@ class SGD(Optimizer):
     def __post_init__(self) -> None:
         if check_number("momentum", self.momentum, low=0) >= 1:
             raise ValueError(sentence("momentum", "at least 0 and below 1", self.momentum))
+        if not isinstance(self.nesterov, bool):
+            raise TypeError(sentence("nesterov", "True or False", self.nesterov))
         if self.nesterov and self.momentum == 0:
             raise ValueError(sentence("momentum", "above 0 with nesterov=True", self.momentum))
 

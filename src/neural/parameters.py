@@ -97,10 +97,18 @@ class Own(SimpleNamespace):
     def __init__(self, layer: int, dtype: Any, **parameters: np.ndarray) -> None:
         super().__init__(layer=layer, dtype=np.dtype(dtype), needs_dx=True, **parameters)
         self._arrays: dict[tuple[str, tuple[int, ...]], np.ndarray] = {}
+        self._ones: dict[int, np.ndarray] = {}
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
         """Return the working array of that name and shape, made at the first request."""
         found = self._arrays.get((name, shape))
         if found is None:
             found = self._arrays[name, shape] = np.empty(shape, dtype or self.dtype)
+        return found
+
+    def ones(self, n: int) -> np.ndarray:
+        """Return n ones, not to be written to."""
+        found = self._ones.get(n)
+        if found is None:
+            found = self._ones[n] = np.ones(n, self.dtype)
         return found

@@ -8,6 +8,7 @@ What outlives an epoch is in :class:`TrainingState`, which the network keeps: fi
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,12 +19,14 @@ from neural import callbacks as hooks
 from neural import metrics, optimizers, schedules
 from neural.engine import Data, Program, Run
 from neural.errors import TrainingDiverged, check_number, sentence
+from neural.inputs import numbers
 from neural.layer import Mode
 from neural.optimizers import Optimizer
 from neural.streams import epoch_order, stream
 
 SLICE_SECONDS = 0.5  # aimed at for one crossing to the engine, so that progress and Ctrl-C stay prompt
 NUMBERS = ("loss", "data_loss", "penalty", "learning_rate", "seconds")  # of each epoch, whatever is asked for
+RATES_AT_ONCE = 4096  # updates whose rates are asked of the schedule together
 FIRST_SLICE = 32  # updates in the first crossing, which measures how long one takes
 
 
@@ -113,14 +116,11 @@ class Settings:
         return [*NUMBERS, *wanted, *(f"val_{name}" for name in ("loss", *wanted) if validated)]
 
     def check(self, loss: Any, n_out: int, data: Data, validation: Data | None) -> None:
-        """Refuse, before anything is touched, metrics that do not suit the targets, and what would fail an epoch later."""
+        """Refuse, before anything is touched, metrics that do not suit the targets, and an unknown monitor."""
         parts = [data] if validation is None else [data, validation]
-        for metric in self.metrics:
-            try:
-                for part in parts if metric.takes != "outputs" else ():  # a user's own is not called out of turn
-                    measure([metric], loss, part.y, np.full((len(part), n_out), 0.5))
-            except (TypeError, ValueError) as error:
-                raise type(error)(f"metric {metric.name}: {error}") from None
+        known = [metric for metric in self.metrics if metric.takes != "outputs"]  # a user's own has its turn later
+        for part in parts:
+            measure(known, loss, part.y, np.full((len(part), n_out), 0.5))
         for callback in self.callbacks:
             if isinstance(callback, hooks.EarlyStopping):
                 callback.check(self.names(validation is not None))
@@ -149,6 +149,7 @@ class Training:
         self.error: BaseException | None = None
         self.done = 0  # updates of this fit
         self._slice = FIRST_SLICE
+        self._rated: tuple[int, np.ndarray] = (0, np.empty(0))  # the first of some updates, and their rates
         self._past: tuple[Snapshot, np.ndarray, np.ndarray] | None = None  # start, order and rates of the slice before
         self._outputs: np.ndarray | None = None
 
@@ -159,8 +160,8 @@ class Training:
 
     @property
     def true(self) -> np.ndarray:
-        """The training targets as a person calls them: class labels as column numbers, or values."""
-        return self._loss.labels(self.data.y)
+        """The training targets as a person calls them, a copy: class labels as column numbers, or values."""
+        return np.array(self._loss.labels(self.data.y))
 
     @property
     def fraction(self) -> float:
@@ -168,10 +169,10 @@ class Training:
         return self.done / (self.per_epoch * self.epochs)
 
     def predicted(self) -> np.ndarray:
-        """Return the network's outputs for the training rows; computed once an epoch, if anybody asks."""
+        """Return the network's outputs for the training rows, a copy; computed once an epoch, if anybody asks."""
         if self._outputs is None:
             self._outputs = self.engine.predict(self.program, self.data.X)
-        return self._outputs
+        return self._outputs.copy()
 
     def stop(self, reason: str) -> None:
         """End the fit after this epoch."""
@@ -203,7 +204,8 @@ class Training:
             while first < self.per_epoch:
                 n = 1 if self._wants_batches else min(self._slice, self.per_epoch - first)
                 rows = slice(first * self.batch_size, (first + n) * self.batch_size)
-                losses[rows], penalties[first : first + n] = self._run_slice(order[rows], first, n)
+                before = self._snapshot() if first else begun
+                losses[rows], penalties[first : first + n] = self._run_slice(order[rows], first, n, before)
                 first += n
         except TrainingDiverged:
             raise
@@ -217,9 +219,9 @@ class Training:
         self.history.record(self.numbers)
         self._call("on_epoch_end")
 
-    def _run_slice(self, order: np.ndarray, first: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    def _run_slice(self, order: np.ndarray, first: int, n: int, before: Snapshot) -> tuple[np.ndarray, np.ndarray]:
         """Cross to the engine for ``n`` updates, from update ``first`` of the epoch on."""
-        before, rates, started = self._snapshot(), self._rates(n), time.perf_counter()
+        rates, started = self._rates(n), time.perf_counter()
         losses, penalties = self.engine.run(self.program, self.data, self._request(order, rates))
         if not self._finite(losses):
             before.restore(self.program.params, self.state)
@@ -238,9 +240,20 @@ class Training:
         return losses, penalties
 
     def _rates(self, n: int) -> np.ndarray:
-        steps = np.arange(self.done, self.done + n)
-        factors = self.settings.schedule.factors(steps, self.per_epoch * self.epochs, self.per_epoch)
-        return self.settings.learning_rate * np.asarray(factors, dtype=np.float64)
+        """Return the learning rates of the next ``n`` updates, from a stretch asked of the schedule at once."""
+        if self.done + n > self._rated[0] + len(self._rated[1]):
+            self._rated = self.done, self._ask_schedule(max(n, RATES_AT_ONCE))
+        start = self.done - self._rated[0]
+        return self._rated[1][start : start + n]
+
+    def _ask_schedule(self, n: int) -> np.ndarray:
+        steps = np.arange(self.done, min(self.done + n, self.per_epoch * self.epochs))
+        schedule = self.settings.schedule
+        factors = numbers("schedule", schedule.factors(steps, self.per_epoch * self.epochs, self.per_epoch))
+        if factors.shape != steps.shape or factors.min() < 0:
+            rule = f"{len(steps)} factors of the learning rate of at least 0, from {schedule}"
+            raise ValueError(sentence("schedule", rule, factors.tolist()))
+        return self.settings.learning_rate * factors.astype(np.float64)
 
     def _request(self, order: np.ndarray, rates: np.ndarray) -> Run:
         state = self.state
@@ -298,15 +311,19 @@ class Training:
         weights = self.data.weights
         counts = None if weights is None else weights[order].astype(np.float64)
         total = len(order) if counts is None else counts.sum()
-        starts = np.arange(0, len(order), self.batch_size)
-        shares = np.diff([*starts, len(order)]) if counts is None else np.add.reduceat(counts, starts)
-        data_loss, penalty = float(losses.sum() / total), float(np.dot(penalties, shares) / total)
+        data_loss, penalty = float(losses.sum() / total), 0.0
+        if self.program.penalties:  # the mean over the samples, as that of the losses is
+            counts = np.ones(len(order)) if counts is None else counts
+            shares = np.add.reduceat(counts, np.arange(0, len(order), self.batch_size))
+            penalty = float(np.dot(penalties, shares) / total)
         numbers = {"loss": data_loss + penalty, "data_loss": data_loss, "penalty": penalty, "learning_rate": self.rate}
         wanted = self.settings.metrics
         if wanted:
             numbers |= measure(wanted, self._loss, self.data.y, self.predicted())
         if self.validation is not None:
             numbers["val_loss"], outputs = self.engine.evaluate(self.program, self.validation)
+            if not np.isfinite(numbers["val_loss"]):
+                warnings.warn(f"val_loss is {numbers['val_loss']} in epoch {self.epoch}.", stacklevel=2)
             found = measure(wanted, self._loss, self.validation.y, outputs)
             numbers |= {f"val_{name}": value for name, value in found.items()}
         return numbers
@@ -341,17 +358,21 @@ def resolve_metrics(wanted: Any) -> list[metrics.Metric]:
 
 def measure(wanted: list[metrics.Metric], loss: Any, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
     """Return each metric of outputs (n, n_out) against encoded targets."""
-    truth = loss.labels(y)
     predicted: dict[str, Callable[[], np.ndarray]] = {
         "labels": lambda: outputs if outputs.shape[1] > 1 else metrics.predict_classes(outputs),
         "values": lambda: outputs if outputs.shape[1] > 1 else outputs[:, 0],
-        "outputs": lambda: outputs,
+        "outputs": outputs.copy,
     }
-    return {metric.name: _number(metric, truth, predicted[metric.takes]()) for metric in wanted}
+    return {metric.name: _number(metric, np.array(loss.labels(y)), predicted[metric.takes]()) for metric in wanted}
 
 
 def _number(metric: metrics.Metric, truth: np.ndarray, predicted: np.ndarray) -> float:
-    value = metric.function(truth, predicted)
+    try:
+        value = metric.function(truth, predicted)
+    except (TypeError, ValueError) as error:
+        if metric.takes == "outputs":  # a user's own error stays as it is
+            raise
+        raise type(error)(f"metric {metric.name}: {error}") from None
     if np.ndim(value) or not isinstance(value, int | float | np.number | np.ndarray):
         raise TypeError(sentence(f"metric {metric.name}", "a function that returns a number", value))
     return float(value)

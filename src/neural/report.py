@@ -1,0 +1,453 @@
+"""The report of ``neural demo``: a page, its pictures, the weights, and all numbers as JSON; from the results alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+import neural
+from neural import canvas, figures, findings
+from neural.datasets import ImageData
+from neural.errors import sentence
+from neural.experiments import (
+    CHECKS,
+    DOCUMENT,
+    DOCUMENT_TEST_ROWS,
+    FIRST_ROWS,
+    MEASURES,
+    SETTINGS,
+    Collector,
+    Experiment,
+    Results,
+    Run,
+    typical,
+)
+from neural.page import Block, Bullets, Fold, Heading, Picture, Table, Text, to_html, to_markdown
+
+TITLE = "Fashion-MNIST and moons, trained with neural"
+PAGE = "index.html"  # moved to its place last: whoever sees it, sees all it belongs to
+Pictures = dict[str, list[Picture]]  # by part: see figures.Drawing
+
+
+# Writing --------------------------------------------------------------------------------------------------------------
+
+
+def prepare(out: str | os.PathLike[str]) -> Path:
+    """Return the folder of the report, made if need be; an error now is better than one after the training.
+
+    Raises OSError if ``out`` is a file or cannot be written to, ImportError without matplotlib.
+    """
+    folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(sentence("out", "a folder, or a name that is not taken", str(out)))
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder), canvas.style():
+        return folder
+
+
+def write(results: Results, images: ImageData, out: str | os.PathLike[str]) -> Path:
+    """Write the report into the folder ``out`` and return the path of its page.
+
+    index.html (all in one file), report.md, results.json, the pictures, and weights/ with a file for each network. All
+    is written elsewhere first and then moved: a crash on the way leaves an old report as it was.
+    """
+    folder = prepare(out)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as name:
+        scratch = Path(name)
+        pictures = _write_pictures(results, images, scratch)
+        _write_weights(results, scratch / "weights")
+        machine = describe_machine()
+        blocks = list(compose(results, images, pictures, machine))
+        (scratch / "results.json").write_text(json.dumps(as_json(results, images, machine), indent=1), encoding="utf-8")
+        (scratch / "report.md").write_text(to_markdown(TITLE, subtitle(results), blocks), encoding="utf-8")
+        (scratch / PAGE).write_text(to_html(TITLE, subtitle(results), blocks, scratch), encoding="utf-8")
+        _move(scratch, folder)
+    return folder / PAGE
+
+
+def _write_pictures(results: Results, images: ImageData, folder: Path) -> Pictures:
+    pictures: Pictures = {}
+    for drawing in figures.draw(results, images):
+        figures.save(drawing.figure, folder / drawing.picture.file)
+        pictures.setdefault(drawing.part, []).append(drawing.picture)
+    return pictures
+
+
+def _write_weights(results: Results, folder: Path) -> None:
+    """Write W and b of each layer as weights1, biases1, ... of a NumPy file for each network, of its first start."""
+    folder.mkdir()
+    for name in results.runs:
+        net = results.first(name).net
+        arrays: dict[str, Any] = {f"weights{k}": weights for k, weights in enumerate(net.weights, 1)}
+        arrays |= {f"biases{k}": biases for k, biases in enumerate(net.biases, 1)}
+        np.savez(folder / f"{name}.npz", **arrays)
+
+
+def _move(scratch: Path, folder: Path) -> None:
+    files = sorted((path for path in scratch.rglob("*") if path.is_file()), key=lambda path: path.name == PAGE)
+    for path in files:
+        place = folder / path.relative_to(scratch)
+        place.parent.mkdir(exist_ok=True)
+        os.replace(path, place)
+
+
+# The numbers ----------------------------------------------------------------------------------------------------------
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return versions and the kind of machine; nothing that says whose it is."""
+    import matplotlib
+
+    return {
+        "neural": neural.__version__,
+        "numpy": np.__version__,
+        "matplotlib": matplotlib.__version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown"
+
+
+def as_json(results: Results, images: ImageData, machine: dict[str, Any]) -> dict[str, Any]:
+    """Return all numbers of the report as what JSON can hold."""
+    return {
+        "quick": results.quick,
+        "seed": results.seed,
+        "started": results.started,
+        "seconds": round(results.seconds, 1),
+        "machine": machine,
+        "data": describe_data(images),
+        "runs": {name: [_run_json(run) for run in runs] for name, runs in results.runs.items()},
+        "comparisons": [asdict(each) for each in results.comparisons],
+        "checks": [{**asdict(each.check), "value": each.value, "passed": each.passed} for each in results.checks],
+        "best_moons": results.best_moons,
+        "document": {name: asdict(row) for name, row in DOCUMENT.items()},
+        "document_test_rows_inferred": DOCUMENT_TEST_ROWS,
+    }
+
+
+def _run_json(run: Run) -> dict[str, Any]:
+    return {
+        "settings": asdict(run.experiment),
+        "seed": run.seed,
+        "seconds": round(run.seconds, 2),
+        "train": asdict(run.train),
+        "test": asdict(run.test),
+        "history": {name: [float(f"{value:.6g}") for value in series] for name, series in run.history.items()},
+    }
+
+
+def describe_data(images: ImageData) -> dict[str, Any]:
+    """Return shapes, types, counts and the range of values of the images."""
+    n = len(images.class_names)
+    return {
+        "X_train": list(images.X_train.shape),
+        "X_test": list(images.X_test.shape),
+        "dtype": str(images.X_train.dtype),
+        "range": [int(images.X_train.min()), int(images.X_train.max())],
+        "mean": round(float(images.X_train.mean()), 3),
+        "classes": list(images.class_names),
+        "train_counts": np.bincount(images.y_train, minlength=n).tolist(),
+        "test_counts": np.bincount(images.y_test, minlength=n).tolist(),
+    }
+
+
+# The page -------------------------------------------------------------------------------------------------------------
+
+
+def subtitle(results: Results) -> str:
+    """Return when, how long, and from which seed."""
+    kind = "A quick run" if results.quick else "A full run"
+    took = f"{results.seconds / 60:.0f} minutes" if results.seconds >= 120 else f"{results.seconds:.0f} seconds"
+    return f"{kind} of {results.started}, {took} of training, seed {results.seed}, neural {neural.__version__}."
+
+
+def compose(results: Results, images: ImageData, pictures: Pictures, machine: dict[str, Any]) -> Iterator[Block]:
+    """Yield the blocks of the page."""
+    yield Text(
+        "The package grew from the solution of a course assignment, called the document here. This page repeats its "
+        "experiments. Every number comes from this run, except those marked as the document's."
+    )
+    if results.quick:
+        yield Text(_quick_note(results), mark=True)
+    yield from _in_short(results)
+    yield from _beside_document(results)
+    yield from _conclusions(results)
+    yield from _data(images, pictures)
+    yield from _networks(results, pictures)
+    yield from _pictures(results, pictures)
+    yield from _moons(results, pictures)
+    yield from _package(results, pictures)
+    yield from _how(results, machine)
+
+
+def _quick_note(results: Results) -> str:
+    most = [e for e in results.table if e.data == "fashion"]
+    rows, epochs = max(e.rows or 0 for e in most), max(e.epochs for e in most)
+    return (
+        f"This is a quick run: {rows:,} training rows at most and {epochs} epochs in place of all rows and 500, fewer "
+        "starts, and no network twice. It shows that every part works; costs are higher and accuracies lower than in "
+        "the full run, and they say nothing of the document's figures. Without --quick all is run."
+    )
+
+
+def _in_short(results: Results) -> Iterator[Block]:
+    yield Heading("In short")
+    lines = [_accuracy_line(results.first(name)) for name in OPEN if name in results.runs]
+    for setting, question in findings.QUESTIONS.items():
+        if verdict := findings.verdict(setting, results):
+            lines.append(f"{question} {verdict}")
+    lines += [f"Moons: {sentence}" for sentence in findings.moons(results)[2:3]]
+    lines += [f"The document's own comparison: {sentence}" for sentence in findings.document_test()[1:2]]
+    if results.checks:
+        passed = sum(each.passed for each in results.checks)
+        lines.append(f"{passed} of the {len(results.checks)} checks of the full run passed.")
+    yield Bullets(lines)
+
+
+def _accuracy_line(run: Run) -> str:
+    return (
+        f"{run.experiment.title}, {layers(run)}, {run.train.rows:,} rows, l2 = {run.experiment.l2:g}: accuracy "
+        f"{run.train.accuracy:.4f} in training, {run.test.accuracy:.4f} in the test (95 % interval "
+        f"{findings.interval(run.test.low, run.test.high)})."
+    )
+
+
+def _beside_document(results: Results) -> Iterator[Block]:
+    yield Heading("The document's figures beside ours")
+    yield Text(
+        "Costs are cross-entropies without penalty, since the document's l2 had no effect; the first is the mean over "
+        "the first epoch. Where a network was trained from several starts, ours are the medians."
+    )
+    head = ["Network", "Training rows", "First cost", "Last cost", "Training accuracy", "Test accuracy", "Test rows"]
+    rows = [row for name in DOCUMENT for row in _document_rows(name, results)]
+    yield Table("The document and this run", head, rows)
+    near = findings.reproduction(results)
+    if near:
+        yield Bullets(near)
+    yield Heading("What the document's test accuracies can carry", 3)
+    yield Bullets(findings.document_test())
+
+
+def _document_rows(name: str, results: Results) -> Iterator[list[str]]:
+    row = DOCUMENT[name]
+    rows = "500" if name == "moons" else f"about {FIRST_ROWS:,}"
+    last = f"{row.last_cost:.4f}" + (f", epoch {row.epoch}" if row.epoch else "")
+    test = ["–", "–"] if row.test_accuracy is None else [f"{row.test_accuracy:.4f}", f"{DOCUMENT_TEST_ROWS}?"]
+    yield [f"Document: {row.title}", rows, f"{row.first_cost:.3f}", last, f"{row.train_accuracy:.4f}", *test]
+    for experiment in results.table:
+        if experiment.document == name:
+            runs = results.runs[experiment.name]
+            first, train, test_accuracy = (typical(runs, m) for m in ("first cost", "train accuracy", "test accuracy"))
+            cost = median(run.cost(row.epoch) for run in runs)
+            yield [
+                _ours(experiment), f"{runs[0].train.rows:,}", f"{first:.3f}", f"{cost:.4f}", f"{train:.4f}",
+                f"{test_accuracy:.4f}", f"{runs[0].test.rows:,}",
+            ]  # fmt: skip
+
+
+def _ours(experiment: Experiment) -> str:
+    many = f", median of {experiment.starts} starts" if experiment.starts > 1 else ""
+    penalty = f", l2 = {experiment.l2:g}" if experiment.l2 else ""
+    return f"Ours: {experiment.title}{penalty}{many}"
+
+
+def _conclusions(results: Results) -> Iterator[Block]:
+    yield Heading("What can and cannot be concluded")
+    yield Text(
+        f"Two networks are compared on the same test rows with McNemar's exact test, in which only the rows count "
+        f"that one of them alone has right. A difference counts as shown if p is below {findings.level(results):.2g} "
+        f"({findings.LEVEL} shared among {len(results.comparisons)} comparisons) and if it is more than the seed's "
+        "doing: the same way round in every start or, where only one of the two has several starts, wider than the "
+        "range of its starts; where neither has, than the widest range on this page."
+    )
+    for setting, question in findings.QUESTIONS.items():
+        found = findings.compared(setting, results)
+        if not found:
+            continue
+        yield Heading(question, 3)
+        if setting == "l2":
+            yield Text("In the document l2 changed neither the gradient nor the cost, so it could do nothing.")
+        yield Text(findings.verdict(setting, results), strong=True)
+        yield Bullets([findings.meaning(each, results) for each in found])
+        rows = [findings.comparison_row(each, results) for each in found]
+        yield Table("The numbers, of the first start of each network", findings.comparison_head(setting, results), rows)
+    yield Heading("What one seed cannot show", 3)
+    yield _starts_table(results)
+    yield Bullets(findings.limits(results))
+
+
+def _starts_table(results: Results) -> Table:
+    rows = []
+    for runs in results.runs.values():
+        if len(runs) > 1:
+            cells = [_span([MEASURES[name](run) for run in runs]) for name in ("last cost", "test accuracy")]
+            rows.append([runs[0].experiment.title, str(len(runs)), *cells])
+    head = ["Network", "Starts", "Last cost: least, median, most", "Test accuracy: least, median, most"]
+    return Table("The same network from starts that differ in the seed alone", head, rows)
+
+
+def _span(values: Sequence[float]) -> str:
+    return f"{min(values):.4f}, {median(values):.4f}, {max(values):.4f}"
+
+
+def _data(images: ImageData, pictures: Pictures) -> Iterator[Block]:
+    facts = describe_data(images)
+    low, high = facts["range"]
+    height, width = images.image_shape
+    yield Heading("The data")
+    yield Text(
+        f"Fashion-MNIST: {len(images.X_train):,} training and {len(images.X_test):,} test images of {height} by "
+        f"{width} grey values as {facts['dtype']} from {low} to {high}, mean {facts['mean']:.1f}; X_train is "
+        f"{tuple(facts['X_train'])}. The networks see them divided by 255."
+    )
+    rows = zip(facts["classes"], facts["train_counts"], facts["test_counts"], strict=True)
+    yield Table(
+        "Rows of each class",
+        ["Class", "Training rows", "Test rows"],
+        [[name, f"{train:,}", f"{test:,}"] for name, train, test in rows],
+    )
+    yield from pictures["data"]
+
+
+def _networks(results: Results, pictures: Pictures) -> Iterator[Block]:
+    yield Heading("The networks, costs and accuracies")
+    firsts = [results.first(e.name) for e in results.table]
+    yield Text("Each row is one trained network, that of the first start; its weights are in the folder weights.")
+    yield Table(
+        "Accuracies",
+        [
+            "Network",
+            "Layers",
+            "Rows",
+            "l2",
+            "Training accuracy",
+            "Test accuracy",
+            "95 % interval",
+            "Test cost",
+            "Seconds",
+        ],
+        [_accuracy_row(run) for run in firsts],
+    )
+    yield Table(
+        "Costs: J is the cross-entropy and the penalty together",
+        ["Network", "First J", "cross-entropy", "penalty", "Last J", "cross-entropy", "penalty"],
+        [_cost_row(run) for run in firsts],
+    )
+    yield from pictures.get("costs", [])
+
+
+def layers(run: Run) -> str:
+    """Return the widths of a network, as 784-25-10."""
+    weights = run.net.weights
+    return "-".join(map(str, [weights[0].shape[1], *(w.shape[0] for w in weights)]))
+
+
+def _accuracy_row(run: Run) -> list[str]:
+    return [
+        run.experiment.title, layers(run), f"{run.train.rows:,}", f"{run.experiment.l2:g}", f"{run.train.accuracy:.4f}",
+        f"{run.test.accuracy:.4f}", findings.interval(run.test.low, run.test.high), f"{run.test.cost:.4f}",
+        f"{run.seconds:.1f}",
+    ]  # fmt: skip
+
+
+def _cost_row(run: Run) -> list[str]:
+    ends = [f"{run.history[name][k]:.4f}" for k in (0, -1) for name in ("loss", "data_loss", "penalty")]
+    return [run.experiment.title, *ends]
+
+
+def _pictures(results: Results, pictures: Pictures) -> Iterator[Block]:
+    yield Heading("What the networks see and say")
+    for experiment in results.table:
+        found = [p for p in pictures.get(experiment.name, []) if experiment.data == "fashion" and p.file != METRICS]
+        if found and experiment.name in OPEN:
+            yield Heading(experiment.title, 3)
+            yield from found
+        elif found:
+            yield Fold(f"{experiment.title}: predictions, confusion matrix, worst mistakes, weights", found)
+
+
+METRICS = figures.file_name("metrics")
+OPEN = ("sigmoid", "relu")  # the networks whose pictures are shown at once
+
+
+def _moons(results: Results, pictures: Pictures) -> Iterator[Block]:
+    yield Heading("Moons")
+    yield Text(
+        "Two interleaved half circles with noise; the network gets x1, x2, their squares and their product. It is "
+        "trained on all points, as in the document, and tried on fresh ones."
+    )
+    yield Bullets(findings.moons(results))
+    yield from pictures.get("moons", [])
+
+
+def _package(results: Results, pictures: Pictures) -> Iterator[Block]:
+    for name, runs in results.runs.items():
+        run = runs[0]
+        if run.experiment.collect:
+            yield Heading("The package's own example")
+            yield Text(
+                f"{layers(run)}, learning rate {run.experiment.learning_rate:g}, {run.train.rows:,} rows: a callback "
+                "gathers precision, accuracy, recall and F1 (means over the classes) of all training rows after each "
+                "epoch."
+            )
+            rows = [
+                [figures.METRIC_TITLES[key], *(f"{run.history[key][k]:.4f}" for k in (0, -1))]
+                for key in Collector.FUNCTIONS
+            ]
+            yield Table("Metrics of the training rows", ["Metric", "First epoch", "Last epoch"], rows)
+            yield from [picture for picture in pictures[name] if picture.file == METRICS]
+
+
+def _how(results: Results, machine: dict[str, Any]) -> Iterator[Block]:
+    yield Heading("How it was run")
+    head = ["Network", *(name.replace("_", " ") for name in SETTINGS), "starts"]
+    yield Table("Settings", head, [_settings_row(experiment) for experiment in results.table])
+    if results.checks:
+        yield Table(
+            "Checks of the full run", ["Check", "Value", "Outcome"], [_check_row(each) for each in results.checks]
+        )
+    else:
+        yield Text(f"The {len(CHECKS)} checks of the full run do not apply to a quick one.")
+    yield Text("; ".join(f"{name} {value}" for name, value in machine.items()) + ".")
+    yield Text(
+        f"Start k has seed {results.seed} + k, k from 0. BLAS was held to one thread if threadpoolctl is installed. "
+        "results.json holds every number, with the history of each epoch; report.md is this page with the pictures as "
+        "files."
+    )
+
+
+def _settings_row(experiment: Experiment) -> list[str]:
+    values = asdict(experiment)
+    shown = {
+        "hidden": "-".join(map(str, experiment.hidden)),
+        "rows": f"{experiment.rows:,}" if experiment.rows else "all",
+    }
+    return [experiment.title, *(str(shown.get(name, values[name])) for name in SETTINGS), str(experiment.starts)]
+
+
+def _check_row(each: Any) -> list[str]:
+    check = each.check
+    bounds = [f"at least {check.low:.4g}"] if check.low is not None else []
+    bounds += [f"at most {check.high:.4g}"] if check.high is not None else []
+    outcome = "passed" if each.passed else "failed"
+    return [f"{check.run}: {check.measure} {' and '.join(bounds)}", f"{each.value:.4f}", outcome]
