@@ -1,7 +1,7 @@
-"""Engines run a network: steps of training, predictions. Only this file knows which engines there are.
+"""Engines run a network: steps of training, predictions. This one, in NumPy, is the definition of what is right.
 
 An engine gets a :class:`Program`, the network as a chain of formulas over one flat vector, and :class:`Data`. It knows
-neither epochs nor class labels. ``NumpyEngine`` is the definition of what is right.
+neither epochs nor class labels. core.py has the compiled one, and chooses.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from neural.errors import EngineUnavailable, one_of, sentence
+from neural.errors import EngineUnavailable
 from neural.layer import Layer, Mode
 from neural.losses import Loss
 from neural.optimizers import Optimizer
@@ -267,21 +267,3 @@ def _blas_threads(n_threads: int) -> Any:
         ) from None
     return threadpool_limits(n_threads)
 
-
-def resolve(name: str, n_threads: int | None = None) -> NumpyEngine:
-    """Return the engine of that name; "auto" is the fastest there is.
-
-    >>> resolve("auto").name
-    'numpy'
-    """
-    check_name(name)
-    return NumpyEngine(n_threads)
-
-
-def check_name(name: Any) -> str:
-    """Return ``name`` if there is such an engine; EngineUnavailable for the compiled core, which is not here."""
-    if name == "core":
-        raise EngineUnavailable("engine='core' needs the compiled core, which this version does not have. Use 'auto'.")
-    if name not in ("auto", "numpy"):
-        raise ValueError(sentence("engine", one_of(("auto", "numpy", "core")), name))
-    return str(name)

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from neural import activations, inputs, losses, summary, training
-from neural import engine as engines
+from neural import activations, core, inputs, losses, summary, training
 from neural.callbacks import History
-from neural.engine import Data, Program
+from neural.engine import Data, NumpyEngine, Program
 from neural.errors import check_number, sentence
 from neural.layer import Layer, Mode
 from neural.layers import ActivationLayer, DenseLayer
 from neural.losses import Loss
+from neural.optimizers import Optimizer
 from neural.parameters import Place, aligned_zeros, lay_out
 from neural.streams import seed_from
 from neural.training import Settings, Training, TrainingState
@@ -61,7 +61,7 @@ class NeuralNetwork:
         if dtype not in ("float32", "float64", np.float32, np.float64):
             raise ValueError(sentence("dtype", "'float32' or 'float64'", dtype))
         self.dtype = np.dtype(dtype)
-        self.engine = engines.check_name(engine)
+        self.engine = core.check_name(engine)
         self.input_scale = None if input_scale is None else check_number("input_scale", input_scale)
         self.seed = seed_from(random_state)
         self.layers: list[Layer] = []
@@ -220,8 +220,10 @@ class NeuralNetwork:
         penalties = tuple((p, l1 / batch_size, l2 / batch_size) for p, l1, l2 in pairs if l1 or l2)
         return Program(chain, self._places, self.params, self._loss, cost, link, self.input_scale, penalties, weights)
 
-    def _run_on(self, n_threads: int | None = None) -> engines.NumpyEngine:
-        engine = engines.resolve(self.engine, n_threads)
+    def _engine_for(
+        self, program: Program, optimizer: Optimizer | None = None, n_threads: int | None = None
+    ) -> NumpyEngine:
+        engine = core.choose(self.engine, program, optimizer, n_threads)
         self.engine_ = engine.name
         return engine
 
@@ -284,7 +286,7 @@ class NeuralNetwork:
         program = self.program(min(settings.batch_size or len(data), len(data)))
         self.state.use(settings.optimizer, self.params)
         self.classes_ = classes
-        run = Training(self, program, data, validation, settings, self._run_on(n_threads)).run
+        run = Training(self, program, data, validation, settings, self._engine_for(program, settings.optimizer, n_threads)).run
         self._fitting = True
         try:
             return run()
@@ -328,7 +330,7 @@ class NeuralNetwork:
         rows = self._rows(X)
         self.build(rows.shape[1])
         program = Program(self._formulas(), self._places, self.params, scale=self.input_scale)
-        outputs = engines.resolve(self.engine).predict(program, rows)
+        outputs = core.choose(self.engine, program).predict(program, rows)
         inputs.check_finite("the network's outputs", outputs, self.dtype)
         return outputs
 
@@ -336,7 +338,7 @@ class NeuralNetwork:
         """Return ``loss``, the mean loss without penalty, and the metrics, for rows that need not be training rows."""
         wanted = training.resolve_metrics(metrics)
         program, data = self.prepared(X, y, sample_weight)
-        loss, outputs = self._run_on().evaluate(program, data)
+        loss, outputs = self._engine_for(program).evaluate(program, data)
         inputs.check_finite("the network's outputs", outputs, self.dtype)
         inputs.check_finite("the loss", np.asarray(loss), np.float64)
         return {"loss": loss, **training.measure(wanted, program.loss, data.y, outputs)}
@@ -350,7 +352,7 @@ class NeuralNetwork:
         vector by layer and name.
         """
         program, data = self.prepared(X, y, sample_weight)
-        loss, gradient, dx = self._run_on().gradient(program, data, Mode(training, self.seed, self.state.step))
+        loss, gradient, dx = self._engine_for(program).gradient(program, data, Mode(training, self.seed, self.state.step))
         for what, numbers in {"the loss": np.asarray(loss), "the gradient": gradient, "dJ/dX": dx}.items():
             inputs.check_finite(what, numbers, numbers.dtype)
         return loss, gradient, dx

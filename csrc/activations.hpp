@@ -1,0 +1,136 @@
+// The activations, row for row as in activations.py: f, and dZ = dA f'(Z) from the output a. NaN passes through all.
+#pragma once
+#include <cmath>
+
+#include "vec.hpp"
+
+namespace {
+
+// e^x without branches, so that loops over it become vectors (Cephes' polynomial); float64 is the library's own.
+INLINE float exponential(float x) {
+  float t = x > 88.37f ? 88.37f : x;
+  t = t < -103.0f ? -103.0f : t;
+  float n = t * 1.44269504088896341f + 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number
+  int32_t whole;
+  std::memcpy(&whole, &n, 4);
+  n -= 12582912.0f;
+  const float r = t - n * 0.693359375f - n * -2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * (r * r) + r + 1.0f;
+  whole -= 0x4b400000;
+  const int32_t half = whole >> 1;  // 2^whole in two factors: the smaller results are denormal
+  const int32_t low = (half + 127) << 23, high = (whole - half + 127) << 23;
+  float a, b;
+  std::memcpy(&a, &low, 4);
+  std::memcpy(&b, &high, 4);
+  p = p * a * b;
+  p = x > 88.7228f ? INFINITY : p;
+  p = x < -103.97f ? 0.0f : p;
+  return x != x ? x : p;
+}
+INLINE double exponential(double x) { return std::exp(x); }
+
+INLINE float hyperbolic_tangent(float x) {
+  const float size = x < 0 ? -x : x, z = x * x;
+  float p = -5.70498872745e-3f;
+  p = p * z + 2.06390887954e-2f;
+  p = p * z - 5.37397155531e-2f;
+  p = p * z + 1.33314422036e-1f;
+  p = p * z - 3.33332819422e-1f;
+  const float small = p * z * x + x, large = 1 - 2 / (exponential(2 * size) + 1);
+  return size < 0.625f ? small : x < 0 ? -large : large;
+}
+INLINE double hyperbolic_tangent(double x) { return std::tanh(x); }
+
+template <class T> INLINE T sign(T x) { return x > 0 ? T(1) : x < 0 ? T(-1) : x; }  // of NaN, NaN
+
+template <class T> struct Linear {
+  static T f(T z) { return z; }
+  static T backward(T da, T) { return da; }
+};
+template <class T> struct ReLU {
+  static T f(T z) { return z < 0 ? T(0) : z; }  // not z > 0 ? z : 0, which would turn NaN into a healthy 0
+  static T backward(T da, T a) { return sign(a) * da; }
+};
+template <class T> struct Tanh {
+  static T f(T z) { return hyperbolic_tangent(z); }
+  static T backward(T da, T a) { return (1 - a * a) * da; }
+};
+template <class T> struct Sigmoid {
+  static T f(T z) { return 1 / (1 + exponential(-z)); }
+  static T backward(T da, T a) { return (1 - a) * a * da; }
+};
+template <class T> struct HardSigmoid {
+  static T f(T z) {
+    T a = z * T(0.2) + T(0.5);
+    a = a < 0 ? T(0) : a;
+    return a > 1 ? T(1) : a;
+  }
+  static T backward(T da, T a) { return sign((1 - a) * a) * T(0.2) * da; }
+};
+
+// What every activation offers over rows `ld` apart; in place is fine.
+template <class T> struct ActivationRow {
+  const char *name;
+  void (*forward)(const T *z, T *a, long rows, long n, long ld_z, long ld_a);
+  void (*backward)(const T *da, const T *a, T *dz, long rows, long n, long ld_da, long ld_a, long ld_dz);
+};
+template <class T, template <class> class F> struct Elementwise {
+  static void forward(const T *z, T *a, long rows, long n, long ld_z, long ld_a) {
+    for (long r = 0; r < rows; r++) {
+      const T *from = z + r * ld_z;
+      T *to = a + r * ld_a;
+#pragma GCC ivdep
+      for (long k = 0; k < n; k++) to[k] = F<T>::f(from[k]);
+    }
+  }
+  static void backward(const T *da, const T *a, T *dz, long rows, long n, long ld_da, long ld_a, long ld_dz) {
+    for (long r = 0; r < rows; r++) {
+      const T *d = da + r * ld_da, *out = a + r * ld_a;
+      T *to = dz + r * ld_dz;
+#pragma GCC ivdep
+      for (long k = 0; k < n; k++) to[k] = F<T>::backward(d[k], out[k]);
+    }
+  }
+};
+
+template <class T> struct Softmax {
+  static void forward(const T *z, T *a, long rows, long n, long ld_z, long ld_a) {
+    for (long r = 0; r < rows; r++) {
+      const T *from = z + r * ld_z;
+      T *to = a + r * ld_a, top = from[0], total = 0;
+      for (long k = 1; k < n; k++) top = from[k] > top || from[k] != from[k] ? from[k] : top;
+#pragma GCC ivdep
+      for (long k = 0; k < n; k++) to[k] = exponential(from[k] - top);
+      for (long k = 0; k < n; k++) total += to[k];
+      for (long k = 0; k < n; k++) to[k] /= total;
+    }
+  }
+  static void backward(const T *da, const T *a, T *dz, long rows, long n, long ld_da, long ld_a, long ld_dz) {
+    for (long r = 0; r < rows; r++) {
+      const T *d = da + r * ld_da, *out = a + r * ld_a;
+      T *to = dz + r * ld_dz, total = 0;
+      for (long k = 0; k < n; k++) total += out[k] * d[k];
+      for (long k = 0; k < n; k++) to[k] = out[k] * (d[k] - total);
+    }
+  }
+};
+
+template <class T, template <class> class F> constexpr ActivationRow<T> row(const char *name) {
+  return {name, Elementwise<T, F>::forward, Elementwise<T, F>::backward};
+}
+template <class T> constexpr ActivationRow<T> ACTIVATIONS[] = {
+    row<T, Linear>("linear"),
+    row<T, ReLU>("relu"),
+    row<T, Tanh>("tanh"),
+    row<T, Sigmoid>("sigmoid"),
+    row<T, HardSigmoid>("hard_sigmoid"),
+    {"softmax", Softmax<T>::forward, Softmax<T>::backward},
+};
+
+}  // namespace

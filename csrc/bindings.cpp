@@ -1,0 +1,175 @@
+// The only file that knows Python: arrays come in with their sizes checked, and the GIL is let go.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "engine.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+// --- instruction sets ------------------------------------------------------------------------------------------------
+#define SETS(set) const Kernels<float> &float32_##set(); const Kernels<double> &float64_##set();
+SETS(base)
+#ifdef X86_SETS
+SETS(avx2)
+SETS(avx512)
+#endif
+
+template <class T> struct Row {
+  const char *name;
+  const Kernels<T> &(*table)();
+  bool (*there)();
+};
+#ifdef X86_SETS
+static bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+static bool has_avx512() {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512bw");
+}
+static const Row<float> SETS32[] = {{"avx512", float32_avx512, has_avx512}, {"avx2", float32_avx2, has_avx2}, {"base", float32_base, [] { return true; }}};
+static const Row<double> SETS64[] = {{"avx512", float64_avx512, has_avx512}, {"avx2", float64_avx2, has_avx2}, {"base", float64_base, [] { return true; }}};
+#else
+static const Row<float> SETS32[] = {{"base", float32_base, [] { return true; }}};
+static const Row<double> SETS64[] = {{"base", float64_base, [] { return true; }}};
+#endif
+
+// The best that the machine has, or the one that NEURAL_INSTRUCTIONS names, if the machine has it.
+template <class T, size_t N> static const Kernels<T> &choose(const Row<T> (&rows)[N]) {
+  const char *asked = std::getenv("NEURAL_INSTRUCTIONS");
+  for (const Row<T> &row : rows)
+    if (row.there() && (!asked || std::string(asked) == row.name)) return row.table();
+  return rows[N - 1].table();
+}
+template <> const Kernels<float> &kernels<float>() {
+  static const Kernels<float> &chosen = choose(SETS32);
+  return chosen;
+}
+template <> const Kernels<double> &kernels<double>() {
+  static const Kernels<double> &chosen = choose(SETS64);
+  return chosen;
+}
+
+// --- arrays ----------------------------------------------------------------------------------------------------------
+using Any = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
+template <class T> using Vector = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <class T> using Matrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+template <class T> using Maybe = std::optional<T>;
+
+static void check(bool fine, const char *what) {
+  if (!fine) throw nb::value_error(what);
+}
+template <class T> struct Given {  // the rows of a call
+  Any X;
+  Maybe<Vector<const int64_t>> labels;
+  Maybe<Matrix<const T>> targets;
+  Maybe<Vector<const T>> weights;
+
+  Data<T> checked(const Network<T> &net, bool with_targets) const {
+    check(X.ndim() == 2 && long(X.shape(1)) == net.n_in(), "X must be (n, n_in)");
+    const bool u8 = X.dtype() == nb::dtype<uint8_t>(), f32 = X.dtype() == nb::dtype<float>();
+    check(u8 || f32 || X.dtype() == nb::dtype<double>(), "X must be uint8, float32 or float64");
+    if (with_targets) check(labels.has_value() != targets.has_value(), "one of labels and targets must be given");
+    if (labels) {
+      check(labels->size() == X.shape(0), "labels must have a row for each of X");
+      for (size_t k = 0; k < labels->size(); k++) check(labels->data()[k] >= 0 && labels->data()[k] < net.n_out(), "labels must be columns");
+    }
+    if (targets) check(targets->shape(0) == X.shape(0) && long(targets->shape(1)) == net.n_out(), "targets must be (n, n_out)");
+    if (weights) check(weights->size() == X.shape(0), "weights must have a row for each of X");
+    return {X.data(), u8 ? U8 : f32 ? F32 : F64, labels ? labels->data() : nullptr, targets ? targets->data() : nullptr, weights ? weights->data() : nullptr};
+  }
+};
+
+using StageTuple = std::tuple<int, int, long, long, long, long, long, double, double, bool, double, int64_t>;
+using OptimizerTuple = std::tuple<int, double, double, double, double, double>;
+
+template <class T> void bind(nb::module_ &m, const char *name) {
+  using Net = Network<T>;
+  using Labels = Maybe<Vector<const int64_t>>;
+  using Targets = Maybe<Matrix<const T>>;
+  using Weights = Maybe<Vector<const T>>;
+  nb::class_<Net>(m, name)
+      .def("__init__",
+           [](Net *net, const std::vector<StageTuple> &rows, int link, int loss, bool from_outputs, double scale) {
+             check(!rows.empty(), "there must be a stage");
+             std::vector<Stage> stages;
+             for (const auto &[kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer] : rows)
+               stages.push_back({kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer});
+             new (net) Net(std::move(stages), link, loss, from_outputs, scale);
+           },
+           "stages"_a, "link"_a, "loss"_a, "from_outputs"_a, "scale"_a)
+      .def_prop_ro("n_out", &Net::n_out)
+      .def("fit",
+           [](const Net &net, Vector<T> params, std::vector<Vector<T>> memory, Any X, Labels labels, Targets targets, Weights weights,
+              Vector<const int64_t> order, Vector<const int64_t> bounds, Vector<const double> rates, OptimizerTuple rule, int64_t before,
+              uint64_t seed, int64_t step, Vector<double> losses, Vector<double> penalties, int threads) {
+             const Given<T> given{X, labels, targets, weights};
+             const Data<T> data = given.checked(net, true);
+             const long count = long(rates.size());
+             check(long(bounds.size()) == count + 1 && long(penalties.size()) == count && losses.size() == order.size() && count > 0, "sizes of the run differ");
+             check(bounds.data()[0] == 0 && bounds.data()[count] == int64_t(order.size()), "bounds must cover the order");
+             for (long k = 0; k < count; k++) check(bounds.data()[k] < bounds.data()[k + 1], "bounds must rise");
+             for (size_t k = 0; k < order.size(); k++) check(order.data()[k] >= 0 && order.data()[k] < int64_t(X.shape(0)), "order must be rows of X");
+             T *vectors[2] = {nullptr, nullptr};
+             check(memory.size() <= 2, "an optimizer remembers two vectors at most");
+             for (size_t k = 0; k < memory.size(); k++) check(memory[k].size() == params.size(), "memory must be as long as params"), vectors[k] = memory[k].data();
+             const auto [function, momentum, beta1, beta2, epsilon, decay] = rule;
+             const Updates updates = {order.data(), bounds.data(), rates.data(), count, {function, momentum, beta1, beta2, epsilon, decay}, before, seed, step};
+             nb::gil_scoped_release released;
+             net.fit(params.data(), vectors, data, updates, losses.data(), penalties.data(), threads);
+           },
+           "params"_a, "memory"_a, "X"_a, "labels"_a.none(), "targets"_a.none(), "weights"_a.none(), "order"_a, "bounds"_a, "rates"_a, "rule"_a,
+           "before"_a, "seed"_a, "step"_a, "losses"_a, "penalties"_a, "threads"_a)
+      .def("gradient",
+           [](const Net &net, Vector<T> params, Vector<T> grads, Matrix<T> dx, Any X, Labels labels, Targets targets, Weights weights, bool training,
+              uint64_t seed, int64_t step, int threads) {
+             const Given<T> given{X, labels, targets, weights};
+             const Data<T> data = given.checked(net, true);
+             check(grads.size() == params.size() && dx.size() == X.size(), "gradients must be as long as what they are of");
+             const long n = long(X.shape(0));
+             nb::gil_scoped_release released;
+             return net.gradient(params.data(), grads.data(), dx.data(), data, n, training, seed, step, threads);
+           },
+           "params"_a, "grads"_a, "dx"_a, "X"_a, "labels"_a.none(), "targets"_a.none(), "weights"_a.none(), "training"_a, "seed"_a, "step"_a, "threads"_a)
+      .def("predict",
+           [](const Net &net, Vector<T> params, Any X, Matrix<T> outputs, int threads) {
+             const Given<T> given{X, {}, {}, {}};
+             const Data<T> data = given.checked(net, false);
+             check(outputs.shape(0) == X.shape(0) && long(outputs.shape(1)) == net.n_out(), "outputs must be (n, n_out)");
+             const long n = long(X.shape(0));
+             nb::gil_scoped_release released;
+             net.predict(params.data(), data, n, outputs.data(), nullptr, threads);
+           },
+           "params"_a, "X"_a, "outputs"_a, "threads"_a)
+      .def("evaluate",
+           [](const Net &net, Vector<T> params, Any X, Labels labels, Targets targets, Weights weights, Matrix<T> outputs, Vector<double> losses, int threads) {
+             const Given<T> given{X, labels, targets, weights};
+             const Data<T> data = given.checked(net, true);
+             check(outputs.shape(0) == X.shape(0) && long(outputs.shape(1)) == net.n_out() && losses.size() == X.shape(0), "outputs must be (n, n_out)");
+             const long n = long(X.shape(0));
+             nb::gil_scoped_release released;
+             net.predict(params.data(), data, n, outputs.data(), losses.data(), threads);
+           },
+           "params"_a, "X"_a, "labels"_a.none(), "targets"_a.none(), "weights"_a.none(), "outputs"_a, "losses"_a, "threads"_a)
+      .def_static("activation", [](int function, Matrix<const T> z, Matrix<T> a) { kernels<T>().activation(function, z.data(), a.data(), long(z.shape(0)), long(z.shape(1))); })
+      .def_static("activation_backward", [](int function, Matrix<const T> da, Matrix<const T> a, Matrix<T> dz) {
+        kernels<T>().activation_backward(function, da.data(), a.data(), dz.data(), long(a.shape(0)), long(a.shape(1)));
+      });
+}
+
+NB_MODULE(_core, m) {
+  bind<float>(m, "Network32");
+  bind<double>(m, "Network64");
+  m.def("names", [](int family) {
+    std::vector<std::string> found;
+    while (const char *name = kernels<float>().name_of(family, int(found.size()))) found.push_back(name);
+    return found;
+  });
+  m.def("instructions", [] { return std::string(kernels<float>().name); });
+}

@@ -1,0 +1,68 @@
+// What the bindings and the kernels of each instruction set agree on: plain data and pointers, nothing that does anything.
+#pragma once
+#include <cstdint>
+
+enum Kind { DENSE, ACTIVATION, DROPOUT };  // of formulas
+enum Input { U8, F32, F64 };               // of X
+
+// One formula of the chain. Offsets are into the flat vectors, -1 for "none".
+struct Stage {
+  int kind;
+  int function;          // ACTIVATION: its row in the table
+  long n_in, n_out;
+  long row;              // DENSE: elements from one row of weights to the next
+  long weights, biases;  // DENSE: offsets
+  double l1, l2;         // DENSE: penalty, already over the batch size
+  bool in_place;         // writes over its input, which nobody needs any more
+  double rate;           // DROPOUT
+  int64_t layer;         // DROPOUT: the number of its stream
+};
+
+struct Optimizer {
+  int function;  // its row in the table
+  double momentum, beta1, beta2, epsilon, weight_decay;
+};
+
+// One batch, as kernels see it. A[s] goes into stage s and A[stages] comes out; D[s] is dJ/dA[s]; rows of both are
+// ld[s] apart.
+template <class T> struct Job {
+  int stages;
+  const Stage *stage;
+  T *params;
+  T *memory[2];  // of the optimizer, as long as params
+  T *grads;      // where gradients go if they are asked for
+  T **A, **D, **mask;
+  const long *ld;
+  bool training, input_gradient;
+
+  const void *X;
+  int input;
+  T scale;
+  const int64_t *rows;    // which rows of X and of the targets; null: in order
+  const int64_t *labels;  // targets: column numbers,
+  const T *targets;       // or (n, n_out)
+  const T *weights;       // of samples; null: all 1
+  int loss;
+  bool from_outputs;      // the loss takes outputs, not scores
+  T share;                // 1 / batch, or 1 / sum of weights
+
+  Optimizer optimizer;
+  double rate;
+  int64_t update;         // of this optimizer, from 1
+  uint64_t seed;
+  int64_t step;           // place in the stream of dropout
+  double *row_loss, *row_penalty;
+};
+
+template <class T> struct Kernels {
+  const char *(*name_of)(int family, int row);  // of activations (0), losses (1), optimizers (2)
+  void (*forward)(const Job<T> &, long batch, long first, long last, T *scratch);
+  void (*losses)(const Job<T> &, long first, long last);
+  void (*backward)(const Job<T> &, long first, long last, T *scratch);
+  void (*penalties)(const Job<T> &);
+  void (*update)(const Job<T> &, long batch, int thread, int threads, T *scratch);
+  void (*activation)(int function, const T *z, T *a, long rows, long n);             // for tests
+  void (*activation_backward)(int function, const T *da, const T *a, T *dz, long rows, long n);
+  long scratch;  // elements that a thread needs to work in
+  const char *name;
+};

@@ -1,0 +1,215 @@
+// Runs a network: steps of training, gradients, predictions. Knows threads and memory, but neither Python nor vectors.
+#pragma once
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <vector>
+
+#include "core.hpp"
+#include "threads.hpp"
+
+template <class T> const Kernels<T> &kernels();  // of the best instruction set of this machine; in bindings.cpp
+
+constexpr long LINE = 64;              // bytes of a cache line
+constexpr long WHOLE = 64;             // elements: room for whole vectors past the end
+constexpr long PREDICT_ROWS = 64;      // predicted at a time by each thread: their values stay in the cache
+constexpr double FLOPS_FOR_TWO = 4e6;  // of a step, below which a second thread does not pay for its barriers
+
+// Zeros that begin on a cache line.
+template <class T> class Array {
+  struct Free {
+    void operator()(T *p) const { ::operator delete(p, std::align_val_t(LINE)); }
+  };
+  std::unique_ptr<T, Free> data;
+
+ public:
+  explicit Array(long n) : data((T *)::operator new(size_t(n + WHOLE) * sizeof(T), std::align_val_t(LINE))) {
+    std::memset((void *)data.get(), 0, size_t(n + WHOLE) * sizeof(T));
+  }
+  operator T *() const { return data.get(); }
+};
+
+// What one batch is worked out in. Rows are an odd number of cache lines apart: no two meet in one set of the cache.
+template <class T> struct Workspace {
+  std::vector<Array<T>> store, scratch;
+  std::vector<T *> A, D, mask;
+  std::vector<long> ld;
+
+  Workspace(const std::vector<Stage> &stages, long batch, int threads, bool backward) {
+    const size_t n = stages.size();
+    A.resize(n + 1), D.resize(n + 1), mask.resize(n), ld.resize(n + 1);
+    for (size_t s = 0; s <= n; s++) {
+      const long width = s ? stages[s - 1].n_out : stages[0].n_in;
+      ld[s] = ((width + 15) / 16 | 1) * 16;
+      if (s && stages[s - 1].in_place) {
+        A[s] = A[s - 1], D[s] = D[s - 1];
+        continue;
+      }
+      A[s] = store.emplace_back(batch * ld[s]);
+      if (backward) D[s] = store.emplace_back(batch * ld[s]);
+    }
+    for (size_t s = 0; s < n && backward; s++)
+      if (stages[s].kind == DROPOUT) mask[s] = store.emplace_back(batch * ld[s + 1]);
+    for (int t = 0; t < threads; t++) scratch.emplace_back(kernels<T>().scratch);
+  }
+};
+
+// The rows of one call, as Python has them.
+template <class T> struct Data {
+  const void *X;
+  int input;
+  const int64_t *labels;
+  const T *targets, *weights;
+};
+
+// Consecutive updates: rows order[bounds[k]] to order[bounds[k + 1] - 1] are the batch of update k.
+struct Updates {
+  const int64_t *order, *bounds;
+  const double *rates;
+  long count;
+  Optimizer optimizer;
+  int64_t before;  // updates this optimizer has made
+  uint64_t seed;
+  int64_t step;
+};
+
+template <class T> class Network {
+  std::vector<Stage> stages;
+  int link;  // the activation that turns scores into outputs, -1 for none
+  int loss;
+  bool from_outputs;
+  T scale;
+
+  Job<T> job(T *params, const Data<T> &data, const Workspace<T> &work) const {
+    Job<T> j{};
+    j.stages = int(stages.size()), j.stage = stages.data();
+    j.params = j.memory[0] = j.memory[1] = params;
+    j.A = const_cast<T **>(work.A.data()), j.D = const_cast<T **>(work.D.data()), j.mask = const_cast<T **>(work.mask.data());
+    j.ld = work.ld.data();
+    j.X = data.X, j.input = data.input, j.scale = scale;
+    j.labels = data.labels, j.targets = data.targets, j.weights = data.weights;
+    j.loss = loss, j.from_outputs = from_outputs;
+    return j;
+  }
+  long penalized_rows() const {
+    long n = 0;
+    for (const Stage &stage : stages)
+      if (stage.kind == DENSE && (stage.l1 != 0 || stage.l2 != 0)) n += stage.n_out;
+    return n;
+  }
+  static T share_of(const Job<T> &j, long batch) {
+    if (!j.weights) return T(1.0 / double(batch));
+    double total = 0;
+    for (long r = 0; r < batch; r++) total += double(j.weights[j.rows ? j.rows[r] : r]);
+    return T(total > 0 ? 1 / total : 0);
+  }
+  static double sum(const double *values, long n) {
+    double total = 0;
+    for (long k = 0; k < n; k++) total += values[k];
+    return total;
+  }
+  // Both halves of a step for one batch; `done` is where thread 0 reads costs, between the halves.
+  template <class Prepare, class Between> void run(Job<T> first, long count, int threads, Workspace<T> &work, const Prepare &prepare, const Between &between) const {
+    const Kernels<T> &k = kernels<T>();
+    threads::steps(
+        threads, count,
+        [&](long step, int t, int n) {
+          Job<T> j = first;
+          const long batch = prepare(j, step), a = batch * t / n, b = batch * (t + 1) / n;
+          k.forward(j, batch, a, b, work.scratch[size_t(t)]);
+          k.losses(j, a, b);
+          k.backward(j, a, b, work.scratch[size_t(t)]);
+          if (t == n - 1) k.penalties(j);
+        },
+        between,
+        [&](long step, int t, int n) {
+          Job<T> j = first;
+          const long batch = prepare(j, step);
+          k.update(j, batch, t, n, work.scratch[size_t(t)]);
+        });
+  }
+
+ public:
+  Network(std::vector<Stage> stages_, int link_, int loss_, bool from_outputs_, double scale_)
+      : stages(std::move(stages_)), link(link_), loss(loss_), from_outputs(from_outputs_), scale(T(scale_)) {}
+
+  long n_in() const { return stages.front().n_in; }
+  long n_out() const { return stages.back().n_out; }
+  // The number of threads that pay for a batch, from the work alone.
+  int threads_for(long batch, int most) const {
+    double flops = 0;
+    for (const Stage &stage : stages)
+      if (stage.kind == DENSE) flops += 6.0 * double(batch) * double(stage.n_in) * double(stage.n_out);
+    return flops < FLOPS_FOR_TWO ? 1 : most;
+  }
+
+  void fit(T *params, T *const memory[2], const Data<T> &data, const Updates &u, double *losses, double *penalties, int most) const {
+    long largest = 0;
+    for (long k = 0; k < u.count; k++) largest = std::max<long>(largest, long(u.bounds[k + 1] - u.bounds[k]));
+    const int threads = threads_for(largest, most);
+    Workspace<T> work(stages, largest, threads, true);
+    const long penalized = penalized_rows();
+    Array<double> row_penalty(penalized);
+    Job<T> j = job(params, data, work);
+    j.training = true, j.optimizer = u.optimizer, j.seed = u.seed, j.row_penalty = row_penalty;
+    for (int k = 0; k < 2; k++)
+      if (memory[k]) j.memory[k] = memory[k];
+    const auto prepare = [&](Job<T> &mine, long step) {
+      const long start = long(u.bounds[step] - u.bounds[0]), batch = long(u.bounds[step + 1] - u.bounds[step]);
+      mine.rows = u.order + start, mine.row_loss = losses + start;
+      mine.rate = u.rates[step], mine.update = u.before + step + 1, mine.step = u.step + step;
+      mine.share = share_of(mine, batch);
+      return batch;
+    };
+    run(j, u.count, threads, work, prepare, [&](long step) { penalties[step] = sum(row_penalty, penalized); });
+  }
+
+  // J of all rows as one batch, gradients by the parameters in `grads` and by X in `dx`, n_in apart.
+  double gradient(T *params, T *grads, T *dx, const Data<T> &data, long n, bool training, uint64_t seed, int64_t step, int most) const {
+    const int threads = threads_for(n, most);
+    Workspace<T> work(stages, n, threads, true);
+    const long penalized = penalized_rows();
+    Array<double> row_penalty(penalized), row_loss(n);
+    Job<T> j = job(params, data, work);
+    j.training = training, j.input_gradient = true, j.seed = seed, j.step = step;
+    j.grads = grads, j.row_loss = row_loss, j.row_penalty = row_penalty, j.share = share_of(j, n), j.rate = 0, j.update = 1;
+    run(j, 1, threads, work, [&](Job<T> &, long) { return n; }, [](long) {});
+    for (long r = 0; r < n; r++)
+      for (long k = 0; k < n_in(); k++) dx[r * n_in() + k] = work.D[0][r * work.ld[0] + k] * scale;
+    double total = 0;
+    for (long r = 0; r < n; r++) total += data.weights ? double(data.weights[r]) : 1.0;
+    return sum(row_loss, n) / total + sum(row_penalty, penalized);
+  }
+
+  // Outputs (n, n_out), and the weighted loss of each row where `losses` is given.
+  void predict(T *params, const Data<T> &data, long n, T *outputs, double *losses, int most) const {
+    const int threads = int(std::min<long>(threads_for(n, most), (n + PREDICT_ROWS - 1) / PREDICT_ROWS));
+    std::vector<Workspace<T>> work;
+    for (int t = 0; t < threads; t++) work.emplace_back(stages, std::min(n, PREDICT_ROWS), 1, losses != nullptr);
+    const long row_bytes = n_in() * (data.input == U8 ? 1 : data.input == F32 ? 4 : 8), blocks = (n + PREDICT_ROWS - 1) / PREDICT_ROWS;
+    const Kernels<T> &k = kernels<T>();
+    threads::once(threads, [&](int t, int all) {
+      for (long block = blocks * t / all; block < blocks * (t + 1) / all; block++) {
+        const long first = block * PREDICT_ROWS, rows = std::min(PREDICT_ROWS, n - first);
+        Workspace<T> &mine = work[size_t(t)];
+        Job<T> j = job(params, data, mine);
+        j.X = (const char *)data.X + first * row_bytes;
+        k.forward(j, n, 0, rows, mine.scratch[0]);
+        T *scores = mine.A.back();
+        const long ld = mine.ld.back();
+        if (losses) {
+          j.labels = data.labels ? data.labels + first : nullptr, j.targets = data.targets ? data.targets + first * n_out() : nullptr;
+          j.weights = data.weights ? data.weights + first : nullptr, j.row_loss = losses + first, j.share = 1;
+          k.losses(j, 0, rows);
+        }
+        for (long r = 0; r < rows; r++) {
+          T *out = outputs + (first + r) * n_out();
+          if (link >= 0) k.activation(link, scores + r * ld, out, 1, n_out());
+          else std::memcpy(out, scores + r * ld, size_t(n_out()) * sizeof(T));
+        }
+      }
+    });
+  }
+};

@@ -1,0 +1,131 @@
+// Three products are all there is: Z = X W^T, dX = dZ W, dW = dZ^T X.
+// The order in which one element is summed depends on the shapes alone, never on how rows or columns are shared out.
+#pragma once
+#include <utility>
+
+#include "vec.hpp"
+
+namespace {
+
+constexpr int TILE_ROWS = VECTOR_BYTES == 64 ? 12 : 6;     // rows x 2 vectors of sums stay in registers
+constexpr int DOT_ROWS = VECTOR_BYTES == 64 ? 6 : 3;       // likewise rows x 4 sums of products
+constexpr long DEPTH = 256, BLOCK_ROWS = 192, BLOCK_COLUMNS = 64;  // a block of B is read from L1, one of A from L2
+template <class T> constexpr long PANEL = smaller(2 * LANES<T>, LANE * 2);            // columns of B packed side by side
+template <class T> constexpr long PANEL_SIZE = DEPTH * PANEL<T> + 5 * LANE;  // off the 4096-byte grid: no false sharing of sets
+template <class T> constexpr long SCRATCH =
+    BLOCK_ROWS * BLOCK_COLUMNS + (BLOCK_COLUMNS / PANEL<T> + 1) * PANEL_SIZE<T> + BLOCK_ROWS * DEPTH;
+
+// Split n into pieces as equal as can be, none above `most`: 25 is 5 x 5, not 4 x 6 + 1.
+template <class F> INLINE void pieces(long n, long most, F f) {
+  long count = (n + most - 1) / most;
+  for (long c = 0, start = 0; c < count; c++) {
+    long size = n / count + (c < n % count);
+    f(start, size);
+    start += size;
+  }
+}
+
+// C[i][j] (+)= sum_k A(i, k) B(k, j) for M rows and V vectors; k only ever grows.
+template <class T, int M, int V>
+INLINE void tile(long depth, const T *A, long ai, long ak, const T *B, long bk, T *C, bool first) {
+  vec<T> c[M][V];
+  for (int i = 0; i < M; i++)
+    for (int j = 0; j < V; j++) c[i][j] = first ? vec<T>{} : load(C + i * BLOCK_COLUMNS + j * LANES<T>);
+  for (long k = 0; k < depth; k++) {
+    vec<T> b[V];
+    for (int j = 0; j < V; j++) b[j] = load(B + k * bk + j * LANES<T>);
+    for (int i = 0; i < M; i++) {
+      vec<T> a = splat<T>(A[i * ai + k * ak]);
+      for (int j = 0; j < V; j++) c[i][j] += a * b[j];
+    }
+  }
+  for (int i = 0; i < M; i++)
+    for (int j = 0; j < V; j++) store(C + i * BLOCK_COLUMNS + j * LANES<T>, c[i][j]);
+}
+
+// The same for any M up to TILE_ROWS: a table of instances.
+template <class T, int V> INLINE void tile_of(int rows, long depth, const T *A, long ai, long ak, const T *B, long bk, T *C, bool first) {
+  [&]<int... M>(std::integer_sequence<int, M...>) {
+    ((rows == M + 1 ? tile<T, M + 1, V>(depth, A, ai, ak, B, bk, C, first) : void()), ...);
+  }(std::make_integer_sequence<int, TILE_ROWS>{});
+}
+
+// Panels of B side by side, [panel][k][PANEL]: rows of B as they are, or columns of W^T.
+template <class T> void pack_rows(long depth, long width, const T *B, long bk, T *out) {
+  for (long k = 0; k < depth; k++)
+    for (long j = 0; j < width; j += LANES<T>)
+      store(out + j / PANEL<T> * PANEL_SIZE<T> + k * PANEL<T> + j % PANEL<T>, load(B + k * bk + j));
+}
+template <class T> void pack_transposed(long depth, long width, const T *W, long row, T *out) {
+  for (long j = 0; j < PANEL<T>; j++)
+    for (long k = 0; k < depth; k++) out[k * PANEL<T> + j] = j < width ? W[j * row + k] : T(0);
+}
+
+// C = A B in blocks; each finished block of C, rows BLOCK_COLUMNS apart, goes to done(row, rows, column, columns, block).
+// TRANSPOSED: B(k, j) is W[j][k]. Reads B in whole vectors, so its rows are padded.
+template <class T, bool TRANSPOSED, class Done>
+INLINE void product(long rows, long first_column, long last_column, long depth, const T *A, long ai, long ak, const T *B, long bk, T *scratch, Done done) {
+  T *C = scratch, *packed_B = C + BLOCK_ROWS * BLOCK_COLUMNS, *packed_A = packed_B + (BLOCK_COLUMNS / PANEL<T> + 1) * PANEL_SIZE<T>;
+  const bool pack_A = ai == 1 && rows > BLOCK_COLUMNS && depth <= DEPTH;  // else each step of k is a cache line further
+  for (long i0 = 0; i0 < rows; i0 += BLOCK_ROWS) {
+    const long n = smaller(rows - i0, BLOCK_ROWS);
+    if (pack_A)
+      pieces(n, TILE_ROWS, [&](long i, long m) {
+        for (long k = 0; k < depth; k++)
+          for (long q = 0; q < m; q++) packed_A[i * depth + k * m + q] = A[i0 + i + q + k * ak];
+      });
+    for (long j0 = first_column; j0 < last_column; j0 += BLOCK_COLUMNS) {
+      const long width = smaller(last_column - j0, BLOCK_COLUMNS);
+      for (long k0 = 0; k0 < depth; k0 += DEPTH) {
+        const long d = smaller(depth - k0, DEPTH);
+        const bool pack_B = TRANSPOSED || (depth > 64 && n > 4 * TILE_ROWS);
+        if (!TRANSPOSED && pack_B) pack_rows(d, width, B + k0 * bk + j0, bk, packed_B);
+        for (long j = 0; j < width; j += PANEL<T>) {
+          T *panel = packed_B + j / PANEL<T> * PANEL_SIZE<T>;
+          if (TRANSPOSED) pack_transposed(d, smaller(width - j, PANEL<T>), B + (j0 + j) * bk + k0, bk, panel);
+          const T *b = pack_B ? panel : B + k0 * bk + j0 + j;
+          const long b_step = pack_B ? PANEL<T> : bk;
+          const bool two = width - j > LANES<T>;
+          pieces(n, TILE_ROWS, [&](long i, long m) {
+            const T *a = pack_A ? packed_A + i * depth : A + (i0 + i) * ai + k0 * ak;
+            const long a_row = pack_A ? 1 : ai, a_step = pack_A ? m : ak;
+            T *c = C + i * BLOCK_COLUMNS + j;
+            if (two) tile_of<T, 2>(m, d, a, a_row, a_step, b, b_step, c, k0 == 0);
+            else tile_of<T, 1>(m, d, a, a_row, a_step, b, b_step, c, k0 == 0);
+          });
+        }
+      }
+      done(i0, n, j0, width, C);
+    }
+  }
+}
+
+// C[i][j] = sum_k A[i][k] W[j][k], both contiguous in k, padding included, which is zero in one of them.
+template <class T, int M, int N> INLINE void dot_tile(long depth, const T *A, long ai, const T *W, long row, T *C, long ci) {
+  vec<T> c[M][N];
+  for (int i = 0; i < M; i++)
+    for (int j = 0; j < N; j++) c[i][j] = vec<T>{};
+  for (long k = 0; k < depth; k += LANES<T>) {
+    vec<T> a[M];
+    for (int i = 0; i < M; i++) a[i] = load(A + i * ai + k);
+    for (int j = 0; j < N; j++) {
+      vec<T> w = load(W + j * row + k);
+      for (int i = 0; i < M; i++) c[i][j] += a[i] * w;
+    }
+  }
+  for (int i = 0; i < M; i++)
+    for (int j = 0; j < N; j++) C[i * ci + j] = sum<T>(c[i][j]);
+}
+template <class T> void dots(long rows, long columns, long depth, const T *A, long ai, const T *W, long row, T *C, long ci) {
+  pieces(columns, 4, [&](long j, long n) {
+    pieces(rows, DOT_ROWS, [&](long i, long m) {
+      const T *a = A + i * ai, *w = W + j * row;
+      T *c = C + i * ci + j;
+      [&]<int... K>(std::integer_sequence<int, K...>) {
+        ((m * 4 + n - 5 == K ? dot_tile<T, K / 4 + 1, K % 4 + 1>(depth, a, ai, w, row, c, ci) : void()), ...);
+      }(std::make_integer_sequence<int, DOT_ROWS * 4>{});
+    });
+  });
+}
+
+}  // namespace

@@ -1,0 +1,224 @@
+// A network's step, in two halves with a barrier after each: by rows (forward, loss, backward), which reads the weights,
+// then by columns of each weight matrix (gradient and update), which reads all rows. Each value is made by one thread in
+// an order that depends on shapes alone, so the number of threads does not change a bit.
+#pragma once
+#include "activations.hpp"
+#include "core.hpp"
+#include "gemm.hpp"
+#include "losses.hpp"
+#include "optimizers.hpp"
+#include "random.hpp"
+
+namespace {
+
+constexpr long DOT_WIDTH = 128;  // layers with as many inputs go forward by dot products, which need no packing
+constexpr long DOT_BATCH = 8;    // and so do batches too small for packing to pay
+constexpr long AHEAD = 8;        // rows fetched from memory before their turn
+
+// --- forward ---------------------------------------------------------------------------------------------------------
+template <class T, class U> INLINE void gather_as(const Job<T> &job, long first, long last) {
+  const int64_t *rows = job.rows;
+  const long n = job.stage[0].n_in;
+  for (long r = first; r < last; r++) {
+    const U *from = (const U *)job.X + (rows ? rows[r] : r) * n;
+    const U *ahead = (const U *)job.X + (rows ? rows[smaller(r + AHEAD, last - 1)] : r) * n;
+    T *to = job.A[0] + r * job.ld[0];
+    for (long k = 0; k < n; k += 64 / sizeof(U)) __builtin_prefetch(ahead + k);
+#pragma GCC ivdep
+    for (long k = 0; k < n; k++) to[k] = T(from[k]) * job.scale;
+  }
+}
+template <class T> void gather(const Job<T> &job, long first, long last) {
+  if (job.input == U8) gather_as<T, uint8_t>(job, first, last);
+  else if (job.input == F32) gather_as<T, float>(job, first, last);
+  else gather_as<T, double>(job, first, last);
+}
+
+// The path depends on the whole batch, never on a thread's share of it: the order of sums must not.
+template <class T> void dense_forward(const Job<T> &job, int s, long batch, long first, long last, T *scratch) {
+  const Stage &stage = job.stage[s];
+  const T *x = job.A[s] + first * job.ld[s], *W = job.params + stage.weights;
+  T *z = job.A[s + 1] + first * job.ld[s + 1];
+  const long rows = last - first, n = stage.n_out, ld = job.ld[s + 1];
+  if (stage.n_in >= DOT_WIDTH || batch < DOT_BATCH) {
+    dots(rows, n, padded(stage.n_in), x, job.ld[s], W, stage.row, z, ld);
+  } else {
+    product<T, true>(rows, 0, n, stage.n_in, x, job.ld[s], 1, W, stage.row, scratch,
+                     [&](long i0, long m, long j0, long w, const T *C) {
+                       for (long i = 0; i < m; i++) std::memcpy(z + (i0 + i) * ld + j0, C + i * BLOCK_COLUMNS, w * sizeof(T));
+                     });
+  }
+  if (stage.biases < 0) return;
+  const T *b = job.params + stage.biases;
+  for (long r = 0; r < rows; r++)
+    for (long k = 0; k < n; k++) z[r * ld + k] += b[k];
+}
+
+template <class T> void dropout_forward(const Job<T> &job, int s, long first, long last) {
+  const Stage &stage = job.stage[s];
+  const long n = stage.n_in;
+  const uint32_t threshold = uint32_t(stage.rate * 4294967296.0);
+  const T kept = T(1 / (1 - stage.rate));
+  const Philox stream = {{job.seed, 2}, {0, uint64_t(stage.layer), uint64_t(job.step), 0}};
+  uint64_t words[4], have = ~0ull;
+  for (long r = first; r < last; r++) {
+    const T *x = job.A[s] + r * job.ld[s];
+    T *y = job.A[s + 1] + r * job.ld[s + 1], *mask = job.mask[s] + r * job.ld[s + 1];
+    for (long k = 0; k < n; k++) {
+      const uint64_t i = uint64_t(r) * n + k;  // a 32-bit half of the stream for each element of the batch
+      if (i / 8 != have) stream.block(have = i / 8, words);
+      const uint32_t half = uint32_t(words[i / 2 % 4] >> (i % 2 * 32));
+      mask[k] = half >= threshold ? kept : T(0);
+      y[k] = x[k] * mask[k];
+    }
+  }
+}
+
+template <class T> void forward(const Job<T> &job, long batch, long first, long last, T *scratch) {
+  if (first >= last) return;
+  gather(job, first, last);
+  for (int s = 0; s < job.stages; s++) {
+    const Stage &stage = job.stage[s];
+    T *x = job.A[s] + first * job.ld[s], *y = job.A[s + 1] + first * job.ld[s + 1];
+    if (stage.kind == DENSE) dense_forward(job, s, batch, first, last, scratch);
+    else if (stage.kind == ACTIVATION)
+      ACTIVATIONS<T>[stage.function].forward(x, y, last - first, stage.n_in, job.ld[s], job.ld[s + 1]);
+    else if (job.training) dropout_forward(job, s, first, last);
+    else if (x != y)
+      for (long r = 0; r < last - first; r++) std::memcpy(y + r * job.ld[s + 1], x + r * job.ld[s], stage.n_in * sizeof(T));
+  }
+}
+
+// --- backward --------------------------------------------------------------------------------------------------------
+// Leaves the weighted loss of each row, and in D[stages] dJ/dscores: each row's derivative times its share of J.
+template <class T> void losses(const Job<T> &job, long first, long last) {
+  const long n = job.stage[job.stages - 1].n_out, ld = job.ld[job.stages];
+  const LossRow<T> &loss = LOSSES<T>[job.loss];
+  for (long r = first; r < last; r++) {
+    const int64_t i = job.rows ? job.rows[r] : r;
+    const Truth<T> truth = job.labels ? Truth<T>{job.labels[i], nullptr} : Truth<T>{0, job.targets + i * n};
+    T *z = job.A[job.stages] + r * ld, *d = job.D[job.stages] + r * ld;
+    const T value = (job.from_outputs ? loss.of_outputs : loss.of_scores)(z, truth, d, n), w = job.weights ? job.weights[i] : T(1);
+    for (long k = 0; k < n; k++) d[k] *= job.share * w;
+    job.row_loss[r] = double(value * w);
+  }
+}
+
+template <class T> void dense_backward(const Job<T> &job, int s, long first, long last, T *scratch) {
+  const Stage &stage = job.stage[s];
+  T *dx = job.D[s] + first * job.ld[s];
+  const long ld = job.ld[s];
+  product<T, false>(last - first, 0, stage.n_in, stage.n_out, job.D[s + 1] + first * job.ld[s + 1], job.ld[s + 1], 1,
+                    job.params + stage.weights, stage.row, scratch, [&](long i0, long m, long j0, long w, const T *C) {
+                      for (long i = 0; i < m; i++) std::memcpy(dx + (i0 + i) * ld + j0, C + i * BLOCK_COLUMNS, w * sizeof(T));
+                    });
+}
+
+template <class T> void penalties(const Job<T> &job) {  // before the update, row by row of each matrix
+  double *out = job.row_penalty;
+  for (int s = 0; s < job.stages; s++) {
+    const Stage &stage = job.stage[s];
+    if (stage.kind != DENSE || (stage.l1 == 0 && stage.l2 == 0)) continue;
+    const T *W = job.params + stage.weights;
+    for (long i = 0; i < stage.n_out; i++, W += stage.row) {
+      T squares = 0, sizes = 0;
+      for (long k = 0; k < stage.n_in; k++) squares += W[k] * W[k];
+      if (stage.l1 != 0)
+        for (long k = 0; k < stage.n_in; k++) sizes += W[k] < 0 ? -W[k] : W[k];
+      *out++ = stage.l1 * double(sizes) + stage.l2 / 2 * double(squares);
+    }
+  }
+}
+
+template <class T> void backward(const Job<T> &job, long first, long last, T *scratch) {
+  if (first >= last) return;
+  const int lowest = job.input_gradient ? 0 : 1;
+  for (int s = job.stages - 1; s >= lowest; s--) {
+    const Stage &stage = job.stage[s];
+    const T *dy = job.D[s + 1] + first * job.ld[s + 1], *y = job.A[s + 1] + first * job.ld[s + 1];
+    T *dx = job.D[s] + first * job.ld[s];
+    if (stage.kind == DENSE) dense_backward(job, s, first, last, scratch);
+    else if (stage.kind == ACTIVATION)
+      ACTIVATIONS<T>[stage.function].backward(dy, y, dx, last - first, stage.n_in, job.ld[s + 1], job.ld[s + 1], job.ld[s]);
+    else {
+      const T *mask = job.mask[s] + first * job.ld[s + 1];
+      for (long r = 0; r < last - first; r++)
+        for (long k = 0; k < stage.n_in; k++)
+          dx[r * job.ld[s] + k] = dy[r * job.ld[s + 1] + k] * (job.training ? mask[r * job.ld[s + 1] + k] : T(1));
+    }
+  }
+}
+
+// --- update ----------------------------------------------------------------------------------------------------------
+// A block of gradients, rows `ld` apart, and where its parameters lie: from `start` on, rows `row` apart.
+template <class T> struct Block {
+  const T *g;
+  long ld, start, row, rows, n;
+};
+
+// Change the parameters, or keep the gradient where it was asked for.
+template <class T, template <class> class Rule>
+void apply(const Job<T> &job, const Step<T> &step, const Block<T> &block, Penalty<T> penalty) {
+  for (long i = 0; i < block.rows; i++) {
+    const long o = block.start + i * block.row;
+    const T *__restrict g = block.g + i * block.ld;
+    T *__restrict w = job.params + o;
+    if (job.grads)
+      for (long k = 0; k < block.n; k++) job.grads[o + k] = penalty.gradient(g[k], w[k]);
+    else
+      Rule<T>::update(step, penalty, w, g, job.memory[0] + o, job.memory[1] + o, block.n);
+  }
+}
+template <class T> struct OptimizerRow {
+  const char *name;
+  void (*apply)(const Job<T> &, const Step<T> &, const Block<T> &, Penalty<T>);
+};
+template <class T> constexpr OptimizerRow<T> OPTIMIZERS[] = {
+    {"sgd", apply<T, SGD>},
+    {"momentum", apply<T, Momentum>},
+    {"nesterov", apply<T, Nesterov>},
+    {"adam", apply<T, Adam>},
+};
+
+// This thread's columns of every dW = dZ^T X, over the whole batch, and its part of every db.
+template <class T> void update(const Job<T> &job, long batch, int thread, int threads, T *scratch) {
+  const Step<T> step(job.optimizer, job.rate, job.update);
+  const auto change = OPTIMIZERS<T>[job.optimizer.function].apply;
+  for (int s = job.stages - 1; s >= 0; s--) {
+    const Stage &stage = job.stage[s];
+    if (stage.kind != DENSE) continue;
+    const T *dz = job.D[s + 1];
+    const long ld = job.ld[s + 1], vectors = (stage.n_in + LANES<T> - 1) / LANES<T>;
+    const long first = vectors * thread / threads * LANES<T>, last = smaller(vectors * (thread + 1) / threads * LANES<T>, stage.n_in);
+    product<T, false>(stage.n_out, first, last, batch, dz, 1, ld, job.A[s], job.ld[s], scratch,
+                      [&](long i0, long m, long j0, long w, const T *C) {
+                        const Block<T> block = {C, BLOCK_COLUMNS, stage.weights + i0 * stage.row + j0, stage.row, m, w};
+                        change(job, step, block, {T(stage.l1), T(stage.l2), step.keep});
+                      });
+    if (stage.biases < 0) continue;
+    const long lanes = padded(stage.n_out) / LANE;
+    for (long q = lanes * thread / threads; q < lanes * (thread + 1) / threads; q++) {
+      T sum[LANE] = {};
+      for (long r = 0; r < batch; r++)
+        for (long k = 0; k < LANE; k++) sum[k] += dz[r * ld + q * LANE + k];
+      const Block<T> block = {sum, 0, stage.biases + q * LANE, 0, 1, smaller(LANE, stage.n_out - q * LANE)};
+      change(job, step, block, {T(0), T(0), T(1)});
+    }
+  }
+}
+
+template <class T> void activation(int function, const T *z, T *a, long rows, long n) { ACTIVATIONS<T>[function].forward(z, a, rows, n, n, n); }
+template <class T> void activation_backward(int function, const T *da, const T *a, T *dz, long rows, long n) {
+  ACTIVATIONS<T>[function].backward(da, a, dz, rows, n, n, n, n);
+}
+
+// The name of row k of a table, null past its end.
+template <class Row, size_t N> constexpr const char *name_of(const Row (&table)[N], int k) { return k >= 0 && k < int(N) ? table[k].name : nullptr; }
+static const char *name(int family, int k) {
+  return family == 0 ? name_of(ACTIVATIONS<float>, k) : family == 1 ? name_of(LOSSES<float>, k) : name_of(OPTIMIZERS<float>, k);
+}
+
+template <class T> constexpr Kernels<T> KERNELS = {
+    name, forward<T>, losses<T>, backward<T>, penalties<T>, update<T>, activation<T>, activation_backward<T>, SCRATCH<T>, INSTRUCTION_SET};
+
+}  // namespace

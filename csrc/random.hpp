@@ -1,0 +1,24 @@
+// Philox4x64-10 (Salmon et al., 2011), the same numbers as streams.py draws.
+#pragma once
+#include <cstdint>
+
+namespace {
+
+struct Philox {
+  uint64_t key[2], counter[4];
+
+  // The four numbers of block `index` (from 0) of the place.
+  void block(uint64_t index, uint64_t out[4]) const {
+    uint64_t c[4] = {counter[0] + index + 1, counter[1], counter[2], counter[3]}, k0 = key[0], k1 = key[1];
+    for (int round = 0; round < 10; round++) {
+      const auto a = (unsigned __int128)0xD2E7470EE14C6C93ull * c[0], b = (unsigned __int128)0xCA5A826395121157ull * c[2];
+      const uint64_t next[4] = {uint64_t(b >> 64) ^ c[1] ^ k0, uint64_t(b), uint64_t(a >> 64) ^ c[3] ^ k1, uint64_t(a)};
+      for (int i = 0; i < 4; i++) c[i] = next[i];
+      k0 += 0x9E3779B97F4A7C15ull;
+      k1 += 0xBB67AE8584CAA73Bull;
+    }
+    for (int i = 0; i < 4; i++) out[i] = c[i];
+  }
+};
+
+}  // namespace

@@ -1,0 +1,125 @@
+// A team of threads that lasts for one crossing: made in some 30 microseconds, nothing kept, nothing to survive a fork.
+#pragma once
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace threads {
+
+inline void rest() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// `members` wait for one another: spinning while the others are likely to run, then asleep in the kernel.
+class Barrier {
+  std::atomic<int> arrived{0};
+  std::atomic<unsigned> round{0};
+  static constexpr long SPINS = 20000;  // up to a millisecond; whoever is later than that has lost his core
+
+ public:
+  // True if the others came so late that the wait was slept through.
+  bool wait(int members) {
+    const unsigned here = round.load(std::memory_order_acquire);
+    if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == members) {
+      arrived.store(0, std::memory_order_relaxed);
+      round.store(here + 1, std::memory_order_release);
+      if (members > 1) round.notify_all();
+      return false;
+    }
+    for (long k = 0; k < SPINS; k++) {
+      if (round.load(std::memory_order_acquire) != here) return false;
+      rest();
+    }
+    while (round.load(std::memory_order_acquire) == here) round.wait(here, std::memory_order_acquire);
+    return true;
+  }
+};
+
+// When a partner is late, thread 0 works alone for a while, then tries again; the longer, the more often it happens.
+// Who does what never changes a result, so this is free to depend on the clock.
+class Patience {
+  using Clock = std::chrono::steady_clock;
+  using Time = std::chrono::duration<double>;
+  static constexpr double SHORTEST = 0.02, LONGEST = 0.5;  // seconds alone
+  double alone = SHORTEST;
+  Clock::time_point since = Clock::now();
+
+ public:
+  // The number of threads for the next step.
+  int next(int active, int all, bool late) {
+    if (active == all && !late) return all;
+    const double passed = Time(Clock::now() - since).count();
+    if (active == all) {  // late: twice as long as last time if that was not long ago
+      alone = passed < 5 * alone ? std::min(2 * alone, LONGEST) : SHORTEST;
+      since = Clock::now();
+      return 1;
+    }
+    if (passed < alone) return active;
+    since = Clock::now();
+    return all;
+  }
+};
+
+// Run steps 0 to count - 1, each of them in two halves with a barrier after each: rows(step, thread, threads), and after
+// between(step) on thread 0 alone, columns(step, thread, threads).
+template <class Rows, class Between, class Columns>
+void steps(int wanted, long count, const Rows &rows, const Between &between, const Columns &columns) {
+  Barrier barrier;
+  // How many threads are active, and from which step on, as one number: whoever reads it late still reads both right.
+  std::atomic<uint64_t> plan{0};
+  std::atomic<unsigned> changes{0};  // of the plan, to sleep on: a word that the kernel can watch
+  int all = 1;
+  const auto decide = [&](long step, int active) {
+    plan.store(uint64_t(step) << 8 | uint64_t(active), std::memory_order_release);
+    changes.fetch_add(1, std::memory_order_release);
+    changes.notify_all();
+  };
+  const auto work = [&](int t) {
+    Patience patience;
+    bool late = false;
+    for (long step = 0;;) {
+      const unsigned seen = changes.load(std::memory_order_acquire);
+      const uint64_t now = plan.load(std::memory_order_acquire);
+      const int active = int(now & 255);
+      step = std::max(step, long(now >> 8));
+      if (step == count) return;
+      if (t >= active) {
+        changes.wait(seen, std::memory_order_acquire);
+        continue;
+      }
+      rows(step, t, active);
+      late |= barrier.wait(active);
+      if (t == 0) between(step);
+      columns(step, t, active);
+      step++;
+      const int next = t > 0 || all == 1 ? active : step == count ? all : patience.next(active, all, late);
+      if (next < active) decide(step, next);  // while the others are held by the barrier
+      late = barrier.wait(active);
+      if (next > active) decide(step, next);  // when there is no barrier that they could meet
+    }
+  };
+  std::vector<std::thread> others;
+  others.reserve(size_t(wanted));
+  try {
+    for (int t = 1; t < wanted; t++, all++) others.emplace_back(work, t);
+  } catch (const std::system_error &) {  // no more threads to be had: fewer will do
+  }
+  decide(0, all);  // only now does anybody begin
+  work(0);
+  for (auto &thread : others) thread.join();
+}
+
+// Run part(thread, threads) on each of them once.
+template <class Part> void once(int wanted, const Part &part) {
+  steps(wanted, 1, [&](long, int t, int n) { part(t, n); }, [](long) {}, [](long, int, int) {});
+}
+
+}  // namespace threads

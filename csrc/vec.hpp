@@ -1,0 +1,38 @@
+// Vectors of the compiler's own kind: as wide as the instruction set, added and multiplied like numbers.
+// Everything that is compiled once for each instruction set lies in an anonymous namespace: an inline function with
+// external linkage might be kept once for all of them, and then run where its instructions do not exist.
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+#ifndef VECTOR_BYTES
+#define VECTOR_BYTES 16
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+namespace {
+
+template <class T> struct Vector {
+  typedef T type __attribute__((vector_size(VECTOR_BYTES), aligned(alignof(T)), may_alias));
+};
+template <class T> using vec = typename Vector<T>::type;
+template <class T> constexpr long LANES = VECTOR_BYTES / sizeof(T);
+
+template <class T> INLINE vec<T> load(const T *p) { return *(const vec<T> *)p; }
+template <class T> INLINE void store(T *p, vec<T> v) { *(vec<T> *)p = v; }
+template <class T> INLINE vec<T> splat(T a) { return a - vec<T>{}; }  // filling it lane by lane is several times slower
+
+// The sum of all lanes, always in the same order: halves are added until one lane is left.
+template <class T> INLINE T sum(vec<T> v) {
+  T lane[LANES<T>];
+  std::memcpy(lane, &v, sizeof v);
+  for (long half = LANES<T> / 2; half; half /= 2)
+    for (long k = 0; k < half; k++) lane[k] += lane[k + half];
+  return lane[0];
+}
+
+constexpr long LANE = 16;  // elements; as in parameters.py
+constexpr long padded(long n) { return (n + LANE - 1) / LANE * LANE; }
+constexpr long smaller(long a, long b) { return a < b ? a : b; }
+
+}  // namespace

@@ -1,0 +1,195 @@
+"""The compiled core as an engine, and the choice among engines: only this file knows that C++ exists.
+
+``_core`` is compiled from csrc/, whose tables have a row for each of the package's own activations, losses and
+optimizers; what a user wrote in Python runs on the NumPy engine, and :func:`why_not` says so.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from neural import activations, layers, losses, optimizers
+from neural.engine import Data, NumpyEngine, Program, Run
+from neural.errors import EngineUnavailable, check_number, one_of, sentence
+from neural.layer import Mode
+from neural.optimizers import Optimizer
+
+try:
+    from neural import _core
+except ImportError:  # built without a compiler
+    _core = None
+
+ENGINES = ("auto", "numpy", "core")
+KINDS: dict[type, int] = {layers.DenseLayer: 0, layers.ActivationLayer: 1, layers.DropoutLayer: 2}
+FAMILIES = () if _core is None else tuple(_core.names(family) for family in range(3))
+_threads: int | None = None
+
+
+def set_threads(n: int | None) -> None:
+    """Set how many threads a fit or prediction may use at most; None leaves it to OMP_NUM_THREADS, else the cores.
+
+    Small networks use one whatever is set, and no number changes any result.
+
+    >>> set_threads(1); n_threads()
+    1
+    >>> set_threads(None)
+    """
+    global _threads
+    _threads = None if n is None else check_number("n", n, low=1, whole=True)
+
+
+def n_threads() -> int:
+    """Return how many threads a fit or prediction may use at most."""
+    if _threads is not None:
+        return _threads
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, int(asked)) if asked.isdigit() else len(os.sched_getaffinity(0))
+
+
+def why_not(program: Program, optimizer: Optimizer | None = None) -> str:
+    """Return why the core cannot run this, "" if it can."""
+    if _core is None:
+        return "this installation has no compiled core"
+    for _, layer in program.chain:
+        if type(layer) not in KINDS:
+            return f"{type(layer).__name__} is written in Python"
+        if isinstance(layer, layers.ActivationLayer) and type(layer.function) is not activations.ACTIVATIONS.get(
+            layer.function.name
+        ):
+            return f"the activation {layer.function.name} is written in Python"
+    if program.loss is not None and type(program.loss) is not losses.LOSSES.get(program.loss.name):
+        return f"the loss {program.loss.name} is written in Python"
+    if optimizer is not None and type(optimizer) not in optimizers.OPTIMIZERS.values():
+        return f"the optimizer {type(optimizer).__name__} is written in Python"
+    return ""
+
+
+def rule(optimizer: Optimizer) -> tuple[int, float, float, float, float, float]:
+    """Return an optimizer as the core takes it: its row in the table, and its settings."""
+    momentum, nesterov = getattr(optimizer, "momentum", 0.0), getattr(optimizer, "nesterov", False)
+    name = "adam" if isinstance(optimizer, optimizers.Adam) else "nesterov" if nesterov else "momentum" if momentum else "sgd"
+    betas = (getattr(optimizer, "beta1", 0.0), getattr(optimizer, "beta2", 0.0), getattr(optimizer, "epsilon", 1.0))
+    return FAMILIES[2].index(name), momentum, *betas, optimizer.weight_decay
+
+
+def describe(program: Program) -> list[tuple[Any, ...]]:
+    """Return the chain as rows of plain values, in the order of ``Stage`` in core.hpp."""
+    width = next(layer.n_in for _, layer in program.chain if isinstance(layer, layers.DenseLayer))
+    penalties = {place: (l1, l2) for place, l1, l2 in program.penalties}
+    rows: list[tuple[Any, ...]] = []
+    for number, layer in program.chain:
+        function, row, W, b, l1, l2, after, in_place, rate = 0, 0, -1, -1, 0.0, 0.0, width, False, 0.0
+        if isinstance(layer, layers.DenseLayer):
+            places = {p.name: p for p in program.places if p.layer == number}
+            weights = places["weights"]
+            row, W, after = weights.row, weights.start, layer.n_out
+            b = places["biases"].start if layer.bias else -1
+            l1, l2 = penalties.get(weights, (0.0, 0.0))
+        elif isinstance(layer, layers.ActivationLayer):
+            function = FAMILIES[0].index(layer.function.name)
+            in_place = bool(rows) and rows[-1][0] == 0  # a dense layer's backward does not need what came out of it
+        elif isinstance(layer, layers.DropoutLayer):
+            rate = layer.dropout_rate
+        rows.append((KINDS[type(layer)], function, width, after, row, W, b, l1, l2, in_place, rate, number))
+        width = after
+    return rows
+
+
+class CoreEngine(NumpyEngine):
+    """Runs a network in compiled code; in words and in results the same as its parent."""
+
+    name = "core"
+
+    def __init__(self, n_threads: int | None = None) -> None:
+        super().__init__(None)
+        self.most = n_threads
+        self._native: tuple[Program, Any] | None = None
+
+    def native(self, program: Program) -> Any:
+        """Return the program as the core has it, described once."""
+        if self._native is None or self._native[0] is not program:
+            kind = _core.Network32 if program.dtype == np.float32 else _core.Network64
+            loss = 0 if program.loss is None else FAMILIES[1].index(program.loss.name)
+            link: Any = program.link
+            row = -1 if link is None else FAMILIES[0].index(link.function.name)
+            scale = 1.0 if program.scale is None else program.scale
+            of_outputs = program.cost is not None and program.cost.__name__ == "of_outputs"
+            self._native = program, kind(describe(program), row, loss, of_outputs, scale)
+        return self._native[1]
+
+    def _given(self, data: Data) -> dict[str, Any]:
+        labels = data.y.ndim == 1
+        return {
+            "X": data.X,
+            "labels": data.y if labels else None,
+            "targets": None if labels else np.ascontiguousarray(data.y),
+            "weights": data.weights,
+            "threads": self.most or n_threads(),
+        }
+
+    def run(self, program: Program, data: Data, run: Run) -> tuple[np.ndarray, np.ndarray]:
+        losses, penalties = np.empty(len(run.order)), np.zeros(len(run.rates))
+        bounds = np.append(np.arange(0, len(run.order), run.batch_size), len(run.order))
+        self.native(program).fit(
+            program.params,
+            [run.memory[name] for name in run.optimizer.remembers],
+            order=run.order,
+            bounds=bounds,
+            rates=run.rates,
+            rule=rule(run.optimizer),
+            before=run.updates,
+            seed=run.mode.seed,
+            step=run.mode.step,
+            losses=losses,
+            penalties=penalties,
+            **self._given(data),
+        )
+        return losses, penalties
+
+    def gradient(self, program: Program, data: Data, mode: Mode) -> tuple[float, np.ndarray, np.ndarray]:
+        grads, dx = np.zeros_like(program.params), np.empty(data.X.shape, program.dtype)
+        where = {"training": mode.training, "seed": mode.seed, "step": mode.step}
+        cost = self.native(program).gradient(program.params, grads, dx, **where, **self._given(data))
+        return cost, grads, dx
+
+    def evaluate(self, program: Program, data: Data) -> tuple[float, np.ndarray]:
+        native = self.native(program)
+        outputs, losses = np.empty((len(data), native.n_out), program.dtype), np.empty(len(data))
+        native.evaluate(program.params, outputs=outputs, losses=losses, **self._given(data))
+        total = len(data) if data.weights is None else float(data.weights.sum(dtype=np.float64))
+        return float(losses.sum()) / total, outputs
+
+    def predict(self, program: Program, X: np.ndarray) -> np.ndarray:
+        native = self.native(program)
+        outputs = np.empty((len(X), native.n_out), program.dtype)
+        native.predict(program.params, X, outputs, self.most or n_threads())
+        return outputs
+
+
+# --- the choice ----------------------------------------------------------------------------------------------------
+def check_name(name: Any) -> str:
+    """Return ``name`` if there is such an engine; EngineUnavailable for the core where it was not built."""
+    if name not in ENGINES:
+        raise ValueError(sentence("engine", one_of(ENGINES), name))
+    if name == "core" and _core is None:
+        raise EngineUnavailable("engine='core' needs the compiled core: install neural again with a C++ compiler. Or use 'auto'.")
+    return str(name)
+
+
+def choose(
+    name: str, program: Program, optimizer: Optimizer | None = None, n_threads: int | None = None
+) -> NumpyEngine:
+    """Return the engine of that name for this program; "auto" is the core wherever it can run it.
+
+    The environment's NEURAL_ENGINE, "numpy" or "core", stands for "auto" if it is set. Raises EngineUnavailable, with
+    the reason, for a core that cannot.
+    """
+    if name == "auto":
+        name = check_name(os.environ.get("NEURAL_ENGINE", "auto"))
+    reason = "" if name == "numpy" else why_not(program, optimizer)
+    if name == "core" and reason:
+        raise EngineUnavailable(f"engine='core' cannot run this network: {reason}. Use 'auto'.")
+    return NumpyEngine(n_threads) if name == "numpy" or reason else CoreEngine(n_threads)
