@@ -15,7 +15,6 @@ template <class T> const Kernels<T> &kernels();  // of the best instruction set 
 constexpr long LINE = 64;              // bytes of a cache line
 constexpr long WHOLE = 64;             // elements: room for whole vectors past the end
 constexpr long PREDICT_ROWS = 64;      // predicted at a time by each thread: their values stay in the cache
-constexpr double FLOPS_FOR_TWO = 4e6;  // of a step, below which a second thread does not pay for its barriers
 
 // Zeros that begin on a cache line.
 template <class T> class Array {
@@ -137,18 +136,9 @@ template <class T> class Network {
 
   long n_in() const { return stages.front().n_in; }
   long n_out() const { return stages.back().n_out; }
-  // The number of threads that pay for a batch, from the work alone.
-  int threads_for(long batch, int most) const {
-    double flops = 0;
-    for (const Stage &stage : stages)
-      if (stage.kind == DENSE) flops += 6.0 * double(batch) * double(stage.n_in) * double(stage.n_out);
-    return flops < FLOPS_FOR_TWO ? 1 : most;
-  }
-
-  void fit(T *params, T *const memory[2], const Data<T> &data, const Updates &u, double *losses, double *penalties, int most) const {
+  void fit(T *params, T *const memory[2], const Data<T> &data, const Updates &u, double *losses, double *penalties, int threads) const {
     long largest = 0;
     for (long k = 0; k < u.count; k++) largest = std::max<long>(largest, long(u.bounds[k + 1] - u.bounds[k]));
-    const int threads = threads_for(largest, most);
     Workspace<T> work(stages, largest, threads, true);
     const long penalized = penalized_rows();
     Array<double> row_penalty(penalized);
@@ -167,8 +157,7 @@ template <class T> class Network {
   }
 
   // J of all rows as one batch, gradients by the parameters in `grads` and by X in `dx`, n_in apart.
-  double gradient(T *params, T *grads, T *dx, const Data<T> &data, long n, bool training, uint64_t seed, int64_t step, int most) const {
-    const int threads = threads_for(n, most);
+  double gradient(T *params, T *grads, T *dx, const Data<T> &data, long n, bool training, uint64_t seed, int64_t step, int threads) const {
     Workspace<T> work(stages, n, threads, true);
     const long penalized = penalized_rows();
     Array<double> row_penalty(penalized), row_loss(n);
@@ -185,7 +174,7 @@ template <class T> class Network {
 
   // Outputs (n, n_out), and the weighted loss of each row where `losses` is given.
   void predict(T *params, const Data<T> &data, long n, T *outputs, double *losses, int most) const {
-    const int threads = int(std::min<long>(threads_for(n, most), (n + PREDICT_ROWS - 1) / PREDICT_ROWS));
+    const int threads = int(std::min<long>(most, (n + PREDICT_ROWS - 1) / PREDICT_ROWS));
     std::vector<Workspace<T>> work;
     for (int t = 0; t < threads; t++) work.emplace_back(stages, std::min(n, PREDICT_ROWS), 1, losses != nullptr);
     const long row_bytes = n_in() * (data.input == U8 ? 1 : data.input == F32 ? 4 : 8), blocks = (n + PREDICT_ROWS - 1) / PREDICT_ROWS;

@@ -32,7 +32,7 @@ from neural import (
     metrics,
 )
 from neural.callbacks import Callback
-from neural.errors import EngineUnavailable, ModelFileError, TrainingDiverged
+from neural.errors import ModelFileError, TrainingDiverged
 from neural.optimizers import SGD
 from neural.schedules import Cosine, OneCycle, Schedule, Step
 
@@ -494,7 +494,6 @@ CALLS = [
     ("dtype None", stays([], dtype=None), ValueError, ["dtype", "'float32'", "None"]),
     ("engine gpu", stays([], engine="gpu"), ValueError, ["engine", "'numpy'", "'gpu'"]),
     ("engine None", stays([], engine=None), ValueError, ["engine", "'numpy'", "None"]),
-    ("engine core", stays([], engine="core"), EngineUnavailable, ["engine='core'", "Use 'auto'"]),
     ("input_scale nan", stays([], input_scale=NAN), ValueError, ["input_scale", "finite", "nan"]),
     ("input_scale text", stays([], input_scale="1/255"), TypeError, ["input_scale", "'1/255'"]),
     ("random_state -1", stays([], random_state=-1), ValueError, ["random_state", "at least 0", "-1"]),

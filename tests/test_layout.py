@@ -25,6 +25,7 @@ LEVELS = (
     ("layer", "losses"),
     ("layers",),
     ("engine", "summary"),
+    ("core",),
     ("callbacks",),
     ("training",),
     ("nn",),

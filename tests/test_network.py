@@ -16,7 +16,6 @@ from neural import (
     DenseLayer,
     DropoutLayer,
     EarlyStopping,
-    EngineUnavailable,
     History,
     NeuralNetwork,
     TrainingDiverged,
@@ -416,7 +415,7 @@ def test_an_interrupted_fit_leaves_whole_updates_and_its_history():
     net.layers[0].left = 6 * 2 + 4
     with pytest.raises(KeyboardInterrupt):
         fit(net, optimizer="adam")
-    twin = NeuralNetwork([DenseLayer(4, 3, "softmax")], "categorical_crossentropy", random_state=0)
+    twin = NeuralNetwork([DenseLayer(4, 3, "softmax")], "categorical_crossentropy", random_state=0, engine="numpy")
     history = fit(twin, 2, optimizer="adam")
     assert numbers(net) == numbers(twin)
     assert net.history_ == history
@@ -424,13 +423,8 @@ def test_an_interrupted_fit_leaves_whole_updates_and_its_history():
     assert fit(net, 3, optimizer="adam") == fit(twin, 3, optimizer="adam")
 
 
-def test_the_core_is_refused_until_it_exists():
-    with pytest.raises(EngineUnavailable, match="engine='core'"):
-        network(engine="core")
-
-
 def test_engine_is_named():
-    net = network()
+    net = network(engine="numpy")
     fit(net)
     assert net.engine_ == "numpy"
 

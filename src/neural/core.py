@@ -23,6 +23,8 @@ except ImportError:  # built without a compiler
     _core = None
 
 ENGINES = ("auto", "numpy", "core")
+FLOPS_FOR_THREADS = 4e6  # of a step, below which a second thread does not pay for its barriers
+MOST_THREADS = 255  # that the team's plan can count
 KINDS: dict[type, int] = {layers.DenseLayer: 0, layers.ActivationLayer: 1, layers.DropoutLayer: 2}
 FAMILIES = () if _core is None else tuple(_core.names(family) for family in range(3))
 _threads: int | None = None
@@ -70,7 +72,15 @@ def why_not(program: Program, optimizer: Optimizer | None = None) -> str:
 def rule(optimizer: Optimizer) -> tuple[int, float, float, float, float, float]:
     """Return an optimizer as the core takes it: its row in the table, and its settings."""
     momentum, nesterov = getattr(optimizer, "momentum", 0.0), getattr(optimizer, "nesterov", False)
-    name = "adam" if isinstance(optimizer, optimizers.Adam) else "nesterov" if nesterov else "momentum" if momentum else "sgd"
+    name = (
+        "adam"
+        if isinstance(optimizer, optimizers.Adam)
+        else "nesterov"
+        if nesterov
+        else "momentum"
+        if momentum
+        else "sgd"
+    )
     betas = (getattr(optimizer, "beta1", 0.0), getattr(optimizer, "beta2", 0.0), getattr(optimizer, "epsilon", 1.0))
     return FAMILIES[2].index(name), momentum, *betas, optimizer.weight_decay
 
@@ -120,14 +130,24 @@ class CoreEngine(NumpyEngine):
             self._native = program, kind(describe(program), row, loss, of_outputs, scale)
         return self._native[1]
 
-    def _given(self, data: Data) -> dict[str, Any]:
+    def _threads_for(self, program: Program, batch: int) -> int:
+        """Return how many threads pay for a batch; no result depends on it."""
+        flops = (
+            6.0
+            * batch
+            * sum(layer.n_in * layer.n_out for _, layer in program.chain if type(layer) is layers.DenseLayer)
+        )
+        enough = float(os.environ.get("NEURAL_FLOPS_FOR_THREADS", FLOPS_FOR_THREADS))
+        return 1 if flops < enough else min(self.most or n_threads(), MOST_THREADS)
+
+    def _given(self, program: Program, data: Data, batch: int) -> dict[str, Any]:
         labels = data.y.ndim == 1
         return {
             "X": data.X,
             "labels": data.y if labels else None,
             "targets": None if labels else np.ascontiguousarray(data.y),
             "weights": data.weights,
-            "threads": self.most or n_threads(),
+            "threads": self._threads_for(program, batch),
         }
 
     def run(self, program: Program, data: Data, run: Run) -> tuple[np.ndarray, np.ndarray]:
@@ -145,27 +165,29 @@ class CoreEngine(NumpyEngine):
             step=run.mode.step,
             losses=losses,
             penalties=penalties,
-            **self._given(data),
+            **self._given(program, data, min(run.batch_size, len(run.order))),
         )
         return losses, penalties
 
     def gradient(self, program: Program, data: Data, mode: Mode) -> tuple[float, np.ndarray, np.ndarray]:
         grads, dx = np.zeros_like(program.params), np.empty(data.X.shape, program.dtype)
         where = {"training": mode.training, "seed": mode.seed, "step": mode.step}
-        cost = self.native(program).gradient(program.params, grads, dx, **where, **self._given(data))
+        cost = self.native(program).gradient(
+            program.params, grads, dx, **where, **self._given(program, data, len(data))
+        )
         return cost, grads, dx
 
     def evaluate(self, program: Program, data: Data) -> tuple[float, np.ndarray]:
         native = self.native(program)
         outputs, losses = np.empty((len(data), native.n_out), program.dtype), np.empty(len(data))
-        native.evaluate(program.params, outputs=outputs, losses=losses, **self._given(data))
+        native.evaluate(program.params, outputs=outputs, losses=losses, **self._given(program, data, len(data)))
         total = len(data) if data.weights is None else float(data.weights.sum(dtype=np.float64))
         return float(losses.sum()) / total, outputs
 
     def predict(self, program: Program, X: np.ndarray) -> np.ndarray:
         native = self.native(program)
         outputs = np.empty((len(X), native.n_out), program.dtype)
-        native.predict(program.params, X, outputs, self.most or n_threads())
+        native.predict(program.params, X, outputs, self._threads_for(program, len(X)))
         return outputs
 
 
@@ -175,7 +197,9 @@ def check_name(name: Any) -> str:
     if name not in ENGINES:
         raise ValueError(sentence("engine", one_of(ENGINES), name))
     if name == "core" and _core is None:
-        raise EngineUnavailable("engine='core' needs the compiled core: install neural again with a C++ compiler. Or use 'auto'.")
+        raise EngineUnavailable(
+            "engine='core' needs the compiled core: install neural again with a C++ compiler. Or use 'auto'."
+        )
     return str(name)
 
 

@@ -266,4 +266,3 @@ def _blas_threads(n_threads: int) -> Any:
             "or set OPENBLAS_NUM_THREADS before Python starts."
         ) from None
     return threadpool_limits(n_threads)
-

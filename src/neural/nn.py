@@ -286,7 +286,9 @@ class NeuralNetwork:
         program = self.program(min(settings.batch_size or len(data), len(data)))
         self.state.use(settings.optimizer, self.params)
         self.classes_ = classes
-        run = Training(self, program, data, validation, settings, self._engine_for(program, settings.optimizer, n_threads)).run
+        run = Training(
+            self, program, data, validation, settings, self._engine_for(program, settings.optimizer, n_threads)
+        ).run
         self._fitting = True
         try:
             return run()
@@ -352,7 +354,9 @@ class NeuralNetwork:
         vector by layer and name.
         """
         program, data = self.prepared(X, y, sample_weight)
-        loss, gradient, dx = self._engine_for(program).gradient(program, data, Mode(training, self.seed, self.state.step))
+        loss, gradient, dx = self._engine_for(program).gradient(
+            program, data, Mode(training, self.seed, self.state.step)
+        )
         for what, numbers in {"the loss": np.asarray(loss), "the gradient": gradient, "dJ/dX": dx}.items():
             inputs.check_finite(what, numbers, numbers.dtype)
         return loss, gradient, dx

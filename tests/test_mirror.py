@@ -1,0 +1,310 @@
+"""The core against the NumPy engine: every row of every table, awkward numbers, whole networks, and any number of threads."""
+
+import copy
+import hashlib
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from neural import (
+    SGD,
+    ActivationLayer,
+    Adam,
+    AdamW,
+    DenseLayer,
+    DropoutLayer,
+    EngineUnavailable,
+    Layer,
+    NeuralNetwork,
+    core,
+)
+from neural.activations import ACTIVATIONS
+from neural.losses import LOSSES
+from neural.optimizers import OPTIMIZERS
+from tests.networks import draw
+
+pytestmark = pytest.mark.skipif(core._core is None, reason="this installation has no compiled core")
+
+GRID = [0.0, -0.0, 1e-38, -1e-38, 1e-3, -0.7, 2.5, -2.5, 20, -20, 88, -88, 1e4, -1e4, np.inf, -np.inf, np.nan]
+TYPES = {np.float32: "Network32", np.float64: "Network64"}
+ACCURACY = {np.float32: 8 * np.finfo(np.float32).eps, np.float64: 1e-12}
+
+
+# --- the tables ----------------------------------------------------------------------------------------------------
+def test_every_row_has_its_twin():
+    assert set(core.FAMILIES[0]) == set(ACTIVATIONS)
+    assert set(core.FAMILIES[1]) == set(LOSSES)
+    rows = {
+        core.FAMILIES[2][core.rule(o)[0]] for o in (*(kind() for kind in OPTIMIZERS.values()), SGD(0.5), SGD(0.5, True))
+    }
+    assert set(core.FAMILIES[2]) == rows
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+@pytest.mark.parametrize("shape", [(1, 1), (1, 17), (3, 5), (7, 33), (2, 1000)])
+def test_activations_on_awkward_numbers(name, dtype, shape):
+    rng = np.random.default_rng(0)
+    z = (rng.normal(size=shape) * 10).astype(dtype)
+    if name != "softmax":  # one NaN would fill a row
+        z.flat[: len(GRID)] = GRID[: z.size]
+    da = rng.normal(size=shape).astype(dtype)
+    native, k = getattr(core._core, TYPES[dtype]), core.FAMILIES[0].index(name)
+    a, dz = np.empty_like(z), np.empty_like(z)
+    native.activation(k, z, a)
+    with np.errstate(all="ignore"):
+        want = ACTIVATIONS[name]().forward(z, np.empty_like(z))
+        native.activation_backward(k, da, want, dz)
+        want_dz = ACTIVATIONS[name]().backward(da, z, want, np.empty_like(z))
+    # softmax adds up to a thousand terms, in another order; hard_sigmoid cancels near its kink
+    rtol, atol = (
+        ACCURACY[dtype] * (4 if name == "softmax" else 1),
+        np.finfo(dtype).eps if name == "hard_sigmoid" else 1e-37,
+    )
+    np.testing.assert_allclose(a, want, rtol=rtol, atol=atol)
+    np.testing.assert_allclose(dz, want_dz, rtol=ACCURACY[dtype], atol=ACCURACY[dtype])
+
+
+def test_softmax_of_extremes():
+    rows = np.array([[1e4, -1e4, 0], [np.inf, 0, 0], [np.nan, 0, 0], [-np.inf, 0, 0], [88, -88, 0]], dtype=np.float32)
+    a = np.empty_like(rows)
+    core._core.Network32.activation(core.FAMILIES[0].index("softmax"), rows, a)
+    with np.errstate(all="ignore"):
+        want = ACTIVATIONS["softmax"]().forward(rows, np.empty_like(rows))
+    np.testing.assert_allclose(a, want, rtol=1e-6, atol=1e-37)
+
+
+# --- whole networks ------------------------------------------------------------------------------------------------
+def both(net):
+    """Return the network on NumPy and on the core."""
+    twins = {name: copy.deepcopy(net) for name in ("numpy", "core")}
+    for name, twin in twins.items():
+        twin.engine = name
+    return twins["numpy"], twins["core"]
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_gradients_of_random_networks(part):
+    for seed in range(part * 50, part * 50 + 50):
+        net, X, y, weights = draw(seed)
+        for dtype, rtol in (("float64", 1e-12), ("float32", 1e-5)):
+            net.dtype, net._built = np.dtype(dtype), None
+            ours, theirs = both(net)
+            J, g, dx = ours.loss_and_gradient(X, y, weights, training=True)
+            J2, g2, dx2 = theirs.loss_and_gradient(X, y, weights, training=True)
+            assert theirs.engine_ == "core"
+            assert pytest.approx(J, rel=rtol, abs=rtol) == J2
+            size = np.linalg.norm(g) + np.linalg.norm(dx)
+            assert np.linalg.norm(g - g2) + np.linalg.norm(dx - dx2) <= rtol * max(size, 1)
+
+
+SHAPES = [
+    (1, 1),
+    (3, 2),
+    (5, 25, 25, 1),
+    (30, 64, 64, 2),
+    (7, 1, 9, 3),
+    (128, 10),
+    (130, 17, 3),
+    (784, 25, 10),
+    (64, 300, 33, 5),
+]
+
+
+@pytest.mark.parametrize("batch", [1, 7, 8, 33, 200])
+@pytest.mark.parametrize("sizes", SHAPES, ids=str)
+def test_shapes_odd_and_wide(sizes, batch):
+    rng = np.random.default_rng(1)
+    layers = [DenseLayer(i, o, "tanh", init="xavier") for i, o in zip(sizes, sizes[1:], strict=False)]
+    net = NeuralNetwork(layers, "mse", dtype="float64", random_state=0)
+    X, y = rng.normal(size=(batch, sizes[0])), rng.normal(size=(batch, sizes[-1]))
+    ours, theirs = both(net.build())
+    for a, b in zip(ours.loss_and_gradient(X, y), theirs.loss_and_gradient(X, y), strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-10, atol=1e-13)
+    np.testing.assert_allclose(theirs.predict(X), ours.predict(X), rtol=1e-12, atol=1e-14)
+
+
+RULES = [SGD(), SGD(0.9), SGD(0.9, nesterov=True), Adam(), Adam(0.5, 0.75, 1e-4), AdamW(weight_decay=0.1)]
+X = np.random.default_rng(2).normal(size=(90, 6))
+LABELS = np.random.default_rng(3).integers(0, 3, 90)
+
+
+def network(dtype="float64", seed=0, l1=0.0, l2=0.01):
+    layers = [
+        DenseLayer(6, 20, "relu", l1=l1),
+        DropoutLayer(0.3),
+        DenseLayer(20, 8, "tanh", bias=False),
+        DenseLayer(8, 3, "softmax"),
+    ]
+    return NeuralNetwork(layers, LOSSES["categorical_crossentropy"](l2=l2), dtype=dtype, random_state=seed)
+
+
+@pytest.mark.parametrize("optimizer", RULES, ids=str)
+def test_float64_trajectories_of_fifty_updates(optimizer):
+    ours, theirs = both(network(l1=0.001))
+    settings = {
+        "epochs": 9,
+        "learning_rate": 0.02,
+        "batch_size": 16,
+        "schedule": "cosine",
+        "verbose": 0,
+        "optimizer": optimizer,
+    }
+    weights = np.random.default_rng(4).random(90)
+    a, b = (net.fit(X, LABELS, sample_weight=weights, **settings) for net in (ours, theirs))
+    assert ours.state.step == theirs.state.step == 54
+    assert (ours.engine_, theirs.engine_) == ("numpy", "core")
+    for name in ("data_loss", "penalty", "loss"):
+        np.testing.assert_allclose(b[name], a[name], rtol=1e-10)
+    np.testing.assert_allclose(theirs.params, ours.params, rtol=1e-10, atol=1e-12)
+    for name, vector in ours.state.memory.items():
+        np.testing.assert_allclose(theirs.state.memory[name], vector, rtol=1e-9, atol=1e-13)
+
+
+@pytest.mark.parametrize("given", [np.uint8, np.float32, np.float64])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_kind_of_input(given, dtype):
+    pixels = np.random.default_rng(5).integers(0, 256, (50, 6)).astype(given)
+    layers = [DenseLayer(6, 5, "sigmoid"), DenseLayer(5, 2)]
+    ours, theirs = both(NeuralNetwork(layers, "mae", dtype=dtype, input_scale=1 / 255, random_state=0))
+    y = np.random.default_rng(6).normal(size=(50, 2))
+    a, b = (net.fit(pixels, y, epochs=2, batch_size=16, verbose=0) for net in (ours, theirs))
+    np.testing.assert_allclose(b, a, rtol=1e-5)
+    np.testing.assert_allclose(theirs.predict(pixels), ours.predict(pixels), rtol=2e-5, atol=1e-6)
+    assert theirs.evaluate(pixels, y)["loss"] == pytest.approx(ours.evaluate(pixels, y)["loss"], rel=1e-5)
+
+
+def test_dropout_draws_the_same_bits():
+    net = NeuralNetwork([DropoutLayer(0.3), DenseLayer(37, 1, init="ones")], "mse", dtype="float64", random_state=3)
+    ours, theirs = both(net)
+    ones = np.ones((11, 37))
+    for _ in range(3):
+        gradients = [n.loss_and_gradient(ones, np.zeros(11), training=True)[2] for n in (ours, theirs)]
+        np.testing.assert_array_equal(gradients[0] == 0, gradients[1] == 0)
+        ours.state.step = theirs.state.step = ours.state.step + 1
+
+
+def test_activation_and_dropout_layers_in_any_order():
+    layers = [
+        ActivationLayer("tanh"),
+        DropoutLayer(0.2),
+        DenseLayer(6, 4),
+        ActivationLayer("relu"),
+        ActivationLayer("sigmoid"),
+    ]
+    ours, theirs = both(
+        NeuralNetwork(
+            [*layers, DenseLayer(4, 2), ActivationLayer("hard_sigmoid")], "mse", dtype="float64", random_state=0
+        )
+    )
+    a, b = (net.fit(X, X[:, :2], epochs=3, verbose=0) for net in (ours, theirs))
+    np.testing.assert_allclose(b, a, rtol=1e-12)
+
+
+def test_nan_and_divergence_are_seen_as_on_numpy():
+    from neural import TrainingDiverged
+
+    places = []
+    for net in both(
+        NeuralNetwork([DenseLayer(6, 8, "relu"), DenseLayer(8, 1)], "mse", dtype="float64", random_state=0)
+    ):
+        with pytest.raises(TrainingDiverged) as caught:
+            net.fit(X * 100, X[:, 0], epochs=50, learning_rate=1e6, verbose=0)
+        places.append((caught.value.epoch, caught.value.batch, caught.value.layer))
+        assert np.isfinite(net.params).all()
+    assert places[0] == places[1]
+
+
+# --- which engine --------------------------------------------------------------------------------------------------
+class Python(Layer):
+    def forward(self, x, own, mode):
+        return x, None
+
+    def backward(self, dy, cache, own, grads):
+        return dy
+
+
+@pytest.mark.parametrize(
+    ("layers", "reason"),
+    [
+        ([Python(), DenseLayer(6, 1)], "Python is written"),
+        ([DenseLayer(6, 1, (np.sin, np.cos))], "activation sin is written"),
+    ],
+)
+def test_what_is_written_in_python_runs_on_numpy_and_the_core_says_so(layers, reason):
+    net = NeuralNetwork(copy.deepcopy(layers), "mse", random_state=0)
+    net.fit(X, X[:, 0], epochs=1, verbose=0)
+    assert net.engine_ == "numpy"
+    with pytest.raises(EngineUnavailable, match=reason):
+        NeuralNetwork(copy.deepcopy(layers), "mse", engine="core").fit(X, X[:, 0], verbose=0)
+
+
+def test_the_environment_chooses(monkeypatch):
+    monkeypatch.setenv("NEURAL_ENGINE", "numpy")
+    net = network()
+    net.fit(X, LABELS, epochs=1, verbose=0)
+    assert net.engine_ == "numpy"
+
+
+# --- threads -------------------------------------------------------------------------------------------------------
+WIDE = ((6, 3), (6, 700, 3), (784, 25, 10), (300, 257, 129, 7))
+
+
+def digest(sizes, dtype, threads, optimizer):
+    rng = np.random.default_rng(0)
+    data, y = rng.normal(size=(260, sizes[0])), rng.integers(0, sizes[-1], 260)
+    layers = [DenseLayer(i, o, "relu", l1=1e-4) for i, o in zip(sizes, sizes[1:-1], strict=False)]
+    net = NeuralNetwork([*layers, DenseLayer(sizes[-2], sizes[-1], "softmax")], "categorical_crossentropy", dtype=dtype, random_state=0)  # fmt: skip
+    net.fit(data, y, epochs=3, learning_rate=0.01, batch_size=100, optimizer=optimizer, n_threads=threads, verbose=0)
+    assert net.engine_ == "core"
+    return hashlib.sha256(net.params.tobytes()).hexdigest()
+
+
+@pytest.fixture
+def any_work_pays(monkeypatch):
+    """Threads also for networks too small for them to pay."""
+    monkeypatch.setenv("NEURAL_FLOPS_FOR_THREADS", "0")
+
+
+@pytest.mark.usefixtures("any_work_pays")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("sizes", WIDE, ids=str)
+def test_the_bits_do_not_depend_on_the_number_of_threads(sizes, dtype):
+    for optimizer in ("sgd", "adam"):
+        assert len({digest(sizes, dtype, threads, optimizer) for threads in (1, 2, 3, 4, 8)}) == 1
+
+
+@pytest.mark.usefixtures("any_work_pays")
+def test_nor_on_the_process_nor_on_a_pool_of_threads():
+    code = "from tests.test_mirror import digest; print(digest((784, 25, 10), 'float32', 2, 'adam'))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})  # fmt: skip
+    with ThreadPoolExecutor(4) as pool:
+        found = set(pool.map(lambda threads: digest((784, 25, 10), "float32", threads, "adam"), [1, 2, 3, 2]))
+    assert {run.stdout.strip()} == found
+
+
+def test_instruction_sets_agree():
+    code = (
+        "from neural import core; import numpy as np; from tests.test_mirror import network, X, LABELS; "
+        "n = network('float32'); h = n.fit(X, LABELS, epochs=2, verbose=0); print(core._core.instructions(), h[-1])"
+    )
+    costs = {}
+    for asked in ("base", "avx2", "avx512"):
+        env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "NEURAL_INSTRUCTIONS": asked}
+        out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env).stdout
+        name, cost = out.split()
+        costs[name] = float(cost)
+    assert max(costs.values()) == pytest.approx(min(costs.values()), rel=1e-5)
+    assert "base" in costs
+
+
+def test_set_threads():
+    core.set_threads(3)
+    assert core.n_threads() == 3
+    core.set_threads(None)
+    with pytest.raises(ValueError, match="n must be a whole number of at least 1"):
+        core.set_threads(0)
