@@ -1,7 +1,8 @@
-"""The core against the NumPy engine: every row of every table, awkward numbers, whole networks, and any number of threads."""
+"""The core against the NumPy engine: every row of every table, awkward numbers, whole networks, any threads."""
 
 import copy
 import hashlib
+import itertools
 import os
 import subprocess
 import sys
@@ -119,7 +120,7 @@ SHAPES = [
 @pytest.mark.parametrize("sizes", SHAPES, ids=str)
 def test_shapes_odd_and_wide(sizes, batch):
     rng = np.random.default_rng(1)
-    layers = [DenseLayer(i, o, "tanh", init="xavier") for i, o in zip(sizes, sizes[1:], strict=False)]
+    layers = [DenseLayer(i, o, "tanh", init="xavier") for i, o in itertools.pairwise(sizes)]
     net = NeuralNetwork(layers, "mse", dtype="float64", random_state=0)
     X, y = rng.normal(size=(batch, sizes[0])), rng.normal(size=(batch, sizes[-1]))
     ours, theirs = both(net.build())
@@ -257,11 +258,18 @@ WIDE = ((6, 3), (6, 700, 3), (784, 25, 10), (300, 257, 129, 7))
 def digest(sizes, dtype, threads, optimizer):
     rng = np.random.default_rng(0)
     data, y = rng.normal(size=(260, sizes[0])), rng.integers(0, sizes[-1], 260)
-    layers = [DenseLayer(i, o, "relu", l1=1e-4) for i, o in zip(sizes, sizes[1:-1], strict=False)]
-    net = NeuralNetwork([*layers, DenseLayer(sizes[-2], sizes[-1], "softmax")], "categorical_crossentropy", dtype=dtype, random_state=0)  # fmt: skip
+    layers = [DenseLayer(i, o, "relu", l1=1e-4) for i, o in itertools.pairwise(sizes[:-1])]
+    layers.append(DenseLayer(sizes[-2], sizes[-1], "softmax"))
+    net = NeuralNetwork(layers, "categorical_crossentropy", dtype=dtype, random_state=0)
     net.fit(data, y, epochs=3, learning_rate=0.01, batch_size=100, optimizer=optimizer, n_threads=threads, verbose=0)
     assert net.engine_ == "core"
     return hashlib.sha256(net.params.tobytes()).hexdigest()
+
+
+def in_a_process(code, **environment):
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    return run.stdout.strip()
 
 
 @pytest.fixture
@@ -281,10 +289,10 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(sizes, dtype):
 @pytest.mark.usefixtures("any_work_pays")
 def test_nor_on_the_process_nor_on_a_pool_of_threads():
     code = "from tests.test_mirror import digest; print(digest((784, 25, 10), 'float32', 2, 'adam'))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})  # fmt: skip
+    there = in_a_process(code)
     with ThreadPoolExecutor(4) as pool:
         found = set(pool.map(lambda threads: digest((784, 25, 10), "float32", threads, "adam"), [1, 2, 3, 2]))
-    assert {run.stdout.strip()} == found
+    assert {there} == found
 
 
 def test_instruction_sets_agree():
@@ -294,9 +302,7 @@ def test_instruction_sets_agree():
     )
     costs = {}
     for asked in ("base", "avx2", "avx512"):
-        env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "NEURAL_INSTRUCTIONS": asked}
-        out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env).stdout
-        name, cost = out.split()
+        name, cost = in_a_process(code, NEURAL_INSTRUCTIONS=asked).split()
         costs[name] = float(cost)
     assert max(costs.values()) == pytest.approx(min(costs.values()), rel=1e-5)
     assert "base" in costs

@@ -18,7 +18,7 @@ from neural.layer import Mode
 from neural.optimizers import Optimizer
 
 try:
-    from neural import _core
+    import neural._core as _core
 except ImportError:  # built without a compiler
     _core = None
 
@@ -87,7 +87,7 @@ def rule(optimizer: Optimizer) -> tuple[int, float, float, float, float, float]:
 
 def describe(program: Program) -> list[tuple[Any, ...]]:
     """Return the chain as rows of plain values, in the order of ``Stage`` in core.hpp."""
-    width = next(layer.n_in for _, layer in program.chain if isinstance(layer, layers.DenseLayer))
+    width: Any = program.chain[0][1]._width
     penalties = {place: (l1, l2) for place, l1, l2 in program.penalties}
     rows: list[tuple[Any, ...]] = []
     for number, layer in program.chain:
