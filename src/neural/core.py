@@ -132,11 +132,7 @@ class CoreEngine(NumpyEngine):
 
     def _threads_for(self, program: Program, batch: int) -> int:
         """Return how many threads pay for a batch; no result depends on it."""
-        flops = (
-            6.0
-            * batch
-            * sum(layer.n_in * layer.n_out for _, layer in program.chain if type(layer) is layers.DenseLayer)
-        )
+        flops = 6.0 * batch * sum(p.shape[0] * p.shape[1] for p in program.places if len(p.shape) == 2)
         enough = float(os.environ.get("NEURAL_FLOPS_FOR_THREADS", FLOPS_FOR_THREADS))
         return 1 if flops < enough else min(self.most or n_threads(), MOST_THREADS)
 
