@@ -415,8 +415,9 @@ class NeuralNetwork:
         return copy.deepcopy(self)  # a layer is in one network, so there is no other kind of copy
 
     def __getstate__(self) -> dict[str, Any]:
-        fresh = {"_params": None, "_places": [], "_built": None, "_fitting": False}  # the layers carry the numbers
-        return {**vars(self), **fresh, "was_built": self._is_built()}
+        # The layers carry the numbers.
+        state = {**vars(self), "_params": None, "_places": [], "_built": None, "_fitting": False}
+        return {**state, "was_built": self._is_built()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         was_built = state.pop("was_built")
