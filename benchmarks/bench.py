@@ -206,7 +206,7 @@ def write(run: dict[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     goals = results.goals(run["workloads"]) if run["size"] == "full" else []
     lines = [*heading(run), "", *[line for result in run["workloads"] for line in results.table(result)]]
-    note = "Ratios are medians of the ratios within a round. Goals of the NumPy engine:"
+    note = "Ratios are medians of the ratios within a round. Goals:"
     lines += [note, "", *[f"- {goal}" for goal in goals or ["not in this run"]]]
     (folder / "results.json").write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
     (folder / "results.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

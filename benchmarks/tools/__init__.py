@@ -54,6 +54,7 @@ class Row:
 
 TOOLS = {
     "neural": Row("neural, NumPy engine", "ours:Neural"),
+    "neural-core": Row("neural, core", "ours:Core", "neural._core"),
     "torch": Row("PyTorch eager", "pytorch:Eager", "torch"),
     "torch-fused": Row("PyTorch, fused optimizer", "pytorch:Fused", "torch"),
     "torch-compile": Row("PyTorch, compiled, fused optimizer", "pytorch:Compiled", "torch", extra=True),

@@ -10,6 +10,8 @@ LOSSES = {"softmax": "categorical_crossentropy", "sigmoid": "binary_crossentropy
 
 
 class Neural:
+    engine = "numpy"
+
     def prepare(self, workload: Workload) -> None:
         self.work = workload
 
@@ -18,7 +20,9 @@ class Neural:
         activations = [work.activation] * (len(work.widths) - 2) + [work.link]
         shapes = zip(work.widths[:-1], work.widths[1:], activations, strict=True)
         layers = [DenseLayer(n_in, n_out, activation) for n_in, n_out, activation in shapes]
-        self.net = NeuralNetwork(layers, LOSSES[work.link], engine="numpy", input_scale=work.scale, random_state=SEED)
+        self.net = NeuralNetwork(
+            layers, LOSSES[work.link], engine=self.engine, input_scale=work.scale, random_state=SEED
+        )
         for layer, (W, b) in zip(layers, work.start(), strict=True):
             layer.weights, layer.biases = W, b
 
@@ -30,3 +34,7 @@ class Neural:
 
     def weights(self) -> Weights:
         return [(W, b[:, 0]) for W, b in zip(self.net.weights, self.net.biases, strict=True)]
+
+
+class Core(Neural):
+    engine = "core"
