@@ -45,7 +45,7 @@ template <class T> struct BinaryCrossentropy {
     T loss = 0;
     for (long k = 0; k < n; k++) {
       const T size = z[k] < 0 ? -z[k] : z[k];
-      loss += (z[k] < 0 ? T(0) : z[k]) + std::log1p(exponential(-size)) - z[k] * t.y[k];
+      loss += ((z[k] < 0 ? T(0) : z[k]) - z[k] * t.y[k]) + std::log1p(exponential(-size));
       dz[k] = Sigmoid<T>::f(z[k]) - t.y[k];
     }
     return loss;

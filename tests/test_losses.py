@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import expit, log_softmax
+from scipy.special import expit, log_expit, log_softmax
 
 from neural import MAE, MSE, BinaryCrossentropy, CategoricalCrossentropy, DenseLayer, Loss, NeuralNetwork, losses
 from neural.losses import LOSSES
@@ -14,8 +14,8 @@ from neural.parameters import Own
 EXTREME = [0, 1e-38, -1e-38, 88, -88, 1e4, -1e4]
 
 
-def rows(loss, z, y, form="of_scores"):
-    z = np.asarray(z, dtype=float)
+def rows(loss, z, y, form="of_scores", dtype=float):
+    z = np.asarray(z, dtype=dtype)
     dz = np.empty_like(z)
     with np.errstate(all="ignore"):
         return getattr(loss, form)(z, np.asarray(y), dz, Own(0, z.dtype)), dz
@@ -32,11 +32,15 @@ def test_softmax_cross_entropy_from_scores():
     np.testing.assert_allclose(dsoft, dz, atol=1e-15)
 
 
-def test_binary_cross_entropy_from_scores():
-    z, y = np.linspace(-30, 30, 13).reshape(-1, 1), np.tile([[0.0], [1.0]], (7, 1))[:13]
-    value, dz = rows(BinaryCrossentropy(), z, y)
-    np.testing.assert_allclose(value, (np.logaddexp(0, z) - z * y)[:, 0], rtol=1e-13, atol=1e-16)
-    np.testing.assert_allclose(dz, expit(z) - y, atol=1e-15)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_binary_cross_entropy_from_scores(dtype):
+    """Exact to rounding, also where the loss is tiny."""
+    z = np.linspace(-30, 30, 61).reshape(-1, 1).astype(dtype)
+    for truth in (0.0, 1.0):
+        value, dz = rows(BinaryCrossentropy(), z, np.full(z.shape, truth), dtype=dtype)
+        want = -log_expit(z.astype(float) if truth else -z.astype(float))[:, 0]
+        np.testing.assert_allclose(value, want, rtol=8 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(dz, expit(z) - truth, atol=2 * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("truth", [0.0, 1.0])

@@ -148,12 +148,11 @@ class CoreEngine(NumpyEngine):
 
     def run(self, program: Program, data: Data, run: Run) -> tuple[np.ndarray, np.ndarray]:
         losses, penalties = np.empty(len(run.order)), np.zeros(len(run.rates))
-        bounds = np.append(np.arange(0, len(run.order), run.batch_size), len(run.order))
         self.native(program).fit(
             program.params,
             [run.memory[name] for name in run.optimizer.remembers],
             order=run.order,
-            bounds=bounds,
+            bounds=run.bounds(),
             rates=run.rates,
             rule=rule(run.optimizer),
             before=run.updates,

@@ -71,15 +71,22 @@ class Data:
 
 @dataclass
 class Run:
-    """Consecutive updates that an engine is asked for: the rows in their order, cut into batches, a rate for each."""
+    """Consecutive updates that an engine is asked for: a part of an epoch, or whole epochs one after the other."""
 
     order: np.ndarray
     batch_size: int
+    epoch_rows: int
     rates: np.ndarray
     optimizer: Optimizer
     memory: dict[str, np.ndarray]
     updates: int  # that the optimizer has made before
     mode: Mode  # its step counts on through the run
+
+    def bounds(self) -> np.ndarray:
+        """Return where each batch begins in the order, and where the last one ends; none reaches over an epoch's end."""
+        ends = range(0, len(self.order), self.epoch_rows)
+        starts = [np.arange(e, min(e + self.epoch_rows, len(self.order)), self.batch_size) for e in ends]
+        return np.concatenate([*starts, [len(self.order)]])
 
 
 class Workspace:
@@ -177,9 +184,10 @@ class NumpyEngine:
         decayed = work.decayed if run.optimizer.weight_decay else []
         losses, penalties = np.empty(len(run.order)), np.zeros(len(run.rates))
         mode = Mode(run.mode.training, run.mode.seed, run.mode.step)
+        bounds = run.bounds().tolist()
         with _quiet(self.n_threads):
             for k, rate in enumerate(run.rates.tolist()):
-                part = slice(k * run.batch_size, (k + 1) * run.batch_size)
+                part = slice(bounds[k], bounds[k + 1])
                 rows = run.order[part]
                 y = data.y.take(rows, axis=0)
                 weights = None if data.weights is None else data.weights[rows]

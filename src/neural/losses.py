@@ -162,7 +162,7 @@ class CategoricalCrossentropy(Loss):
 class BinaryCrossentropy(Loss):
     """loss_i = -sum_k (y_k log p_k + (1 - y_k) log(1 - p_k)), each output yes or no.
 
-    Under sigmoid, from the scores: log(1 + e^z) - z y, and dz = p - y, finite for every finite score.
+    Under sigmoid, from the scores: max(z, 0) - z y + log(1 + e^-|z|), and dz = p - y, finite for every finite score.
     Alone: dp = (p - y) / (p (1 - p)), with p held float precision away from 0 and 1 in both. Outputs are summed.
 
     Targets are (n,) or (n, 1) for one output, (n, K) for K, from 0 to 1; two text labels are sorted.
@@ -176,9 +176,15 @@ class BinaryCrossentropy(Loss):
     range = (0.0, 1.0)
 
     def of_scores(self, z: np.ndarray, y: np.ndarray, dz: np.ndarray, own: Own) -> np.ndarray:
-        loss = np.logaddexp(0, z, out=own.array("loss", z.shape))
-        np.multiply(z, y, out=dz)
-        np.subtract(loss, dz, out=loss)
+        loss, part = own.array("loss", z.shape), dz
+        np.maximum(z, 0, out=loss)
+        np.multiply(z, y, out=part)
+        np.subtract(loss, part, out=loss)  # the large terms first: what is left of them is exact where they cancel
+        np.abs(z, out=part)
+        np.negative(part, out=part)
+        np.exp(part, out=part)
+        np.log1p(part, out=part)
+        np.add(loss, part, out=loss)
         SIGMOID.forward(z, dz)
         np.subtract(dz, y, out=dz)
         return np.add.reduce(loss, axis=1)

@@ -24,9 +24,8 @@ from neural.layer import Mode
 from neural.optimizers import Optimizer
 from neural.streams import epoch_order, stream
 
-SLICE_SECONDS = 0.5  # aimed at for one crossing to the engine, so that progress and Ctrl-C stay prompt
+SLICE_SECONDS = 0.25  # aimed at for one crossing to the engine, so that progress and Ctrl-C stay prompt
 NUMBERS = ("loss", "data_loss", "penalty", "learning_rate", "seconds")  # of each epoch, whatever is asked for
-RATES_AT_ONCE = 4096  # updates whose rates are asked of the schedule together
 FIRST_SLICE = 32  # updates in the first crossing, which measures how long one takes
 
 
@@ -149,7 +148,6 @@ class Training:
         self.error: BaseException | None = None
         self.done = 0  # updates of this fit
         self._slice = FIRST_SLICE
-        self._rated: tuple[int, np.ndarray] = (0, np.empty(0))  # the first of some updates, and their rates
         self._past: tuple[Snapshot, np.ndarray, np.ndarray] | None = None  # start, order and rates of the slice before
         self._outputs: np.ndarray | None = None
 
@@ -185,8 +183,9 @@ class Training:
         self._call("on_train_begin")
         try:
             while self.epoch < self.epochs and not self.stopped:
-                self.epoch += 1
-                self._run_epoch()
+                if not self._run_many():
+                    self.epoch += 1
+                    self._run_epoch()
         except BaseException as error:
             self.error = error
             raise
@@ -213,11 +212,63 @@ class Training:
             begun.restore(self.program.params, self.state)
             raise
         self.state.epoch += 1
+        self._end_epoch(losses, order, penalties, time.perf_counter() - started)
+
+    def _end_epoch(self, losses: np.ndarray, order: np.ndarray, penalties: np.ndarray, seconds: float) -> None:
         self._outputs = None
         self.numbers = self._measure(losses, order, penalties)
-        self.numbers["seconds"] = time.perf_counter() - started
+        self.numbers["seconds"] = seconds
         self.history.record(self.numbers)
         self._call("on_epoch_end")
+
+    def _run_many(self) -> bool:
+        """Run as many epochs as one crossing has time for, if more than one and nobody listens in between.
+
+        If that ends in something that is not finite, nothing has happened, and they are to be run one by one.
+        """
+        count = 1 if self._listened_to else min(self._slice // self.per_epoch, self.epochs - self.epoch)
+        if count < 2:
+            return False
+        started, begun, n = time.perf_counter(), self._snapshot(), len(self.data)
+        orders = [epoch_order(self.state.seed, self.state.epoch + k, n) for k in range(count)]
+        rates = self._rates(count * self.per_epoch)
+        request = self._request(np.concatenate(orders), rates)
+        try:
+            losses, penalties = self.engine.run(self.program, self.data, request)
+        except BaseException:
+            begun.restore(self.program.params, self.state)
+            raise
+        if not self._finite(losses):
+            begun.restore(self.program.params, self.state)
+            self._slice = self.per_epoch
+            return False
+        self._advance(rates)
+        self.state.epoch += count
+        seconds = (time.perf_counter() - started) / count
+        for k, order in enumerate(orders):
+            self.epoch += 1
+            self.done += self.per_epoch
+            updates = slice(k * self.per_epoch, (k + 1) * self.per_epoch)
+            self.rate = float(rates[updates][-1])
+            self._end_epoch(losses[k * n : (k + 1) * n], order, penalties[updates], seconds)
+        self._past = None
+        self._time_slice(seconds / self.per_epoch)
+        return True
+
+    @property
+    def _listened_to(self) -> bool:
+        return (
+            bool(self.settings.metrics)
+            or self.validation is not None
+            or not all(isinstance(callback, hooks.Progress) for callback in self.callbacks)
+        )
+
+    def _time_slice(self, seconds: float) -> None:
+        """Fix the length of the next crossing by what an update took; show how far the fit is."""
+        self._slice = max(1, int(SLICE_SECONDS / max(seconds, 1e-9)))
+        for callback in self.callbacks:
+            if isinstance(callback, hooks.Progress):
+                callback.on_progress(self, self.fraction)
 
     def _run_slice(self, order: np.ndarray, first: int, n: int, before: Snapshot) -> tuple[np.ndarray, np.ndarray]:
         """Cross to the engine for ``n`` updates, from update ``first`` of the epoch on."""
@@ -227,38 +278,29 @@ class Training:
             before.restore(self.program.params, self.state)
             self._find_divergence(order, first, rates)
         self._advance(rates)
-        seconds = (time.perf_counter() - started) / n
-        self._slice = max(1, int(SLICE_SECONDS / max(seconds, 1e-9)))
         self._past = (before, order, rates)
         self.done += n
         self.losses = losses
         if self._wants_batches:
             self._call("on_batch_end")
-        for callback in self.callbacks:
-            if isinstance(callback, hooks.Progress):
-                callback.on_progress(self, self.fraction)
+        self._time_slice((time.perf_counter() - started) / n)
         return losses, penalties
 
     def _rates(self, n: int) -> np.ndarray:
-        """Return the learning rates of the next ``n`` updates, from a stretch asked of the schedule at once."""
-        if self.done + n > self._rated[0] + len(self._rated[1]):
-            self._rated = self.done, self._ask_schedule(max(n, RATES_AT_ONCE))
-        start = self.done - self._rated[0]
-        return self._rated[1][start : start + n]
-
-    def _ask_schedule(self, n: int) -> np.ndarray:
-        steps = np.arange(self.done, min(self.done + n, self.per_epoch * self.epochs))
-        schedule = self.settings.schedule
+        """Return the learning rates of the next ``n`` updates."""
+        steps, schedule = np.arange(self.done, self.done + n), self.settings.schedule
         factors = numbers("schedule", schedule.factors(steps, self.per_epoch * self.epochs, self.per_epoch))
         if factors.shape != steps.shape or factors.min() < 0:
-            rule = f"{len(steps)} factors of the learning rate of at least 0, from {schedule}"
+            rule = f"{n} factors of the learning rate of at least 0, from {schedule}"
             raise ValueError(sentence("schedule", rule, factors.tolist()))
         return self.settings.learning_rate * factors.astype(np.float64)
 
     def _request(self, order: np.ndarray, rates: np.ndarray) -> Run:
         state = self.state
         mode = Mode(training=True, seed=state.seed, step=state.step)
-        return Run(order, self.batch_size, rates, self.settings.optimizer, state.memory, state.updates, mode)
+        return Run(
+            order, self.batch_size, len(self.data), rates, self.settings.optimizer, state.memory, state.updates, mode
+        )
 
     def _advance(self, rates: np.ndarray) -> None:
         self.state.step += len(rates)
