@@ -914,10 +914,10 @@ def test_an_interrupted_fit_leaves_whole_epochs(name):
         net.layers[1].at = Interrupt(5)
     with pytest.raises(KeyboardInterrupt):
         fit(net, "softmax", **{"epochs": 4, **given()})
-    whole = len(net.history_)  # epochs that ran in one crossing with the interrupted one are undone with it
-    assert whole <= epochs
-    if whole:
-        fit(reference, "softmax", epochs=whole)
+    if name == "layer":  # epochs that ran in one crossing with the interrupted one are undone with it
+        epochs = len(net.history_)
+    if epochs:
+        fit(reference, "softmax", epochs=epochs)
     assert net.params.tobytes() == reference.build(4).params.tobytes()
     net.layers[1].at = Interrupt(-1)
     for either in (net, reference):

@@ -83,7 +83,7 @@ class Run:
     mode: Mode  # its step counts on through the run
 
     def bounds(self) -> np.ndarray:
-        """Return where each batch begins in the order, and where the last one ends; none reaches over an epoch's end."""
+        """Return where each batch begins in the order and the last one ends; none reaches over an epoch's end."""
         ends = range(0, len(self.order), self.epoch_rows)
         starts = [np.arange(e, min(e + self.epoch_rows, len(self.order)), self.batch_size) for e in ends]
         return np.concatenate([*starts, [len(self.order)]])
