@@ -332,3 +332,57 @@ def test_the_users_own_activation_and_loss():
     history = net.fit(X, X[:, 0] - X[:, 1], epochs=40, learning_rate=0.1, batch_size=16, verbose=0)
     assert history[-1] < history[0] / 3
     assert isinstance(net.loss_, MyLoss)
+
+
+# --- what is inherited from ours and changed by hand -----------------------------------------------------------------
+def test_a_users_activation_class_works_as_a_class_and_with_its_setting():
+    from neural import Activation
+
+    class LeakyReLU(Activation):
+        def __init__(self, slope=0.1):
+            self.slope = slope
+
+        def activation(self, z):
+            return np.where(z > 0, z, self.slope * z)
+
+        def activation_prime(self, z):
+            return np.where(z > 0, 1, self.slope)
+
+    z = np.array([[-1.0, 2.0]])
+    np.testing.assert_array_equal(LeakyReLU.activation(z), [[-0.1, 2]])
+    np.testing.assert_array_equal(LeakyReLU(0.2).activation(z), [[-0.2, 2]])
+    np.testing.assert_array_equal(DenseLayer(1, 1, LeakyReLU(0.2), init="ones").forward_propagation(z), [[-0.2, 2]])
+
+
+def test_a_loss_or_activation_that_changes_one_of_ours_by_hand_is_obeyed():
+    class Steep(MSE):
+        def loss_prime(self, y_true, y_pred):
+            return 100 * super().loss_prime(y_true, y_pred)
+
+    class Doubled(ReLU):
+        def activation(self, z):
+            return 2 * np.maximum(z, 0)
+
+    steep, plain = (NeuralNetwork([DenseLayer(2, 1)], loss, random_state=0) for loss in (Steep, MSE))
+    g, h = (net.loss_and_gradient(np.ones((3, 2)), np.ones(3))[1] for net in (steep, plain))
+    np.testing.assert_allclose(g, 100 * h, rtol=1e-5)
+    net = NeuralNetwork([DenseLayer(1, 1, Doubled, init="ones")], MSE)
+    np.testing.assert_array_equal(net.predict([[3.0]]), [[6]])
+
+
+def test_auto_is_he_under_relu_however_it_is_written():
+    for layers in ([DenseLayer(200, 300, "relu")], [DenseLayer(200, 300), ActivationLayer(ReLU)]):
+        net = NeuralNetwork(layers, MSE, random_state=0)
+        assert net.layers[0].weights.std() == pytest.approx((2 / 200) ** 0.5, rel=0.02)
+    for layers in (
+        [DenseLayer(200, 300, "tanh")],
+        [DenseLayer(200, 300), ActivationLayer(Tanh)],
+        [DenseLayer(200, 300)],
+    ):
+        net = NeuralNetwork(layers, MSE, random_state=0)
+        assert np.abs(net.layers[0].weights).max() == pytest.approx((6 / 500) ** 0.5, rel=0.01)
+
+
+def test_what_cannot_be_is_refused_when_the_network_is_built():
+    with pytest.raises(ValueError, match="Got relu last"):
+        NeuralNetwork([DenseLayer(3, 3, "relu")], "categorical_crossentropy").build()

@@ -10,6 +10,7 @@ import pytest
 
 from neural import (
     SGD,
+    ActivationLayer,
     Adam,
     Callback,
     CategoricalCrossentropy,
@@ -17,6 +18,7 @@ from neural import (
     DropoutLayer,
     EarlyStopping,
     History,
+    Layer,
     NeuralNetwork,
     TrainingDiverged,
 )
@@ -447,3 +449,43 @@ def test_predictions_from_many_threads_are_those_of_one():
 def test_blas_threads_can_be_limited():
     pytest.importorskip("threadpoolctl")
     assert fit(network(), n_threads=1) == fit(network(), n_threads=2)
+
+
+def test_a_layer_put_in_where_another_was_starts_otherwise():
+    net = NeuralNetwork([DenseLayer(4, 4), DenseLayer(4, 4)], "mse", random_state=0)
+    net.layers.pop(0)
+    net.add(DenseLayer(4, 4))
+    net.build()
+    assert not np.array_equal(net.weights[0], net.weights[1])
+
+
+@pytest.mark.parametrize("engine", ["auto", "numpy"])
+def test_more_rows_than_are_predicted_at_a_time(engine):
+    rows = np.random.default_rng(1).normal(size=(3000, 4))
+    y = np.random.default_rng(2).integers(0, 3, 3000)
+    net = network(engine=engine, dtype="float64")
+    parts = [net.predict(rows[k : k + 100]) for k in range(0, 3000, 100)]
+    np.testing.assert_allclose(net.predict(rows), np.concatenate(parts), rtol=1e-12)
+    costs = [net.evaluate(rows[k : k + 100], y[k : k + 100])["loss"] for k in range(0, 3000, 100)]
+    assert net.evaluate(rows, y)["loss"] == pytest.approx(np.mean(costs), rel=1e-12)
+
+
+def test_an_output_layer_of_zeros_does_not_warn(recwarn):
+    layers = [DenseLayer(4, 3, "tanh"), DenseLayer(3, 2, init="zeros")]
+    NeuralNetwork([*layers, ActivationLayer("softmax")], "categorical_crossentropy").build()
+    assert len(recwarn) == 0
+
+
+def test_a_users_layer_is_in_the_summary_before_its_width_is_known():
+    class Gain(Layer):
+        def shapes(self):
+            return {"gain": (self._width,)}
+
+    assert "Total params ?" in str(NeuralNetwork([Gain(), DenseLayer(None, 2)], "mse"))
+
+
+def test_a_layers_own_l2_stands_before_the_losss():
+    own, none = DenseLayer(4, 3, l2=0.5), DenseLayer(3, 3, "softmax")
+    net = NeuralNetwork([own, none], CategoricalCrossentropy(l2=0.2), dtype="float64", random_state=0).build()
+    penalty = (0.5 * np.sum(own.weights**2) + 0.2 * np.sum(none.weights**2)) / (2 * 90)
+    assert net.loss_and_gradient(X, LABELS)[0] - net.evaluate(X, LABELS)["loss"] == pytest.approx(penalty, rel=1e-10)

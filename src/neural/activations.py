@@ -9,6 +9,7 @@ Each class is used as a class, as an instance or by its name. Two pairs of funct
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable
 from types import MethodType
@@ -39,6 +40,16 @@ def floating(z: Any, what: str = "z") -> np.ndarray:
     return z if z.dtype in (np.float32, np.float64) else z.astype(np.float64)
 
 
+def newer(kind: type, some: tuple[str, ...], others: tuple[str, ...]) -> bool:
+    """Return whether a class or its nearest ancestors define one of ``some`` before any of ``others``."""
+    for ancestor in kind.__mro__:
+        if any(name in vars(ancestor) for name in others):
+            return False
+        if any(name in vars(ancestor) for name in some):
+            return True
+    return False
+
+
 class Activation:
     """The root of activations. ``range`` bounds the outputs; ``kinks`` lists where f' jumps."""
 
@@ -46,6 +57,13 @@ class Activation:
     range: tuple[float, float] = (-np.inf, np.inf)
     kinks: ClassVar[tuple[float, ...]] = ()
     relu_like: ClassVar[bool] = False  # wants He's start
+
+    def __init_subclass__(cls) -> None:
+        """Let a user's own ``activation(self, z)`` work on the class too, as ours do."""
+        for name in ("activation", "activation_prime"):
+            function = vars(cls).get(name)
+            if inspect.isfunction(function) and len(inspect.signature(function).parameters) > 1:
+                setattr(cls, name, of_class_or_instance(function))
 
     def forward(self, z: np.ndarray, out: np.ndarray) -> np.ndarray:
         """Write f(z) into ``out``, both (batch, features), and return it."""
@@ -315,9 +333,10 @@ def resolve(spec: Any) -> Activation:
     if isinstance(spec, str):
         return look_up("activation", spec, ACTIVATIONS)()
     if isinstance(spec, type) and issubclass(spec, Activation):
-        return spec()
+        spec = spec()
     if isinstance(spec, Activation):
-        return spec
+        by_hand_is_newer = newer(type(spec), ("activation", "activation_prime"), ("forward", "backward"))
+        return CustomActivation(spec.activation, spec.activation_prime, name=spec.name) if by_hand_is_newer else spec
     if callable(getattr(spec, "activation", None)) and callable(getattr(spec, "activation_prime", None)):
         name = getattr(spec, "__name__", type(spec).__name__)
         return CustomActivation(spec.activation, spec.activation_prime, name=name)

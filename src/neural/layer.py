@@ -197,7 +197,8 @@ class Layer:
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.settings() == other.settings()
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return hash(type(self))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.settings().items())})"

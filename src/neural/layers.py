@@ -5,6 +5,7 @@ Samples in rows here: x is (batch, n_in), so Z = W A + b, with samples in column
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from typing import Any
 
@@ -112,8 +113,16 @@ class DenseLayer(Layer):
         assert self.n_in is not None
         spec = self.init if name == "weights" else self.bias_init
         if spec == "auto":
-            spec = "zeros" if name == "biases" else "he" if self.function.relu_like else "xavier"
+            spec = "zeros" if name == "biases" else "he" if self._activation_behind().relu_like else "xavier"
         return initializers.resolve(name, spec)(rng, shape, self.n_in, self.n_out)
+
+    def _activation_behind(self) -> activations.Activation:
+        """Return the layer's activation, or that of the ActivationLayer behind it in the network."""
+        layers = [] if self._owner is None else self._owner.layers
+        behind = [after for layer, after in itertools.pairwise(layers) if layer is self]
+        if type(self.function) is activations.Linear and behind and isinstance(behind[0], ActivationLayer):
+            return behind[0].function
+        return self.function
 
     def expanded(self) -> list[Layer]:
         return [self] if type(self.function) is activations.Linear else [self, ActivationLayer(self.function)]

@@ -67,6 +67,7 @@ class NeuralNetwork:
         self.layers: list[Layer] = []
         self.loss_: Any = None
         self._loss: Loss | None = None
+        self._adopted = 0  # layers so far: the number of the next one's stream
         self._params: np.ndarray | None = None
         self._places: list[Place] = []
         self._built: tuple[Layer, ...] | None = None  # the layers that are views into _params
@@ -89,7 +90,7 @@ class NeuralNetwork:
     def add(self, layer: Layer) -> NeuralNetwork:
         """Append a layer and return the network. A layer is in one network at most, and once."""
         self._check_layers([*self.layers, layer])
-        self._adopt(layer, len(self.layers))
+        self._adopt(layer)
         self.layers.append(layer)
         return self
 
@@ -114,8 +115,9 @@ class NeuralNetwork:
                     f"A layer must be in one network, once. Got {layer!r}, which is in {where}. Use copy.deepcopy."
                 )
 
-    def _adopt(self, layer: Layer, number: int) -> None:
-        layer._owner, layer._start = self, (self.seed, number)
+    def _adopt(self, layer: Layer) -> None:
+        layer._owner, layer._start = self, (self.seed, self._adopted)
+        self._adopted += 1  # by place in the list, a layer taken out and another put in would start alike
 
     def build(self, n_inputs: int | None = None) -> NeuralNetwork:
         """Fix all widths, draw what has not been drawn, and move all parameters into one vector. ``fit`` does it."""
@@ -135,14 +137,16 @@ class NeuralNetwork:
 
     def _build(self, n_inputs: int | None) -> None:
         widths = self._widths(n_inputs)
-        for number, layer in enumerate(self.layers):
+        if self._loss is not None:
+            self._chain()
+        for layer in self.layers:
             if layer._owner is not self:  # put into the list by hand
-                self._adopt(layer, number)
+                self._adopt(layer)
         for layer, width in zip(self.layers, widths, strict=True):
             layer.connect(width)
-        for layer in self.layers[:-1]:
-            if isinstance(layer, DenseLayer):
-                layer.warn_if_equal()
+        dense = [layer for layer in self.layers if isinstance(layer, DenseLayer)]
+        for layer in dense[:-1]:
+            layer.warn_if_equal()
         for layer in self.layers:
             if layer._flat is None:
                 layer.draw()

@@ -20,35 +20,33 @@ COLUMNS = (
 )
 
 
-def rows(layers: list[Layer]) -> tuple[list[list[str]], int]:
-    """Return a row of texts for the input and each layer, and the number of parameters in all."""
+def rows(layers: list[Layer]) -> tuple[list[list[str]], Any]:
+    """Return a row of texts for the input and each layer, and the number of parameters in all (None if not known)."""
     width = _first_width(layers)
+    total: Any
     table, total = [["Input", _text(width), _shape(width), "", "", "", "0", ""]], 0
     for layer in layers:
         after = layer.width_after(width) if width is not None else getattr(layer, "n_out", None)
-        row, count = _row(layer, width, after)
-        table.append(row)
-        total, width = total + count, after
+        shapes = _shapes(layer)
+        count = None if shapes is None else layer.trainable_params
+        table.append(_row(layer, width, after, shapes or {}, count))
+        total, width = None if None in (total, count) else total + count, after
     return table, total
 
 
-def _row(layer: Layer, width: int | None, after: int | None) -> tuple[list[str], int]:
-    shapes: Any = {}
-    if getattr(layer, "n_in", 0) is not None:
-        shapes = layer.shapes()
+def _shapes(layer: Layer) -> Any:
+    """Return the shapes of a layer's parameters; None as long as its width is not known."""
+    if getattr(layer, "n_in", 0) is None:
+        return None
+    shapes = layer.shapes()
+    return None if any(None in shape for shape in shapes.values()) else shapes
+
+
+def _row(layer: Layer, width: int | None, after: int | None, shapes: Any, count: int | None) -> list[str]:
     weights, biases = shapes.get("weights"), shapes.get("biases")
-    count = layer.trainable_params if shapes else 0
     activation = layer.function.name if hasattr(layer, "function") else ""
-    return [
-        type(layer).__name__,
-        _text(after),
-        _shape(width),
-        _shape(after),
-        _text(weights, ""),
-        _text(biases and (biases[0], 1), ""),
-        str(count) if shapes or getattr(layer, "n_in", 0) is not None else "?",
-        activation,
-    ], count
+    kind, bias_shape = type(layer).__name__, _text(biases and (biases[0], 1), "")
+    return [kind, _text(after), _shape(width), _shape(after), _text(weights, ""), bias_shape, _text(count), activation]
 
 
 def _first_width(layers: list[Layer]) -> int | None:
@@ -82,7 +80,7 @@ def text(layers: list[Layer]) -> str:
         rule,
         *map(line, table),
         rule,
-        f"Total params {total}",
+        f"Total params {_text(total)}",
     ]
     return "\n".join(lines)
 
@@ -95,4 +93,4 @@ def html(layers: list[Layer]) -> str:
         return "<tr>" + "".join(f"<{tag}>{escaping.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
     head, body = line(COLUMNS, "th"), "".join(line(row, "td") for row in table)
-    return f"<table><caption>{TITLE}</caption>{head}{body}</table><p>Total params {total}</p>"
+    return f"<table><caption>{TITLE}</caption>{head}{body}</table><p>Total params {_text(total)}</p>"
