@@ -35,7 +35,8 @@ def set_threads(n: int | None) -> None:
 
     Small networks use one whatever is set, and no number changes any result.
 
-    >>> set_threads(1); n_threads()
+    >>> set_threads(1)
+    >>> n_threads()
     1
     >>> set_threads(None)
     """
