@@ -4,13 +4,14 @@ BIN := .venv/bin
 QUICK ?=
 N ?= auto
 
-.PHONY: demo test test-all check bench bench-peers dist clean
+.PHONY: demo test test-all check sanitize bench bench-peers dist clean
 
 demo: .venv/installed-demo  ## the experiments on real data -> report/index.html (QUICK=1: within a minute)
 	$(BIN)/neural demo $(if $(QUICK),--quick)
 
 test: check  ## style, types, all tests but the nightly ones
 	$(BIN)/python -m pytest -n $(N) -m "not nightly"
+	NEURAL_ENGINE=numpy $(BIN)/python -m pytest -n $(N) tests/test_network.py tests/test_document.py tests/test_losses.py
 
 test-all: check  ## the nightly tests too: 20,000 random networks and the like
 	$(BIN)/python -m pytest -n $(N)
@@ -32,7 +33,11 @@ dist: .venv/installed-test  ## sdist and wheel -> dist/
 clean:
 	rm -rf .venv build dist bench report .pytest_cache .mypy_cache .ruff_cache
 
-.venv/installed-%: pyproject.toml | .venv/bin/pip
+sanitize: .venv/installed-test  ## the core's own tests under the address and undefined-behaviour sanitizers, and the thread one
+	$(BIN)/python -m pip install -q cmake ninja nanobind
+	for what in address,undefined thread; do BIN=$(BIN) sh tests/sanitize.sh $$what || exit 1; done
+
+.venv/installed-%: pyproject.toml CMakeLists.txt $(wildcard csrc/*) | .venv/bin/pip
 	$(BIN)/python -m pip install -q -e ".[$*]"
 	touch $@
 

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Build the core with a sanitizer (address,undefined or thread), and run its tests on a copy of the package with it.
+set -eu
+build=$(pwd)/build/sanitize-$1
+$BIN/cmake -S . -B "$build" -G Ninja -DSANITIZE="$1" -DPython_EXECUTABLE="$(pwd)/$BIN/python" -DCMAKE_MAKE_PROGRAM="$(pwd)/$BIN/ninja" > /dev/null
+$BIN/cmake --build "$build" > /dev/null
+rm -rf "$build/tree" && mkdir "$build/tree" && cp -r src tests "$build/tree" && rm -f "$build"/tree/src/neural/_core*.so
+cp "$build"/_core*.so "$build/tree/src/neural/"
+case $1 in
+  thread) libraries=$(g++ -print-file-name=libtsan.so) ;;
+  *) libraries="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libubsan.so)" ;;
+esac
+python=$(pwd)/$BIN/python
+cd "$build/tree"
+# Python itself keeps memory to its end; BLAS threads are not what is tested here.
+ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 TSAN_OPTIONS=halt_on_error=1 OPENBLAS_NUM_THREADS=1 \
+  LD_PRELOAD="$libraries" PYTHONPATH=src "$python" -m pytest -q -p no:cacheprovider -c /dev/null --rootdir . tests/test_mirror.py
