@@ -56,9 +56,23 @@ template <class T> void pack_rows(long depth, long width, const T *B, long bk, T
     for (long j = 0; j < width; j += LANES<T>)
       store(out + j / PANEL<T> * PANEL_SIZE<T> + k * PANEL<T> + j % PANEL<T>, load(B + k * bk + j));
 }
+template <class T> struct Four {
+  typedef T type __attribute__((vector_size(4 * sizeof(T)), aligned(alignof(T)), may_alias));
+};
 template <class T> void pack_transposed(long depth, long width, const T *W, long row, T *out) {
-  for (long j = 0; j < PANEL<T>; j++)
-    for (long k = 0; k < depth; k++) out[k * PANEL<T> + j] = j < width ? W[j * row + k] : T(0);
+  using four = typename Four<T>::type;  // four rows of W at a time, turned four columns at a time
+  for (long j = 0; j < PANEL<T>; j += 4)
+    for (long k = 0; k < depth; k += 4) {
+      four w[4];
+      for (long q = 0; q < 4; q++) w[q] = j + q < width ? *(const four *)(W + (j + q) * row + k) : four{};
+      const four ab = __builtin_shufflevector(w[0], w[1], 0, 4, 1, 5), cd = __builtin_shufflevector(w[2], w[3], 0, 4, 1, 5);
+      const four AB = __builtin_shufflevector(w[0], w[1], 2, 6, 3, 7), CD = __builtin_shufflevector(w[2], w[3], 2, 6, 3, 7);
+      T *to = out + k * PANEL<T> + j;
+      *(four *)to = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+      *(four *)(to + PANEL<T>) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+      *(four *)(to + 2 * PANEL<T>) = __builtin_shufflevector(AB, CD, 0, 1, 4, 5);
+      *(four *)(to + 3 * PANEL<T>) = __builtin_shufflevector(AB, CD, 2, 3, 6, 7);
+    }
 }
 
 // C = A B in blocks; each finished block of C, rows BLOCK_COLUMNS apart, goes to done(row, rows, column, columns, block).
