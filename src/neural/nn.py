@@ -82,13 +82,18 @@ class NeuralNetwork:
         found = list(layers or ())
         if found:
             self._check_layers(found)  # all of them, before one is adopted by a network that may not come to be
+            _check_widths(found)
         for layer in found:
             self.add(layer)
 
     # --- building --------------------------------------------------------------------------------------------------
     def add(self, layer: Layer) -> NeuralNetwork:
-        """Append a layer and return the network. A layer is in one network at most, and once."""
+        """Append a layer and return the network. A layer is in one network at most, and once.
+
+        A layer that cannot take what the last one gives is refused, and the network stays as it was.
+        """
         self._check_layers([*self.layers, layer])
+        _check_widths([*self.layers, layer])
         self._adopt(layer, len(self.layers))
         self.layers.append(layer)
         return self
@@ -167,10 +172,7 @@ class NeuralNetwork:
         widths = []
         for number, layer in enumerate(self.layers):
             widths.append(width)
-            try:
-                width = layer.width_after(width)
-            except ValueError as error:
-                raise ValueError(f"layer {number + 1}: {error}") from None
+            width = _width_after(number, layer, width)
         return widths
 
     @property
@@ -220,8 +222,8 @@ class NeuralNetwork:
         penalties = tuple((p, l1 / batch_size, l2 / batch_size) for p, l1, l2 in pairs if l1 or l2)
         return Program(chain, self._places, self.params, self._loss, cost, link, self.input_scale, penalties, weights)
 
-    def _run_on(self, n_threads: int | None = None) -> engines.NumpyEngine:
-        engine = engines.resolve(self.engine, n_threads)
+    def _run_on(self) -> engines.NumpyEngine:
+        engine = engines.resolve(self.engine)
         self.engine_ = engine.name
         return engine
 
@@ -249,7 +251,7 @@ class NeuralNetwork:
 
         Fitting again goes on: weights, the optimizer's memory and the random streams are kept. On bad input, ValueError
         or TypeError, and nothing has changed; on a cost that is no longer finite, TrainingDiverged, and the weights are
-        those before it happened.
+        those before it happened. ``history_`` holds this fit alone.
 
         Parameters
         ----------
@@ -273,6 +275,7 @@ class NeuralNetwork:
             check_number("n_threads", n_threads, low=1, whole=True)
         if validation_data is not None and validation_split:
             raise ValueError("validation_data and validation_split must not be given both. Got both. Leave one out.")
+        engine = engines.resolve(self.engine, n_threads)
         rows = self._rows(X)
         self._chain()
         data, classes = self._data(rows, y, sample_weight)
@@ -283,8 +286,8 @@ class NeuralNetwork:
         self.build(rows.shape[1])
         program = self.program(min(settings.batch_size or len(data), len(data)))
         self.state.use(settings.optimizer, self.params)
-        self.classes_ = classes
-        run = Training(self, program, data, validation, settings, self._run_on(n_threads)).run
+        self.classes_, self.engine_ = classes, engine.name
+        run = Training(self, program, data, validation, settings, engine).run
         self._fitting = True
         try:
             return run()
@@ -324,7 +327,10 @@ class NeuralNetwork:
             raise type(error)(f"validation_data: {error}") from None
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the outputs (n, n_out) for X (n, n_in): probabilities after softmax or sigmoid. Changes nothing."""
+        """Return the outputs (n, n_out) for X (n, n_in): probabilities after softmax or sigmoid.
+
+        Trains nothing. Before a fit these are the outputs of random weights, and an open ``n_in`` is fixed by X.
+        """
         rows = self._rows(X)
         self.build(rows.shape[1])
         program = Program(self._formulas(), self._places, self.params, scale=self.input_scale)
@@ -420,6 +426,20 @@ class NeuralNetwork:
             layer._owner = self
         if was_built:
             self.build()
+
+
+def _check_widths(layers: list[Layer]) -> None:
+    """Raise ValueError where two layers do not fit, as far as widths are known."""
+    width = None
+    for number, layer in enumerate(layers):
+        width = getattr(layer, "n_out", None) if width is None else _width_after(number, layer, width)
+
+
+def _width_after(number: int, layer: Layer, width: int) -> int:
+    try:
+        return layer.width_after(width)
+    except ValueError as error:
+        raise ValueError(f"layer {number + 1}: {error}") from None
 
 
 Network = NeuralNetwork
