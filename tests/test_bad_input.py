@@ -394,14 +394,6 @@ def mse(net):
     net.use_loss("mse")
 
 
-def replaced(layer):
-    def repair(net):
-        net.layers.pop()
-        net.add(copy.deepcopy(layer))
-
-    return repair
-
-
 def with_attribute(name, value):
     def make():
         net = chain(DenseLayer(None, 3), loss="mse")()
@@ -447,19 +439,18 @@ STRUCTURES = [  # a network, how it is made good for MSE, and what fit, evaluate
      ["BinaryCrossentropy", "from 0 to 1", "tanh", "sigmoid"]),
     ("binary after softmax", (chain(DenseLayer(4, 3, "softmax"), loss="binary_crossentropy"), mse), ValueError,
      ["BinaryCrossentropy", "softmax", "CategoricalCrossentropy"]),
-    ("layers that do not fit", (chain(DenseLayer(None, 5), DenseLayer(6, 3), loss="mse"), replaced(DenseLayer(5, 3))),
-     ValueError, ["layer 2", "width 6", "Got 5"]),
+    ("layers that do not fit", with_layer(DenseLayer(6, 3)), ValueError, ["layer 2", "width 6", "Got 3"]),
     ("a layer twice", with_layer("twice"), ValueError, ["layer", "once", "this network already"]),
     ("a layer of another", with_layer(LATE), ValueError, ["layer", "once", "another network"]),
     ("a text among layers", with_layer("relu"), TypeError, ["layer", "DenseLayer(784, 25)", "'relu'"]),
-    ("l2 nan", with_attribute("l2", NAN), ValueError, ["l2 of DenseLayer 3", "nan"]),
-    ("l1 -1", with_attribute("l1", -1), ValueError, ["l1 of DenseLayer 3", "at least 0", "-1"]),
+    ("l2 nan", with_attribute("l2", NAN), ValueError, ["l2 of of 3 units", "nan"]),
+    ("l1 -1", with_attribute("l1", -1), ValueError, ["l1 of of 3 units", "at least 0", "-1"]),
     ("loss l2 text", with_attribute("loss l2", "x"), TypeError, ["l2 of the loss", "'x'"]),
     ("start of another shape", from_start(lambda *given: np.ones(2)), ValueError, ["weights", "(3, 5)", "(2,)"]),
     ("start with nan", from_start(lambda *given: np.full((3, 5), NAN)), ValueError, ["weights", "finite", "nan"]),
     ("start of text", from_start(lambda *given: "he"), TypeError, ["weights", "numbers", "'he'"]),
     ("start beyond float32", from_start(lambda *given: np.full((3, 5), 1e300)), ValueError,
-     ["DenseLayer 3", "float32", "1e+300"]),
+     ["of 3 units", "float32", "1e+300"]),
 ]  # fmt: skip
 
 
@@ -621,6 +612,16 @@ def test_a_network_that_does_not_come_to_be_keeps_no_layer(second):
     assert NeuralNetwork([first]).layers == [first]
 
 
+def test_a_layer_that_does_not_fit_is_refused_and_free():
+    net, bad = NeuralNetwork([DenseLayer(4, 8)], "mse"), DenseLayer(7, 3)
+    refuses(lambda: net.add(bad), ValueError, ["layer 2", "of 3 units", "width 7", "Got 8"])
+    assert len(net.layers) == 1
+    assert NeuralNetwork([bad]).layers == [bad]
+    first, good = DenseLayer(4, 8), DenseLayer(8, 3)
+    refuses(lambda: NeuralNetwork([first, DenseLayer(9, 3)], "mse"), ValueError, ["layer 2", "width 9", "Got 8"])
+    assert NeuralNetwork([first, good], "mse").layers == [first, good]
+
+
 # --- layers by hand --------------------------------------------------------------------------------------------------
 def assign(name, value):
     return lambda layer: setattr(layer, name, value)
@@ -650,12 +651,12 @@ BY_HAND = [
     ("biases nan", assign("biases", [0, NAN, 0]), ValueError, ["biases", "finite", "nan", "row 1"]),
     ("biases text", assign("biases", "zeros"), TypeError, ["biases", "numbers", "'zeros'"]),
     ("forward one-dimensional", lambda layer: layer.forward_propagation(X[0]), ValueError,
-     ["input of DenseLayer 3", "(features, batch)", "(4,)"]),
-    ("forward rows", lambda layer: layer.forward_propagation(X), ValueError, ["DenseLayer 3", "width 4", "12"]),
-    ("forward words", lambda layer: layer.forward_propagation([["a"] * 2] * 4), TypeError, ["DenseLayer 3", "'a'"]),
-    ("forward complex", lambda layer: layer.forward_propagation(X.T * 1j), TypeError, ["DenseLayer 3", "complex"]),
+     ["input of of 3 units", "(features, batch)", "(4,)"]),
+    ("forward rows", lambda layer: layer.forward_propagation(X), ValueError, ["of 3 units", "width 4", "12"]),
+    ("forward words", lambda layer: layer.forward_propagation([["a"] * 2] * 4), TypeError, ["of 3 units", "'a'"]),
+    ("forward complex", lambda layer: layer.forward_propagation(X.T * 1j), TypeError, ["of 3 units", "complex"]),
     ("backward first", lambda layer: layer.backward_propagation(ONES, 0.1), ValueError,
-     ["DenseLayer 3", "forward_propagation before backward_propagation"]),
+     ["of 3 units", "forward_propagation before backward_propagation"]),
     ("backward shape", backward(ONES.T), ValueError, ["output_error", "(3, 12)", "(12, 3)"]),
     ("backward nan", backward(put(ONES, (2, 5), NAN)), ValueError, ["output_error", "nan", "row 2, column 5"]),
     ("backward words", backward([["a"]]), TypeError, ["output_error", "numbers", "'a'"]),
@@ -680,7 +681,7 @@ def test_bad_use_by_hand(bad, exception, words, where):
 
 def test_no_biases_to_assign():
     layer = DenseLayer(4, 3, bias=False)
-    refuses(lambda: setattr(layer, "biases", np.ones((3, 1))), ValueError, ["biases", "bias=False", "DenseLayer 3"])
+    refuses(lambda: setattr(layer, "biases", np.ones((3, 1))), ValueError, ["biases", "bias=False", "of 3 units"])
     assert np.array_equal(layer.biases, 0)
 
 

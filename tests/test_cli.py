@@ -61,6 +61,13 @@ def test_missing_data_is_one_sentence_and_2(stage, monkeypatch, tmp_path, capsys
     assert capsys.readouterr().err == "neural: Fashion-MNIST is not to be had.\n"
 
 
+def test_a_folder_without_the_data_is_named_by_its_option(tmp_path, capsys):
+    assert cli.main(["demo", "--out", str(tmp_path / "page"), "--data", str(tmp_path / "none")]) == 2
+    message = capsys.readouterr().err
+    assert "leave --data out" in message
+    assert "leave folder out" not in message
+
+
 def test_a_place_that_is_taken_is_refused_before_the_data_is_read(stage, tmp_path, capsys):
     file = tmp_path / "report"
     file.write_text("a file")

@@ -1,5 +1,6 @@
 """The experiments as data, and what runs and compares them."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import pairwise
 
@@ -23,6 +24,7 @@ def test_the_table_holds_the_networks_of_the_assignment():
             e = table[key]
             assert (e.activation, e.hidden, e.rows, e.epochs) == (name, hidden, None, 500)
             assert (e.learning_rate, e.batch_size, e.l2, e.init, e.bias_init) == (0.1, 128, 0.1, "random", "random")
+            assert e.optimizer == "sgd"
         assert table[f"{name}_10k"] == replace(
             table[name], name=f"{name}_10k", title=table[f"{name}_10k"].title, rows=10_000, l2=0.0, starts=5
         )
@@ -90,7 +92,7 @@ def test_the_best_rule_for_moons_is_right_without_noise():
 
 
 def test_a_run_is_scored_on_the_rows_it_was_trained_on_and_on_the_others():
-    run, images = quick_results().first("relu"), small_images()
+    run, images = quick_results().middle("relu"), small_images()
     rows = run.experiment.rows
     assert run.train.rows == len(images.X_train[:rows])
     assert run.test.accuracy == accuracy(images.y_test, run.net.predict(images.X_test))
@@ -101,12 +103,12 @@ def test_a_run_is_scored_on_the_rows_it_was_trained_on_and_on_the_others():
 
 
 def test_costs_are_those_of_the_history():
-    run = quick_results().first("relu")
+    run = quick_results().middle("relu")
     history = run.history
     np.testing.assert_allclose(history["loss"], np.add(history["data_loss"], history["penalty"]))
     assert min(history["penalty"]) > 0
     assert (run.cost(), run.cost(1), run.cost(491)) == tuple(history["data_loss"][k] for k in (-1, 0, -1))
-    assert max(quick_results().first("relu_10k").history["penalty"]) == 0
+    assert max(quick_results().middle("relu_10k").history["penalty"]) == 0
 
 
 def test_only_the_first_rows_are_used_where_the_table_says_so():
@@ -121,10 +123,28 @@ def test_only_the_first_rows_are_used_where_the_table_says_so():
 def test_starts_differ_in_the_seed_and_are_repeatable():
     results = quick_results()
     runs = results.runs["relu"]
-    assert [run.seed for run in runs] == [0, 1]
+    assert [run.seed for run in runs] == [0, 1, 2]
     assert runs[0].history["loss"] != runs[1].history["loss"]
     again = ex.run(runs[1].experiment, ex._load(runs[1].experiment, small_images(), 0), 1, progress=False)
     assert again.history["loss"] == pytest.approx(runs[1].history["loss"], rel=1e-5)
+
+
+def test_the_middle_start_has_the_median_test_accuracy_and_is_the_one_compared():
+    results = quick_results()
+    for name, runs in results.runs.items():
+        assert len(runs) % 2 == 1
+        assert results.middle(name).test.accuracy == np.median([run.test.accuracy for run in runs])
+    for c in results.comparisons:
+        a, b = results.middle(c.a), results.middle(c.b)
+        assert c.difference == pytest.approx(b.test.accuracy - a.test.accuracy)
+
+
+def test_the_results_say_whether_blas_was_held_to_one_thread(monkeypatch):
+    table = shortened(ex.experiments(quick=True)[:1], 1)
+    for limits in (nullcontext(), nullcontext("limits")):
+        monkeypatch.setattr(ex, "_one_thread", lambda limits=limits: limits)
+        results = ex.run_all(table, small_images(), quick=True, tell=None)
+        assert results.one_thread == (limits.enter_result is not None)
 
 
 def test_the_collector_gathers_four_metrics_an_epoch():
@@ -133,11 +153,11 @@ def test_the_collector_gathers_four_metrics_an_epoch():
     for name in ("precision", "accuracy", "recall", "f1_score"):
         assert len(run.history[name]) == run.experiment.epochs
     assert run.history["accuracy"][-1] == run.train.accuracy
-    assert "accuracy" not in quick_results().first("relu").history
+    assert "accuracy" not in quick_results().middle("relu").history
 
 
 def test_a_comparison_counts_the_rows_that_one_network_alone_has_right():
-    run = quick_results().first("relu")
+    run = quick_results().middle("relu")
     a = replace(run, correct=np.array([True, True, True, False, False]))
     b = replace(run, correct=np.array([True, False, False, True, False]))
     found = ex.compare("l2", a, b)
@@ -183,7 +203,7 @@ def test_headings_say_which_run_it_is_and_estimate_the_time_left(capsys):
     text = "\n".join(lines)
     assert "Run 1 of 2: Sigmoid" in text
     assert "Run 2 of 2: ReLU, about 0 s left in all" in text
-    assert "Start 2 of 2, 240 rows, 1 epochs" in text
+    assert "Start 2 of 3, 240 rows, 1 epochs" in text
     assert "Epoch 1-1 =========> cost:" in capsys.readouterr().out
 
 

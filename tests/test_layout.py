@@ -24,6 +24,7 @@ LEVELS = (
     ("activations", "initializers", "datasets", "optimizers"),
     ("layer", "losses"),
     ("layers",),
+    ("checks",),
     ("engine", "summary"),
     ("core",),
     ("callbacks",),

@@ -433,7 +433,7 @@ def test_engine_is_named():
 
 def test_zeros_for_hidden_weights_warn():
     net = NeuralNetwork([DenseLayer(4, 3, "tanh", init="zeros"), DenseLayer(3, 1, init="zeros")], "mse")
-    with pytest.warns(UserWarning, match="makes all units of the hidden DenseLayer 3 equal"):
+    with pytest.warns(UserWarning, match="makes all units of the hidden DenseLayer of 3 units equal"):
         net.build()
 
 

@@ -9,6 +9,7 @@ from matplotlib.colors import same_color  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 from neural import plotting  # noqa: E402
+from neural.callbacks import History  # noqa: E402
 from neural.canvas import VERMILLION  # noqa: E402
 from neural.plotting import (  # noqa: E402
     plot_confusion,
@@ -330,9 +331,19 @@ def test_history_draws_each_curve(histories, options, expected):
     assert ([text.get_text() for text in legend.get_texts()] if legend else [""]) == list(expected)
 
 
+def test_the_axis_of_a_history_follows_its_key():
+    history = History()
+    history.record({"loss": 0.5, "val_loss": 0.6, "accuracy": 0.7, "val_f1_score": 0.4})
+    assert history.plot("accuracy").axes[0].get_ylabel() == "Accuracy"
+    assert history.plot("loss", "val_loss").axes[0].get_ylabel() == "Loss"
+    assert history.plot("loss", "accuracy").axes[0].get_ylabel() == ""
+    assert plot_history(history, key="val_f1_score").axes[0].get_ylabel() == "F1 score"
+    assert history.plot(ylabel="J").axes[0].get_ylabel() == "J"
+
+
 def test_history_names_its_axes():
     (axes,) = plot_history([3.0, 2.0]).axes
-    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_yscale()) == ("Epochs", "Cross Entropy Loss", "linear")
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_yscale()) == ("Epochs", "Loss", "linear")
     (axes,) = plot_history([3.0, 2.0], xlabel="t", ylabel="J", log=True).axes
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_yscale()) == ("t", "J", "log")
 

@@ -6,11 +6,12 @@ import re
 from collections import defaultdict
 from dataclasses import replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from neural import page, report
+from neural import figures, page, report
 from neural.experiments import Checked
 from tests.small_demo import full_results, quick_results, small_images
 
@@ -91,10 +92,11 @@ def test_light_and_dark_and_phones_are_cared_for(folder):
 def test_both_forms_say_the_numbers_of_the_run(html, folder):
     results = quick_results()
     markdown = (folder / "report.md").read_text(encoding="utf-8")
-    for run, *_ in results.runs.values():
+    for run in map(results.middle, results.runs):
         for text in (html.text, markdown):
             assert f"{run.test.accuracy:.4f}" in text
             assert f"{run.test.cost:.4f}" in text
+            assert f"{run.train.cost:.4f}" in text
             assert f"{run.test.low:.3f} to {run.test.high:.3f}" in text
             assert f"{run.history['loss'][-1]:.4f}" in text
     for text in (html.text, markdown):
@@ -123,15 +125,17 @@ def test_json_holds_every_number(folder):
             assert saved["settings"]["learning_rate"] == run.experiment.learning_rate
             assert saved["test"]["accuracy"] == run.test.accuracy
             assert saved["history"]["loss"] == pytest.approx(run.history["loss"], rel=1e-5)
+            assert saved["settings"]["optimizer"] == "sgd"
+    assert data["middle_seeds"] == {name: results.middle(name).seed for name in results.runs}
     assert len(data["comparisons"]) == len(results.comparisons)
     assert {"neural", "numpy", "python", "processor", "cores"} <= set(data["machine"])
     assert data["data"]["train_counts"] == [80, 80, 80]
 
 
 def test_weights_can_be_read_back_without_pickle(folder):
-    for name, runs in quick_results().runs.items():
+    for name in quick_results().runs:
         with np.load(folder / "weights" / f"{name}.npz", allow_pickle=False) as saved:
-            net = runs[0].net
+            net = quick_results().middle(name).net
             assert sorted(saved) == sorted(
                 f"{kind}{k + 1}" for kind in ("biases", "weights") for k in range(len(net.weights))
             )
@@ -179,10 +183,21 @@ def test_checks_of_a_full_run_are_shown():
         checks = (Checked(first.check, 0.25, passed),)
         blocks = list(report.compose(replace(results, checks=checks), small_images(), pictures, {"cores": 2}))
         tables = {block.caption: block for block in blocks if isinstance(block, page.Table)}
-        assert list(tables["Checks of the full run"].rows) == [["relu: last cost at most 0.3", "0.2500", outcome]]
+        assert list(tables["Checks of the full run"].rows) == [["ReLU: last cost at most 0.3", "0.2500", outcome]]
         assert not any(isinstance(block, page.Text) and block.mark for block in blocks)
-    settings = tables["Settings"]
-    assert len(settings.rows) == len(results.table)
+    assert len(tables["Settings, Fashion-MNIST"].rows) == len(results.table) - 1
+
+
+def test_settings_that_all_share_are_said_once(html):
+    assert "Fashion-MNIST: rows 10,000, epochs 4, batch size 128, optimizer sgd." in html.text
+    assert "Moons: activation relu, hidden 25-25," in html.text
+    assert "plain gradient descent (sgd)" in html.text
+
+
+def test_the_page_says_whether_blas_was_held_to_one_thread():
+    for held, words in ((True, "was held to one thread"), (False, "as many threads as it liked")):
+        blocks = report.compose(replace(quick_results(), one_thread=held), small_images(), defaultdict(list), {})
+        assert any(words in block.text for block in blocks if isinstance(block, page.Text))
 
 
 def test_texts_are_shown_as_they_are(tmp_path):
@@ -206,3 +221,17 @@ def test_bullets_folds_and_pictures_in_both_forms(folder):
     markdown = page.to_markdown("t", "s", blocks)
     for part in ("**more**", "- one\n- two", "![curves](0102.png)", "**loud**"):
         assert part in markdown
+
+
+def test_captions_name_the_commonest_mistake_and_units_without_weights():
+    run, images = quick_results().middle("relu"), small_images()
+    rows = np.flatnonzero(images.y_test == 2)
+    outputs = np.eye(3)[images.y_test]
+    outputs[rows[:7]] = np.eye(3)[1]
+    caption = figures._most_confused(replace(run, outputs=outputs), images)
+    assert caption == "The commonest mistake, 7 times: three taken for two."
+    assert figures._idle(run) == ""
+    weights = run.net.weights[0].copy()
+    weights[[3, 5]] *= 1e-6
+    net = SimpleNamespace(weights=[weights])
+    assert figures._idle(replace(run, net=net)) == f" Of the {len(weights)} units, 2 lost their weights to the penalty."

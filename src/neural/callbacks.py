@@ -19,7 +19,18 @@ import numpy as np
 from neural import metrics
 from neural.errors import check_number, guess, one_of, sentence
 
+ALWAYS = ("loss", "data_loss", "penalty", "learning_rate", "seconds")  # numbers of each epoch, whatever is asked for
+ORDINARY = 1e6  # costs below it are written with four decimals, larger ones with an exponent
 HOOKS = ("on_train_begin", "on_epoch_begin", "on_batch_end", "on_epoch_end", "on_train_end")
+
+
+def cost_text(cost: float) -> str:
+    """Return a cost as text.
+
+    >>> cost_text(0.73162), cost_text(7.254e33)
+    ('0.7316', '7.25e+33')
+    """
+    return f"{cost:.2e}" if ORDINARY <= abs(cost) < np.inf else f"{cost:.4f}"
 
 
 class History(list[float]):
@@ -51,14 +62,23 @@ class History(list[float]):
             return self.history[key]
         return super().__getitem__(key)
 
+    def keys(self) -> list[str]:
+        """Return the names."""
+        return list(self.history)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.history if isinstance(key, str) else super().__contains__(key)
+
     def __reduce__(self) -> Any:
         return type(self), (list(self),), {"history": self.history}
 
     def plot(self, *names: str, **options: Any) -> Any:
         """Return a figure with a curve for each name, ``loss`` if none is given."""
+        from neural.canvas import axis_name
         from neural.plotting import plot_history
 
-        return plot_history({name: self[name] for name in names or ("loss",)}, **options)
+        names = names or ("loss",)
+        return plot_history({name: self[name] for name in names}, **{"ylabel": axis_name(names), **options})
 
 
 class Callback:
@@ -177,10 +197,9 @@ class Progress(Callback):
         if self.live:
             return
         if (training.epoch - 1) % self.every == 0 or training.epoch == training.epochs or training.stopped:
-            print(
-                f"Epoch {training.epoch}-{training.epochs} =========> cost: {training.numbers['loss']:.4f}",
-                file=self.out,
-            )
+            line = f"Epoch {training.epoch}-{training.epochs} =========> cost: {cost_text(training.numbers['loss'])}"
+            shown = [name for name in training.names if name not in ALWAYS] if self.every == 1 else []
+            print(", ".join([line, *(f"{name}: {cost_text(training.numbers[name])}" for name in shown)]), file=self.out)
 
     def on_progress(self, training: Any, fraction: float) -> None:
         """Draw the bar, if it is time; ``fraction`` of the whole training is done."""
@@ -193,7 +212,7 @@ class Progress(Callback):
         cost = training.numbers.get("loss", np.nan)
         bar = "#" * filled + "." * (self.WIDTH - filled)
         place = f"Epoch {training.epoch}-{training.epochs}"
-        line = f"{place} [{bar}] cost: {cost:.4f}, rate {training.rate:.3g}, {left:.0f} s left"
+        line = f"{place} [{bar}] cost: {cost_text(cost)}, rate {training.rate:.3g}, {left:.0f} s left"
         print("\r" + line.ljust(90), end="", file=self.out, flush=True)
 
     def on_train_end(self, training: Any) -> None:

@@ -82,6 +82,18 @@ def _png(figure: Figure) -> bytes:
     return file.getvalue()
 
 
+def axis_name(keys: Sequence[str]) -> str:
+    """Return the name of an axis for series of a history: that of the one quantity they share, or none.
+
+    >>> axis_name(["loss", "val_loss"]), axis_name(["val_f1_score"]), axis_name(["loss", "accuracy"])
+    ('Loss', 'F1 score', '')
+    """
+    names = {key.removeprefix("val_") for key in keys}
+    if names <= {"loss", "data_loss"}:
+        return "Loss"
+    return names.pop().replace("_", " ").capitalize() if len(names) == 1 else ""
+
+
 def panel(ax: Axes | None, width: float, height: float) -> tuple[Figure, Axes]:
     """Return the caller's axes and their figure, or new ones of so many inches."""
     if ax is not None:

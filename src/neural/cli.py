@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import neural
-from neural.errors import NeuralError
+from neural.errors import DataUnavailable, NeuralError
 
 STOPPED, REFUSED, FAILED = 130, 2, 1  # exit codes: by Ctrl-C, with a reason, by a check of the full run
 
@@ -27,6 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nStopped. Nothing was written; a report from before is as it was.", file=sys.stderr)
         return STOPPED
+    except DataUnavailable as error:
+        print(f"neural: {error}".replace("leave folder out", "leave --data out"), file=sys.stderr)
+        return REFUSED
     except (NeuralError, OSError, ImportError) as error:
         print(f"neural: {error}", file=sys.stderr)
         return REFUSED

@@ -14,7 +14,8 @@ import numpy as np
 from neural import activations, layers, losses, optimizers
 from neural.engine import Data, NumpyEngine, Program, Run
 from neural.errors import EngineUnavailable, check_number, one_of, sentence
-from neural.layer import Mode
+from neural.layer import Layer, Mode
+from neural.losses import Loss
 from neural.optimizers import Optimizer
 
 try:
@@ -52,19 +53,22 @@ def n_threads() -> int:
     return max(1, int(asked)) if asked.isdigit() else len(os.sched_getaffinity(0))
 
 
-def why_not(program: Program, optimizer: Optimizer | None = None) -> str:
-    """Return why the core cannot run this, "" if it can."""
+Chain = list[tuple[int, Layer]]
+
+
+def why_not(chain: Chain, loss: Loss | None = None, optimizer: Optimizer | None = None) -> str:
+    """Return why the core cannot run these formulas, "" if it can."""
     if _core is None:
         return "this installation has no compiled core"
-    for _, layer in program.chain:
+    for _, layer in chain:
         if type(layer) not in KINDS:
             return f"{type(layer).__name__} is written in Python"
         if isinstance(layer, layers.ActivationLayer) and type(layer.function) is not activations.ACTIVATIONS.get(
             layer.function.name
         ):
             return f"the activation {layer.function.name} is written in Python"
-    if program.loss is not None and type(program.loss) is not losses.LOSSES.get(program.loss.name):
-        return f"the loss {program.loss.name} is written in Python"
+    if loss is not None and type(loss) is not losses.LOSSES.get(loss.name):
+        return f"the loss {loss.name or type(loss).__name__} is written in Python"
     if optimizer is not None and type(optimizer) not in optimizers.OPTIMIZERS.values():
         return f"the optimizer {type(optimizer).__name__} is written in Python"
     return ""
@@ -200,16 +204,20 @@ def check_name(name: Any) -> str:
 
 
 def choose(
-    name: str, program: Program, optimizer: Optimizer | None = None, n_threads: int | None = None
+    name: str,
+    chain: Chain,
+    loss: Loss | None = None,
+    optimizer: Optimizer | None = None,
+    n_threads: int | None = None,
 ) -> NumpyEngine:
-    """Return the engine of that name for this program; "auto" is the core wherever it can run it.
+    """Return the engine of that name for these formulas; "auto" is the core wherever it can run them.
 
     The environment's NEURAL_ENGINE, "numpy" or "core", stands for "auto" if it is set. Raises EngineUnavailable, with
     the reason, for a core that cannot.
     """
     if name == "auto":
         name = check_name(os.environ.get("NEURAL_ENGINE", "auto"))
-    reason = "" if name == "numpy" else why_not(program, optimizer)
+    reason = "" if name == "numpy" else why_not(chain, loss, optimizer)
     if name == "core" and reason:
         raise EngineUnavailable(f"engine='core' cannot run this network: {reason}. Use 'auto'.")
     return NumpyEngine(n_threads) if name == "numpy" or reason else CoreEngine(n_threads)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from neural import checks
 from neural.errors import EngineUnavailable
 from neural.layer import Layer, Mode
 from neural.losses import Loss
@@ -99,6 +100,7 @@ class Workspace:
         self.shared = Own(-1, program.dtype)
         self.cost: Any = program.cost
         self.layers = [(layer, program.own(number, program.params)) for number, layer in program.chain]
+        self.tried = False  # the first batch is looked at closely
         self.grads = [] if grads is None else [program.own(number, grads) for number, _ in program.chain]
         self.penalties = [
             (place.view(program.params), place.view(grads), l1, l2)
@@ -115,6 +117,9 @@ class Workspace:
             raw = self.shared.array("raw", (len(rows), X.shape[1]), X.dtype)
             X = X.take(rows, axis=0, out=raw, mode="clip")  # any other mode copies twice
         if X.dtype == dtype and scale is None:
+            if rows is None:  # the user's own, which no layer may change
+                X = X.view()
+                X.flags.writeable = False
             return X
         x = self.shared.array("x", X.shape)
         np.copyto(x, X, casting="same_kind" if X.dtype.kind == "f" else "safe")
@@ -124,9 +129,21 @@ class Workspace:
         """Return what the chain makes of ``x`` and the caches for the way back."""
         caches = []
         for layer, own in self.layers:
-            x, cache = layer.forward(x, own, mode)
+            given = layer.forward(x, own, mode)
+            if not self.tried:
+                checks.forward(layer, x, given)
+            x, cache = given
             caches.append(cache)
         return x, caches
+
+    def costs(self, scores: np.ndarray, y: np.ndarray, d: np.ndarray) -> np.ndarray:
+        """Return the loss of each row, and write its derivative into ``d``."""
+        if self.tried:
+            return self.cost(scores, y, d, self.shared)
+        checks.mark(d)
+        losses = self.cost(scores, y, d, self.shared)
+        checks.losses(self.cost, losses, d)
+        return losses
 
     def outputs(self, scores: np.ndarray) -> np.ndarray:
         """Return the outputs of the network for what the chain has made."""
@@ -142,7 +159,7 @@ class Workspace:
         """
         scores, caches = self.forward(x, mode)
         d = self.shared.array("d", scores.shape)
-        losses = self.cost(scores, y, d, self.shared)
+        losses = self.costs(scores, y, d)
         if weights is None:
             np.multiply(d, 1 / len(x), out=d)
         else:
@@ -151,7 +168,10 @@ class Workspace:
         for (layer, own), grads, cache in zip(
             reversed(self.layers), reversed(self.grads), reversed(caches), strict=True
         ):
-            d = layer.backward(d, cache, own, grads)
+            before, d = d, layer.backward(d, cache, own, grads)
+            if not self.tried and own.needs_dx:
+                checks.backward(layer, before, d)
+        self.tried = True
         return losses, d
 
     def penalize(self) -> float:
@@ -173,6 +193,8 @@ class NumpyEngine:
     name = "numpy"
 
     def __init__(self, n_threads: int | None = None) -> None:
+        if n_threads is not None:
+            _threadpool_limits()  # or EngineUnavailable, before anything is touched
         self.n_threads = n_threads
         self._work: Workspace | None = None  # of the program that is being trained
 
@@ -215,7 +237,8 @@ class NumpyEngine:
         with _quiet(self.n_threads):
             for part in data.blocks(PREDICT_ROWS):
                 scores, _ = work.forward(work.load(part.X), Mode())
-                losses = work.cost(scores, part.y, np.empty_like(scores), work.shared)
+                losses = work.costs(scores, part.y, np.empty_like(scores))
+                work.tried = True
                 weights = np.ones(len(part)) if part.weights is None else part.weights
                 total += float(np.dot(losses.astype(np.float64), weights))
                 count += float(weights.sum(dtype=np.float64))
@@ -242,7 +265,7 @@ class NumpyEngine:
                     return f"layer {number + 1} ({layer.describe()})"
             losses, _ = work.gradient(work.load(data.X), data.y, data.weights, mode)
             if not np.isfinite(losses).all():
-                return f"the loss ({type(program.loss).__name__})"
+                return f"the loss ({'' if program.loss is None else program.loss.describe()})"
             for (number, layer), grads in zip(reversed(program.chain), reversed(work.grads), strict=True):
                 if not all(np.isfinite(getattr(grads, name)).all() for name in layer.shapes()):
                     return f"the gradient of layer {number + 1} ({layer.describe()})"
@@ -254,7 +277,7 @@ class _quiet:
 
     def __init__(self, n_threads: int | None) -> None:
         self.errors = np.errstate(all="ignore")
-        self.threads = nullcontext() if n_threads is None else _blas_threads(n_threads)
+        self.threads = nullcontext() if n_threads is None else _threadpool_limits()(n_threads)
 
     def __enter__(self) -> None:
         self.errors.__enter__()
@@ -265,7 +288,7 @@ class _quiet:
         self.errors.__exit__(*error)
 
 
-def _blas_threads(n_threads: int) -> Any:
+def _threadpool_limits() -> Any:
     try:
         from threadpoolctl import threadpool_limits
     except ImportError:
@@ -273,4 +296,4 @@ def _blas_threads(n_threads: int) -> Any:
             'n_threads on the NumPy engine needs threadpoolctl. Install it: pip install "neural-dense[threads]", '
             "or set OPENBLAS_NUM_THREADS before Python starts."
         ) from None
-    return threadpool_limits(n_threads)
+    return threadpool_limits

@@ -47,8 +47,8 @@ class TrainingDiverged(NeuralError):
     def __str__(self) -> str:
         return (
             f"training diverged: {self.cause} in epoch {self.epoch}, batch {self.batch}, first in {self.layer}, "
-            f"at learning rate {self.learning_rate:g}. The weights are back in their last finite state. "
-            "Try a smaller learning_rate, or scale the inputs."
+            f"at learning rate {self.learning_rate:g}. The weights are back in their last finite state, which may be "
+            "far off: make the network anew with a smaller learning_rate, or scale inputs and targets."
         )
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from neural import plotting
 from neural.datasets import ImageData
 from neural.experiments import MOONS_NOISE, Collector, Results, Run, moons, pairs
@@ -17,8 +19,10 @@ from neural.page import Picture
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+COST = "Cross Entropy Loss"  # without penalty
 IMAGES_SHOWN = 25  # random test images
 MISTAKES_SHOWN = 10
+IDLE = 0.01  # of the largest weight: a unit whose weights are all smaller is blank in the picture
 COLOURS = 256  # of a saved picture: no difference is to be seen, at a third of the size
 
 # The document's names of its pictures; all others have names that speak.
@@ -54,7 +58,7 @@ def draw(results: Results, images: ImageData) -> Iterator[Drawing]:
     yield _samples(results, images)
     yield from _cost_curves(results)
     for experiment in results.table:
-        run = results.first(experiment.name)
+        run = results.middle(experiment.name)
         if experiment.data == "moons":
             yield from _moons(run, results.seed)
         elif experiment.pictures:
@@ -84,12 +88,12 @@ def _cost_curves(results: Results) -> Iterator[Drawing]:
     for setting, a, b in pairs(results.table):
         if setting != "activation":
             continue
-        curves = {e.title: results.first(e.name).history["data_loss"] for e in (a, b)}
-        figure = plotting.plot_history(curves)
+        curves = {e.title: results.middle(e.name).history["data_loss"] for e in (a, b)}
+        figure = plotting.plot_history(curves, ylabel=COST)
         ends = " and ".join(f"{values[-1]:.3f} for {title}" for title, values in curves.items())
         yield _drawing(
             "costs", f"costs_{a.name}_{b.name}", figure, f"Cost over {a.epochs} epochs; it ends at {ends}.",
-            f"{a.title} against {b.title}: the cross-entropy of the training rows, without penalty, epoch by epoch.",
+            f"{a.title} against {b.title}: the cross-entropy of the training rows, without penalty.",
         )  # fmt: skip
 
 
@@ -102,7 +106,7 @@ def _of_images(run: Run, images: ImageData) -> Iterator[Drawing]:
         ),
         "confusion": (
             f"Confusion matrix of {run.test.rows} test rows, of which {run.test.right} are on the diagonal.",
-            f"{e.title}: confusion matrix of the test rows, true classes in rows.",
+            f"{e.title}: confusion matrix of the test rows, true classes in rows. {_most_confused(run, images)}",
         ),
         "mistakes": (
             "The test images predicted wrongly with most confidence.",
@@ -110,7 +114,7 @@ def _of_images(run: Run, images: ImageData) -> Iterator[Drawing]:
         ),
         "weights": (
             f"The weights of the {e.hidden[0]} units of the first layer as images.",
-            f"{e.title}: the weights of the first layer. Red excites, blue inhibits, white is zero.",
+            f"{e.title}: the weights of the first layer. Red excites, blue inhibits, white is zero." + _idle(run),
         ),
     }
     for kind, (alt, caption) in texts.items():
@@ -126,12 +130,27 @@ def _predicted(run: Run, images: ImageData) -> Figure:
 
 
 def _confusion(run: Run, images: ImageData) -> Figure:
-    matrix = Metrics.confusion_matrix(images.y_test, Metrics.predict_classes(run.outputs), labels=_labels(images))
-    return plotting.plot_confusion(matrix, images.class_names)
+    return plotting.plot_confusion(_matrix(run, images), images.class_names)
 
 
-def _labels(images: ImageData) -> list[int]:
-    return list(range(len(images.class_names)))
+def _matrix(run: Run, images: ImageData) -> Any:
+    labels = range(len(images.class_names))
+    return Metrics.confusion_matrix(images.y_test, Metrics.predict_classes(run.outputs), labels=list(labels))
+
+
+def _most_confused(run: Run, images: ImageData) -> str:
+    matrix = _matrix(run, images)
+    np.fill_diagonal(matrix, 0)
+    true, predicted = np.unravel_index(np.argmax(matrix), matrix.shape)
+    names = images.class_names
+    return f"The commonest mistake, {matrix[true, predicted]} times: {names[true]} taken for {names[predicted]}."
+
+
+def _idle(run: Run) -> str:
+    """Return how many units the penalty has left without weights, if any: they have a blank picture."""
+    largest = np.abs(run.net.weights[0]).max(axis=1)
+    idle = np.count_nonzero(largest < IDLE * largest.max())
+    return f" Of the {len(largest)} units, {idle} lost their weights to the penalty." if idle else ""
 
 
 def _mistakes(run: Run, images: ImageData) -> Figure:
@@ -157,15 +176,16 @@ def _moons(run: Run, seed: int) -> Iterator[Drawing]:
     e = run.experiment
     costs = run.history["data_loss"]
     yield _drawing(
-        e.name, f"costs_{e.name}", plotting.plot_history(costs),
+        e.name, f"costs_{e.name}", plotting.plot_history(costs, ylabel=COST),
         f"Cost over {e.epochs} epochs, from {costs[0]:.3f} to {costs[-1]:.3f}.",
-        "Moons: the cross-entropy of the training points, without penalty, epoch by epoch.",
+        "Moons: the cross-entropy of the training points, without penalty.",
     )  # fmt: skip
     X, y, _, _ = moons(seed)
     yield _drawing(
         e.name, f"boundary_{e.name}", plotting.plot_decision_boundary(run.net, X, y),
         f"The {len(y)} training points and the line on which the network gives both classes the same probability.",
-        f"Moons with noise {MOONS_NOISE}: the training points on what the network predicts over the plane.",
+        f"Moons with noise {MOONS_NOISE}: the training points on what the network predicts over the plane. "
+        "Far from the points the line means nothing.",
     )  # fmt: skip
 
 

@@ -6,16 +6,19 @@ the networks that were trained and the rows that they were tried on, and says wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from neural.experiments import (
     DOCUMENT,
     DOCUMENT_TEST_ROWS,
+    FIRST_ROWS,
     HELD_OUT_ROWS,
     Comparison,
     Experiment,
     Results,
     Run,
+    middle,
+    typical,
 )
 from neural.significance import fisher_exact, rows_needed, wilson_interval
 
@@ -76,25 +79,25 @@ def starts_ahead(found: Comparison, results: Results) -> tuple[int, int]:
 
 
 def seed_spread(found: Comparison, results: Results) -> float:
-    """Return how far the seed alone moves the test accuracy: the widest range over starts, 0 if there are none.
+    """Return how far the seed alone moves a test accuracy: the widest range over the starts of any one network.
 
-    Of the two networks compared where one has several starts, else of all networks for images.
+    Of the networks for images that have the activation of one of the two compared.
     """
-    own = [runs for runs in (results.runs[found.a], results.runs[found.b]) if len(runs) > 1]
-    others = [runs for runs in results.runs.values() if runs[0].experiment.data == "fashion"]
-    return max(_range(run.test.accuracy for run in runs) for runs in own or others)
+    activations = {results.middle(name).experiment.activation for name in (found.a, found.b)}
+    groups = [runs for runs in results.runs.values() if runs[0].experiment.data == "fashion"]
+    return max(_range(runs) for runs in groups if runs[0].experiment.activation in activations)
 
 
-def _range(values: Iterable[float]) -> float:
-    values = list(values)
-    return max(values) - min(values)
+def _range(runs: Iterable[Run]) -> float:
+    accuracies = [run.test.accuracy for run in runs]
+    return max(accuracies) - min(accuracies)
 
 
 def shown(found: Comparison, results: Results) -> int:
     """Return 1 if b was shown to be the better choice, -1 if a was, 0 if neither.
 
     For that the test rows must tell the two networks apart, and the difference must be more than the seed's doing: the
-    same way round in every start or, where there is one start, larger than :func:`seed_spread`.
+    same way round in every start or, where one of the two has no more than one, larger than :func:`seed_spread`.
     """
     if found.p_value >= level(results):
         return 0
@@ -111,16 +114,16 @@ def comparison_head(setting: str, results: Results) -> list[str]:
     second, first = sides(found, results)
     return [
         "Network", f"Accuracy with {second}", f"with {first}", "Difference in points", "95 % interval",
-        "Right with one alone", "p", "Test cost", "Training less test accuracy",
+        "Only one right", "p", "Test cost", "Over-fit in points",
     ]  # fmt: skip
 
 
 def comparison_row(found: Comparison, results: Results) -> list[str]:
     """Return the numbers of one comparison; where there are two, those of b come first."""
-    a, b = results.first(found.a), results.first(found.b)
+    a, b = results.middle(found.a), results.middle(found.b)
     gaps = (100 * (run.train.accuracy - run.test.accuracy) for run in (b, a))
     return [
-        _context(found, results),
+        _capital(_context(found, results)),
         f"{b.test.accuracy:.4f}",
         f"{a.test.accuracy:.4f}",
         points(found.difference),
@@ -134,18 +137,18 @@ def comparison_row(found: Comparison, results: Results) -> list[str]:
 
 def meaning(found: Comparison, results: Results) -> str:
     """Return what one comparison of two networks shows."""
-    context = _context(found, results)
+    context = _capital(_context(found, results))
     if found.p_value >= level(results):
         return f"{context}: these test rows do not tell the two networks apart."
-    second, first = sides(found, results)
     up = found.difference > 0
-    better = f"{context}: the better network is the one with {second if up else first}"
+    better = f"{context}: the better network is the one with {sides(found, results)[0 if up else 1]}"
     ahead, starts = starts_ahead(found, results)
     if starts > 1:
         decides = "" if shown(found, results) else ": the seed decides"
         return f"{better}, which is ahead in {ahead if up else starts - ahead} of {starts} starts{decides}."
-    more = "more" if shown(found, results) else "no more"
-    return f"{better}, by {more} than the {100 * seed_spread(found, results):.2f} points that the seed alone makes."
+    than = "more than" if shown(found, results) else "but not by more than"
+    difference, seed = (f"{100 * size:.2f}" for size in (abs(found.difference), seed_spread(found, results)))
+    return f"{better}, by {difference} points, {than} the {seed} that a seed can make."
 
 
 def compared(setting: str, results: Results) -> list[Comparison]:
@@ -158,18 +161,24 @@ def verdict(setting: str, results: Results) -> str:
     found = compared(setting, results)
     if not found:
         return ""
-    outcomes = [shown(each, results) for each in found]
-    up, down = outcomes.count(1), outcomes.count(-1)
     second, first = sides(found[0], results)
-    if up == down == 0:
-        return f"No difference between {first} and {second} was shown."
-    if up and down:
-        return f"It depends: better with {second} in {up} of {len(found)} comparisons, with {first} in {down}."
-    ahead, count = (second, up) if up else (first, down)
-    where = (
-        "everywhere it was tried" if count == len(found) else f"in {count} of {len(found)} comparisons, open elsewhere"
-    )
-    return f"Better with {ahead} {where}."
+    outcomes = {f"Better with {second}": 1, f"Better with {first}": -1, "Not shown": 0}
+    where = {words: [each for each in found if shown(each, results) == sign] for words, sign in outcomes.items()}
+    where = {words: there for words, there in where.items() if there}
+    if list(where) == ["Not shown"]:
+        return f"No difference in test accuracy between {first} and {second} was shown."
+    if len(where) == 1:
+        times = {1: "the one comparison", 2: "both comparisons"}.get(len(found), f"all {len(found)} comparisons")
+        return f"{next(iter(where))} in {times}."
+    return " ".join(f"{words}: {_contexts(there, results)}." for words, there in where.items())
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _contexts(found: Iterable[Comparison], results: Results) -> str:
+    return "; ".join(_context(each, results) for each in found)
 
 
 SIDES: dict[str, Callable[[Experiment], str]] = {
@@ -183,16 +192,17 @@ SIDES: dict[str, Callable[[Experiment], str]] = {
 def sides(found: Comparison, results: Results) -> tuple[str, str]:
     """Return what b and a are called where the setting in which they differ is all that counts."""
     words = SIDES[found.setting]
-    return words(results.first(found.b).experiment), words(results.first(found.a).experiment)
+    return words(results.middle(found.b).experiment), words(results.middle(found.a).experiment)
 
 
 def _context(found: Comparison, results: Results) -> str:
     """Return what the two networks have in common, from the shorter of their titles."""
-    title = min((results.first(name).experiment.title for name in (found.a, found.b)), key=len)
+    title = min((results.middle(name).experiment.title for name in (found.a, found.b)), key=len)
     if found.setting != "activation":
         return title
     common = title.partition(", ")[2] or "one hidden layer"
-    return common[0].upper() + common[1:]
+    penalty = results.middle(found.a).experiment.l2
+    return common + (f", l2 = {penalty:g}" if penalty else "")
 
 
 # The document ---------------------------------------------------------------------------------------------------------
@@ -203,20 +213,29 @@ def document_test() -> list[str]:
     n = DOCUMENT_TEST_ROWS
     accuracies = [DOCUMENT[name].test_accuracy or 0.0 for name in ("sigmoid", "relu")]
     right = [round(accuracy * n) for accuracy in accuracies]
-    p_value = fisher_exact(right[0], n - right[0], right[1], n - right[1])
     low, high = (interval(*wilson_interval(k, n)) for k in right)
     needed = rows_needed(*(k / n for k in right))
-    verdict = "shows a difference" if p_value < LEVEL else "does not show that either is better"
     return [
-        f"The sizes of the document's subsets are not stated; they are inferred from its decimals. Its training "
-        f"accuracies have four decimals, as of 10,000 rows, and its test accuracies, {accuracies[0]} and "
-        f"{accuracies[1]}, are {right[0]} and {right[1]} of {n}, or the same shares of a multiple of {n}; most likely "
-        f"it was {n}.",
-        f"{right[0]} of {n} has a 95 % interval of {low}, {right[1]} of {n} one of {high}. Fisher's exact test gives "
-        f"{p_text(p_value)}: that {verdict}.",
+        f"The document does not say how many rows it used. Its training accuracies have four decimals and no more: "
+        f"that fits {FIRST_ROWS:,} rows. Its test accuracies, {accuracies[0]} and {accuracies[1]}, fit {right[0]} and "
+        f"{right[1]} of {n}, or the same shares of a multiple of {n}; most likely it was {n}.",
+        f"{right[0]} of {n} has a 95 % interval of {low}, {right[1]} of {n} one of {high}: they overlap widely.",
         f"To tell accuracies of {right[0] / n:.3f} and {right[1] / n:.3f} apart four times out of five takes about "
         f"{needed} test rows for each network.",
     ]
+
+
+def document_verdict() -> str:
+    """Return whether the document's two test accuracies show a difference, by Fisher's exact test.
+
+    >>> document_verdict()
+    "Fisher's exact test gives p = 0.71: no difference between the two is shown."
+    """
+    n = DOCUMENT_TEST_ROWS
+    sigmoid, relu = (round((DOCUMENT[name].test_accuracy or 0.0) * n) for name in ("sigmoid", "relu"))
+    p_value = fisher_exact(sigmoid, n - sigmoid, relu, n - relu)
+    shown = "a" if p_value < LEVEL else "no"
+    return f"Fisher's exact test gives {p_text(p_value)}: {shown} difference between the two is shown."
 
 
 def reproduction(results: Results) -> list[str]:
@@ -235,13 +254,41 @@ def _near(name: str, results: Results) -> Iterator[str]:
     ratio = middle / theirs.last_cost - 1
     at = f"at epoch {theirs.epoch}" if theirs.epoch else "at the end"
     span = f", from {costs[0]:.4f} to {costs[-1]:.4f} over {len(costs)} starts" if len(costs) > 1 else ""
+    n = DOCUMENT_TEST_ROWS
+    low, high = wilson_interval(round((theirs.test_accuracy or 0.0) * n), n)
+    test = typical(runs, "test accuracy")
+    firsts = sorted(run.cost(1) for run in runs)
+    outside = not firsts[0] <= theirs.first_cost <= firsts[-1]
+    first = (
+        f" The first cost does not match: ours is {firsts[0]:.3f} to {firsts[-1]:.3f}, the document's "
+        f"{theirs.first_cost:.3f}."
+    )
     yield (
         f"{e.title}: {'median ' if span else ''}cost {middle:.4f} {at}{span}; the document has {theirs.last_cost:.4f}, "
-        f"so ours is {abs(ratio):.1%} {'higher' if ratio > 0 else 'lower'}."
+        f"so ours is {abs(ratio):.1%} {'higher' if ratio > 0 else 'lower'}. Our test accuracy, {test:.4f}, is "
+        f"{'inside' if low <= test <= high else 'outside'} the document's interval, {interval(low, high)}."
+        + (first if span and outside else "")
     )
 
 
 # One network ----------------------------------------------------------------------------------------------------------
+
+
+def layers(run: Run) -> str:
+    """Return the widths of a network, as 784-25-10."""
+    weights = run.net.weights
+    return "-".join(map(str, [weights[0].shape[1], *(w.shape[0] for w in weights)]))
+
+
+def accuracy(runs: Sequence[Run]) -> str:
+    """Return the accuracies of a network, of several starts the middle one, in a line."""
+    run = middle(runs)
+    many = f", median of {len(runs)} starts" if len(runs) > 1 else ""
+    return (
+        f"{run.experiment.title} ({layers(run)}, {run.train.rows:,} rows, l2 = {run.experiment.l2:g}{many}): test "
+        f"accuracy {run.test.accuracy:.4f} (95 % interval {interval(run.test.low, run.test.high)}), training "
+        f"accuracy {run.train.accuracy:.4f}."
+    )
 
 
 def moons(results: Results) -> list[str]:
@@ -249,31 +296,51 @@ def moons(results: Results) -> list[str]:
     runs = results.runs.get("moons")
     if not runs:
         return []
-    run, best = runs[0], results.best_moons
+    run, best = results.middle("moons"), results.best_moons
     return [
         f"On its own {run.train.rows} points the network has {run.train.accuracy:.4f}, on {HELD_OUT_ROWS:,} fresh "
         f"ones {run.test.accuracy:.4f} (95 % interval {interval(run.test.low, run.test.high)}).",
         f"The moons overlap. The best rule there is, one that knows how the points were made, has {best['test']:.4f} "
         f"on the fresh points, and {best['train']:.4f} on the {run.train.rows}: no classifier can be expected to do "
-        f"better, and whatever a network has above that on its own points is noise that it has learned.",
-        _moons_verdict(run, best),
+        "better on new points.",
+        f"{_own_points(run, best['train'])} {_fresh_points(run, best['test'])}",
         _documented_moons(run, best["test"]),
     ]
 
 
-def _moons_verdict(run: Run, best: dict[str, float]) -> str:
-    more = run.train.right - round(best["train"] * run.train.rows)
+def _own_points(run: Run, best: float) -> str:
+    more = run.train.right - round(best * run.train.rows)
     if run.train.low > run.test.accuracy:
-        first = (
+        return (
             f"Its own points it knows far better than fresh ones ({more:+d} of them against the best rule): over-fit."
         )
-    elif more > 0:
-        first = f"On its own points it has {more} more right than the best rule: no more over-fit than chance allows."
-    else:
-        first = "On its own points it has no more right than the best rule: no over-fit is seen."
-    reach = "reaches" if run.test.high >= best["test"] else "stays below"
-    short = 100 * (best["test"] - run.test.accuracy)
-    return f"{first} On fresh points its interval {reach} the best rule, {short:.2f} points away."
+    if more > 0:
+        return (
+            f"On its own points the network has {more} more right than the best rule: a little over-fit or luck, "
+            "too little to tell."
+        )
+    return "On its own points the network has no more right than the best rule: no over-fit is seen."
+
+
+def _fresh_points(run: Run, best: float) -> str:
+    if run.test.high >= best:
+        return f"On fresh points the best rule's {best:.4f} lies within the network's interval."
+    gap, least = (100 * (best - value) for value in (run.test.accuracy, run.test.high))
+    return (
+        f"On fresh points its accuracy is {gap:.2f} points below the best rule's, and the upper end of its interval "
+        f"{least:.2f} points."
+    )
+
+
+def moons_short(results: Results) -> list[str]:
+    """Return one line about the moons; none if they were not run."""
+    if "moons" not in results.runs:
+        return []
+    test = results.middle("moons").test
+    return [
+        f"Moons: accuracy {test.accuracy:.4f} on {test.rows:,} fresh points (95 % interval "
+        f"{interval(test.low, test.high)}); the best rule there is has {results.best_moons['test']:.4f}."
+    ]
 
 
 def _documented_moons(run: Run, best: float) -> str:
@@ -285,8 +352,9 @@ def _documented_moons(run: Run, best: float) -> str:
         else "lies outside it: over-fit"
     )
     return (
-        f"The document's {theirs} was measured on the training points alone. As {run.train.rows} rows it has a 95 % "
-        f"interval of {interval(low, high)}; {best:.3f}, the best possible, {tail}. It says nothing of new points."
+        "The document's points and starting weights are not known, so its costs need not be ours. Its accuracy, "
+        f"{theirs}, was measured on the training points alone. As {run.train.rows} rows it has a 95 % interval of "
+        f"{interval(low, high)}; {best:.3f}, the best possible, {tail}. It says nothing of new points."
     )
 
 
@@ -297,9 +365,9 @@ def limits(results: Results) -> list[str]:
         f"{single} of the {len(results.runs)} networks were trained from one seed alone. A p-value compares two "
         "networks as they came out, not two ways of making networks: another seed, or the same one some epochs later, "
         "may turn a small difference round. A few starts show that this happens, not how often.",
-        f"{len(results.comparisons)} comparisons share the level of {LEVEL}: a p-value counts as a difference below "
-        f"{level(results):.2g}.",
-        "The test rows were not used to choose anything, but all comparisons use the same ones.",
+        "The test rows chose nothing but which start is in the middle. All comparisons use the same ones.",
+        "Accuracies are those of the weights after the last update; they may be worse than those of a few updates "
+        "before.",
         "The learning rate, the width and the number of epochs are the document's. A network tuned for itself could do "
         "better; nothing here says which activation is better at its best.",
     ]

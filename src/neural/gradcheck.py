@@ -19,6 +19,7 @@ from neural.layer import Mode
 from neural.layers import ActivationLayer
 from neural.streams import seed_from
 
+RIGHT = 1e-6  # the relative error of a right gradient is below it
 STEP = 1e-5  # h: truncation is then far below rounding, and 2h stays within the distance kept from kinks
 STENCIL = ((1, 8 / 12), (-1, -8 / 12), (2, -1 / 12), (-2, 1 / 12))
 ZERO = 1e-9  # of J: what rounding leaves of a numeric gradient that is 0, 1e-16 J / h a direction
@@ -28,11 +29,34 @@ KINK = 1e-4  # no pre-activation may lie nearer to a kink, where the derivative 
 
 
 class GradientCheck(NamedTuple):
-    """The relative error, below 1e-6 in a right network, and the norms of our gradient and of the numeric one."""
+    """The relative error, below 1e-6 in a right network, and the norms of our gradient and of the numeric one.
+
+    ``worst`` says where the two differ most: a parameter of a layer, or the inputs; nothing where there are too many
+    parameters to try each alone.
+
+    >>> print(GradientCheck(0.5, 1.0, 2.0, "weights of layer 1"))
+    wrong: relative error 0.5 (right is below 1e-06), norm 1, numeric norm 2, most in weights of layer 1
+    """
 
     error: float
     norm: float
     numeric_norm: float
+    worst: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the gradient is right: the error is at most 1e-6."""
+        return self.error <= RIGHT
+
+    def __str__(self) -> str:
+        where = f", most in {self.worst}" if self.worst and not self.ok else ""
+        return (
+            f"{'right' if self.ok else 'wrong'}: relative error {self.error:.3g} (right is below {RIGHT:g}), "
+            f"norm {self.norm:.6g}, numeric norm {self.numeric_norm:.6g}{where}"
+        )
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def check_gradient(
@@ -72,13 +96,24 @@ def check_gradient(
     norm, numeric_norm = float(np.linalg.norm(ours)), float(np.linalg.norm(numeric))
     size = norm + numeric_norm
     error = 0.0 if size < ZERO * max(1.0, abs(at_start)) else float(np.linalg.norm(ours - numeric)) / size
-    check = GradientCheck(error, norm, numeric_norm)
+    check = GradientCheck(error, norm, numeric_norm, _worst(program, used, of_parameters, of_inputs))
     if tolerance is not None and not check.error <= tolerance:
         raise NeuralError(
             f"The gradient must agree with finite differences to {tolerance:g}. Got {check}. "
             "Check each backward, and with kink_distance that no value lies at a kink."
         )
     return check
+
+
+def _worst(program: Any, used: np.ndarray, of_parameters: np.ndarray, of_inputs: np.ndarray) -> str:
+    """Return the parameter whose derivatives are most off, or "inputs"; nothing if directions were drawn."""
+    if len(used) > FEW:
+        return ""
+    off = np.zeros(len(program.params))
+    off[used] = of_parameters[0] - of_parameters[1]
+    found = {f"{p.name} of layer {p.layer + 1}": np.linalg.norm(p.view(off)) for p in program.places}
+    found["inputs"] = np.linalg.norm(of_inputs[0] - of_inputs[1])
+    return max(found, key=lambda name: float(found[name]))
 
 
 def kink_distance(network: Any, X: Any, y: Any, *, training: bool = False) -> float:

@@ -74,7 +74,7 @@ class Layer:
         self._width = width
 
     def describe(self) -> str:
-        """Return a name for tables and errors, such as ``DenseLayer 25``."""
+        """Return a name for tables and errors, such as ``DenseLayer of 25 units``."""
         return type(self).__name__
 
     _width: int | None = None

@@ -136,7 +136,7 @@ class DenseLayer(Layer):
         self.n_in = self._width = width
 
     def describe(self) -> str:
-        return f"DenseLayer {self.n_out}"
+        return f"DenseLayer of {self.n_out} unit{'s' * (self.n_out != 1)}"
 
     def warn_if_equal(self) -> None:
         """Warn where a hidden layer is about to start with equal units: equal gradients keep them equal."""

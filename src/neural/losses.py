@@ -78,6 +78,10 @@ class Loss:
         """Return what a person calls the truth: class labels as column numbers, or the values themselves."""
         return targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets
 
+    def describe(self) -> str:
+        """Return a name for errors."""
+        return type(self).__name__
+
     # --- by hand, (n_out, batch) -----------------------------------------------------------------------------------
     def loss(self, y_true: Any, y_pred: Any, ws: float = 0) -> float:
         """Return J = mean loss + l2/(2m) ws, with ``ws`` the sum of squared weights and m the number of columns."""
@@ -281,6 +285,9 @@ class CustomLoss(Loss):
         prime = broadcast(f"{self.name}.loss_prime", self.own_loss.loss_prime(y.T.copy(), a.T.copy()), a.T.shape)
         da[...] = prime.T * len(a)  # from dJ/da to the row's own derivative
         return np.full(len(a), value.item())
+
+    def describe(self) -> str:
+        return self.name
 
     def check_output(self, activation: activations.Activation | None) -> None:
         if self.link != "linear" and type(activation) is not activations.ACTIVATIONS[self.link]:

@@ -83,13 +83,18 @@ class NeuralNetwork:
         found = list(layers or ())
         if found:
             self._check_layers(found)  # all of them, before one is adopted by a network that may not come to be
+            _check_widths(found)
         for layer in found:
             self.add(layer)
 
     # --- building --------------------------------------------------------------------------------------------------
     def add(self, layer: Layer) -> NeuralNetwork:
-        """Append a layer and return the network. A layer is in one network at most, and once."""
+        """Append a layer and return the network. A layer is in one network at most, and once.
+
+        A layer that cannot take what the last one gives is refused, and the network stays as it was.
+        """
         self._check_layers([*self.layers, layer])
+        _check_widths([*self.layers, layer])
         self._adopt(layer)
         self.layers.append(layer)
         return self
@@ -171,10 +176,7 @@ class NeuralNetwork:
         widths = []
         for number, layer in enumerate(self.layers):
             widths.append(width)
-            try:
-                width = layer.width_after(width)
-            except ValueError as error:
-                raise ValueError(f"layer {number + 1}: {error}") from None
+            width = _width_after(number, layer, width)
         return widths
 
     @property
@@ -224,12 +226,8 @@ class NeuralNetwork:
         penalties = tuple((p, l1 / batch_size, l2 / batch_size) for p, l1, l2 in pairs if l1 or l2)
         return Program(chain, self._places, self.params, self._loss, cost, link, self.input_scale, penalties, weights)
 
-    def _engine_for(
-        self, program: Program, optimizer: Optimizer | None = None, n_threads: int | None = None
-    ) -> NumpyEngine:
-        engine = core.choose(self.engine, program, optimizer, n_threads)
-        self.engine_ = engine.name
-        return engine
+    def _engine_for(self, optimizer: Optimizer | None = None, n_threads: int | None = None) -> NumpyEngine:
+        return core.choose(self.engine, self._chain()[0], self._loss, optimizer, n_threads)
 
     # --- training and prediction -----------------------------------------------------------------------------------
     def fit(
@@ -255,7 +253,7 @@ class NeuralNetwork:
 
         Fitting again goes on: weights, the optimizer's memory and the random streams are kept. On bad input, ValueError
         or TypeError, and nothing has changed; on a cost that is no longer finite, TrainingDiverged, and the weights are
-        those before it happened.
+        those before it happened. ``history_`` holds this fit alone.
 
         Parameters
         ----------
@@ -268,7 +266,7 @@ class NeuralNetwork:
         callbacks, callback : objects with hooks, or functions (true, predicted, loss, epoch).
         sample_weight : (n,): a batch's J is the weighted mean of its rows; in a full batch, weight 2 is the row twice.
         verbose : 0 silent, 1 a line every tenth epoch (a live bar on a terminal), 2 a line every epoch.
-        n_threads : a limit for BLAS; needs threadpoolctl.
+        n_threads : at most so many; no number changes a bit on the core; on NumPy it limits BLAS.
         """
         if self._fitting:
             raise RuntimeError("A network must be fitted by one fit at a time. Copy it first: copy.deepcopy(net).")
@@ -280,7 +278,7 @@ class NeuralNetwork:
         if validation_data is not None and validation_split:
             raise ValueError("validation_data and validation_split must not be given both. Got both. Leave one out.")
         rows = self._rows(X)
-        self._chain()
+        engine = self._engine_for(settings.optimizer, n_threads)
         data, classes = self._data(rows, y, sample_weight)
         data, validation = training.split_off(data, validation_split, self.seed)
         if validation_data is not None:
@@ -289,10 +287,8 @@ class NeuralNetwork:
         self.build(rows.shape[1])
         program = self.program(min(settings.batch_size or len(data), len(data)))
         self.state.use(settings.optimizer, self.params)
-        self.classes_ = classes
-        run = Training(
-            self, program, data, validation, settings, self._engine_for(program, settings.optimizer, n_threads)
-        ).run
+        self.classes_, self.engine_ = classes, engine.name
+        run = Training(self, program, data, validation, settings, engine).run
         self._fitting = True
         try:
             return run()
@@ -332,11 +328,14 @@ class NeuralNetwork:
             raise type(error)(f"validation_data: {error}") from None
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the outputs (n, n_out) for X (n, n_in): probabilities after softmax or sigmoid. Changes nothing."""
+        """Return the outputs (n, n_out) for X (n, n_in): probabilities after softmax or sigmoid.
+
+        Trains nothing. Before a fit these are the outputs of random weights, and an open ``n_in`` is fixed by X.
+        """
         rows = self._rows(X)
         self.build(rows.shape[1])
         program = Program(self._formulas(), self._places, self.params, scale=self.input_scale)
-        outputs = core.choose(self.engine, program).predict(program, rows)
+        outputs = core.choose(self.engine, program.chain).predict(program, rows)
         inputs.check_finite("the network's outputs", outputs, self.dtype)
         return outputs
 
@@ -344,7 +343,9 @@ class NeuralNetwork:
         """Return ``loss``, the mean loss without penalty, and the metrics, for rows that need not be training rows."""
         wanted = training.resolve_metrics(metrics)
         program, data = self.prepared(X, y, sample_weight)
-        loss, outputs = self._engine_for(program).evaluate(program, data)
+        engine = self._engine_for()
+        self.engine_ = engine.name
+        loss, outputs = engine.evaluate(program, data)
         inputs.check_finite("the network's outputs", outputs, self.dtype)
         inputs.check_finite("the loss", np.asarray(loss), np.float64)
         return {"loss": loss, **training.measure(wanted, program.loss, data.y, outputs)}
@@ -358,9 +359,7 @@ class NeuralNetwork:
         vector by layer and name.
         """
         program, data = self.prepared(X, y, sample_weight)
-        loss, gradient, dx = self._engine_for(program).gradient(
-            program, data, Mode(training, self.seed, self.state.step)
-        )
+        loss, gradient, dx = self._engine_for().gradient(program, data, Mode(training, self.seed, self.state.step))
         for what, numbers in {"the loss": np.asarray(loss), "the gradient": gradient, "dJ/dX": dx}.items():
             inputs.check_finite(what, numbers, numbers.dtype)
         return loss, gradient, dx
@@ -430,6 +429,20 @@ class NeuralNetwork:
             layer._owner = self
         if was_built:
             self.build()
+
+
+def _check_widths(layers: list[Layer]) -> None:
+    """Raise ValueError where two layers do not fit, as far as widths are known."""
+    width = None
+    for number, layer in enumerate(layers):
+        width = getattr(layer, "n_out", None) if width is None else _width_after(number, layer, width)
+
+
+def _width_after(number: int, layer: Layer, width: int) -> int:
+    try:
+        return layer.width_after(width)
+    except ValueError as error:
+        raise ValueError(f"layer {number + 1}: {error}") from None
 
 
 Network = NeuralNetwork

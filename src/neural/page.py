@@ -34,7 +34,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph; ``mark`` sets it apart as a note, ``strong`` prints it in bold."""
+    """A paragraph; ``mark`` sets it apart as a note, ``strong`` makes it bold."""
 
     text: str
     mark: bool = False
@@ -125,8 +125,8 @@ def _html_table(block: Table, folder: Path) -> str:
     )
     caption = html.escape(block.caption)
     return (
-        f'<div class="table" tabindex="0" role="region" aria-label="{caption}"><table><caption>{caption}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f'<figure><figcaption>{caption}</figcaption><div class="table" tabindex="0" role="region" '
+        f'aria-label="{caption}"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></figure>'
     )
 
 

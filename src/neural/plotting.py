@@ -181,13 +181,13 @@ def plot_weights(
 @canvas.style()
 def plot_history(
     histories: Any, *, key: str | Sequence[str] = "loss", labels: Sequence[str] | None = None, ax: Axes | None = None,
-    ylabel: str = "Cross Entropy Loss", xlabel: str = "Epochs", log: bool = False,
+    ylabel: str | None = None, xlabel: str = "Epochs", log: bool = False,
 ) -> Figure:  # fmt: skip
     """Draw the loss curves of one or several networks in one axes, with a legend.
 
     ``histories`` is what ``fit`` returned, a list of numbers, a list of several of these, or a dict from label to
     history. ``key`` names the series to draw of each, or several: ``key=["loss", "val_loss"]``. ``labels`` holds one
-    for each curve. Epochs count from 1. ``log`` makes the vertical axis logarithmic.
+    for each curve. Epochs count from 1. ``log`` makes the vertical axis logarithmic; its name follows ``key``.
 
     >>> figure = plot_history({"sigmoid": [1.7, 0.9, 0.5], "ReLU": [1.2, 0.6, 0.4]})
     >>> [line.get_label() for line in figure.axes[0].lines]
@@ -205,7 +205,7 @@ def plot_history(
     for (i, j), values, text in zip(curves, series, texts, strict=True):
         colour = j if len(named) == 1 else i  # colour tells networks apart, the dash series
         canvas.curve(axes, values, colour, DASHES[(j + colour // len(COLOURS)) % len(DASHES)], text)
-    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.set(xlabel=xlabel, ylabel=canvas.axis_name(keys) if ylabel is None else ylabel)
     if log:
         axes.set_yscale("log")
     if any(texts):

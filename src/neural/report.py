@@ -25,13 +25,16 @@ from neural.experiments import (
     FIRST_ROWS,
     MEASURES,
     SETTINGS,
+    Checked,
     Collector,
     Experiment,
     Results,
     Run,
+    middle,
     typical,
 )
 from neural.page import Block, Bullets, Fold, Heading, Picture, Table, Text, to_html, to_markdown
+from neural.significance import wilson_interval
 
 TITLE = "Fashion-MNIST and moons, trained with neural"
 PAGE = "index.html"  # moved to its place last: whoever sees it, sees all it belongs to
@@ -83,10 +86,10 @@ def _write_pictures(results: Results, images: ImageData, folder: Path) -> Pictur
 
 
 def _write_weights(results: Results, folder: Path) -> None:
-    """Write W and b of each layer as weights1, biases1, ... of a NumPy file for each network, of its first start."""
+    """Write W and b of each layer as weights1, biases1, ... of a NumPy file for each network, of its middle start."""
     folder.mkdir()
     for name in results.runs:
-        net = results.first(name).net
+        net = results.middle(name).net
         arrays: dict[str, Any] = {f"weights{k}": weights for k, weights in enumerate(net.weights, 1)}
         arrays |= {f"biases{k}": biases for k, biases in enumerate(net.biases, 1)}
         np.savez(folder / f"{name}.npz", **arrays)
@@ -134,9 +137,11 @@ def as_json(results: Results, images: ImageData, machine: dict[str, Any]) -> dic
         "seed": results.seed,
         "started": results.started,
         "seconds": round(results.seconds, 1),
+        "one_thread": results.one_thread,
         "machine": machine,
         "data": describe_data(images),
         "runs": {name: [_run_json(run) for run in runs] for name, runs in results.runs.items()},
+        "middle_seeds": {name: results.middle(name).seed for name in results.runs},
         "comparisons": [asdict(each) for each in results.comparisons],
         "checks": [{**asdict(each.check), "value": each.value, "passed": each.passed} for each in results.checks],
         "best_moons": results.best_moons,
@@ -178,14 +183,16 @@ def subtitle(results: Results) -> str:
     """Return when, how long, and from which seed."""
     kind = "A quick run" if results.quick else "A full run"
     took = f"{results.seconds / 60:.0f} minutes" if results.seconds >= 120 else f"{results.seconds:.0f} seconds"
-    return f"{kind} of {results.started}, {took} of training, seed {results.seed}, neural {neural.__version__}."
+    return f"{kind} of {results.started}, {took} in all, seed {results.seed}, neural {neural.__version__}."
 
 
 def compose(results: Results, images: ImageData, pictures: Pictures, machine: dict[str, Any]) -> Iterator[Block]:
     """Yield the blocks of the page."""
     yield Text(
         "The package grew from the solution of a course assignment, called the document here. This page repeats its "
-        "experiments. Every number comes from this run, except those marked as the document's."
+        "experiments. Every number comes from this run, except those marked as the document's. All networks are "
+        "trained by plain gradient descent (sgd) on mini-batches. Where one was trained from several starts, that is "
+        "from several seeds, the page shows the start with the median test accuracy; results.json has them all."
     )
     if results.quick:
         yield Text(_quick_note(results), mark=True)
@@ -204,43 +211,39 @@ def _quick_note(results: Results) -> str:
     most = [e for e in results.table if e.data == "fashion"]
     rows, epochs = max(e.rows or 0 for e in most), max(e.epochs for e in most)
     return (
-        f"This is a quick run: {rows:,} training rows at most and {epochs} epochs in place of all rows and 500, fewer "
-        "starts, and no network twice. It shows that every part works; costs are higher and accuracies lower than in "
-        "the full run, and they say nothing of the document's figures. Without --quick all is run."
+        f"This is a quick run: {rows:,} training rows at most and {epochs} epochs in place of all rows and 500, and "
+        "fewer starts; networks that this makes the same are trained once. It shows that every part works; costs are "
+        "higher and accuracies lower than in the full run, and they say nothing of the document's figures. The full "
+        "run is make demo, or neural demo without --quick."
     )
 
 
 def _in_short(results: Results) -> Iterator[Block]:
     yield Heading("In short")
-    lines = [_accuracy_line(results.first(name)) for name in OPEN if name in results.runs]
+    lines = [findings.accuracy(results.runs[name]) for name in OPEN if name in results.runs]
     for setting, question in findings.QUESTIONS.items():
         if verdict := findings.verdict(setting, results):
             lines.append(f"{question} {verdict}")
-    lines += [f"Moons: {sentence}" for sentence in findings.moons(results)[2:3]]
-    lines += [f"The document's own comparison: {sentence}" for sentence in findings.document_test()[1:2]]
+    lines += findings.moons_short(results)
+    lines.append(f"The document's own test accuracies of sigmoid and ReLU: {findings.document_verdict()}")
     if results.checks:
         passed = sum(each.passed for each in results.checks)
         lines.append(f"{passed} of the {len(results.checks)} checks of the full run passed.")
     yield Bullets(lines)
 
 
-def _accuracy_line(run: Run) -> str:
-    return (
-        f"{run.experiment.title}, {layers(run)}, {run.train.rows:,} rows, l2 = {run.experiment.l2:g}: accuracy "
-        f"{run.train.accuracy:.4f} in training, {run.test.accuracy:.4f} in the test (95 % interval "
-        f"{findings.interval(run.test.low, run.test.high)})."
-    )
-
-
 def _beside_document(results: Results) -> Iterator[Block]:
     yield Heading("The document's figures beside ours")
     yield Text(
-        "Costs are cross-entropies without penalty, since the document's l2 had no effect; the first is the mean over "
-        "the first epoch. Where a network was trained from several starts, ours are the medians."
+        "Costs are cross-entropies without penalty, means over an epoch. The document's l2 had no effect and its rows "
+        "were most likely 10,000, so the networks to hold against it are those with 10,000 rows and no "
+        "penalty; those with l2 and all rows are what it set out to do. Where there were several starts, costs are "
+        "their medians and accuracies those of the start in the middle."
     )
-    head = ["Network", "Training rows", "First cost", "Last cost", "Training accuracy", "Test accuracy", "Test rows"]
+    head = ["Network", "Rows", "First cost", "Last cost", "Training accuracy", "Test accuracy", "95 % interval",
+            "Test rows"]  # fmt: skip
     rows = [row for name in DOCUMENT for row in _document_rows(name, results)]
-    yield Table("The document and this run", head, rows)
+    yield Table("The document and this run; ? marks what is inferred", head, rows)
     near = findings.reproduction(results)
     if near:
         yield Bullets(near)
@@ -249,19 +252,22 @@ def _beside_document(results: Results) -> Iterator[Block]:
 
 
 def _document_rows(name: str, results: Results) -> Iterator[list[str]]:
-    row = DOCUMENT[name]
-    rows = "500" if name == "moons" else f"about {FIRST_ROWS:,}"
-    last = f"{row.last_cost:.4f}" + (f", epoch {row.epoch}" if row.epoch else "")
-    test = ["–", "–"] if row.test_accuracy is None else [f"{row.test_accuracy:.4f}", f"{DOCUMENT_TEST_ROWS}?"]
+    row, n = DOCUMENT[name], DOCUMENT_TEST_ROWS
+    rows = "500" if name == "moons" else f"{FIRST_ROWS:,}?"
+    last = f"{row.last_cost:.4f}" + (f" (epoch {row.epoch})" if row.epoch else "")
+    test = ["–", "–", "–"]
+    if row.test_accuracy is not None:
+        span = findings.interval(*wilson_interval(round(row.test_accuracy * n), n))
+        test = [f"{row.test_accuracy:.4f}", f"{span}?", f"{n}?"]
     yield [f"Document: {row.title}", rows, f"{row.first_cost:.3f}", last, f"{row.train_accuracy:.4f}", *test]
-    for experiment in results.table:
-        if experiment.document == name:
-            runs = results.runs[experiment.name]
-            first, train, test_accuracy = (typical(runs, m) for m in ("first cost", "train accuracy", "test accuracy"))
+    for runs in results.runs.values():
+        if runs[0].experiment.document == name:
             cost = median(run.cost(row.epoch) for run in runs)
+            train, test_score = middle(runs).train, middle(runs).test
             yield [
-                _ours(experiment), f"{runs[0].train.rows:,}", f"{first:.3f}", f"{cost:.4f}", f"{train:.4f}",
-                f"{test_accuracy:.4f}", f"{runs[0].test.rows:,}",
+                _ours(runs[0].experiment), f"{train.rows:,}", f"{typical(runs, 'first cost'):.3f}", f"{cost:.4f}",
+                f"{train.accuracy:.4f}", f"{test_score.accuracy:.4f}",
+                findings.interval(test_score.low, test_score.high), f"{test_score.rows:,}",
             ]  # fmt: skip
 
 
@@ -277,8 +283,8 @@ def _conclusions(results: Results) -> Iterator[Block]:
         f"Two networks are compared on the same test rows with McNemar's exact test, in which only the rows count "
         f"that one of them alone has right. A difference counts as shown if p is below {findings.level(results):.2g} "
         f"({findings.LEVEL} shared among {len(results.comparisons)} comparisons) and if it is more than the seed's "
-        "doing: the same way round in every start or, where only one of the two has several starts, wider than the "
-        "range of its starts; where neither has, than the widest range on this page."
+        "doing: the same way round in every start or, where one of the two has only one, more than the "
+        "widest range that the starts of one network with the activation of either have on this page."
     )
     for setting, question in findings.QUESTIONS.items():
         found = findings.compared(setting, results)
@@ -290,7 +296,12 @@ def _conclusions(results: Results) -> Iterator[Block]:
         yield Text(findings.verdict(setting, results), strong=True)
         yield Bullets([findings.meaning(each, results) for each in found])
         rows = [findings.comparison_row(each, results) for each in found]
-        yield Table("The numbers, of the first start of each network", findings.comparison_head(setting, results), rows)
+        yield Table(
+            f"The numbers. Of two in one cell the first is with {findings.sides(found[0], results)[0]}; over-fit is "
+            "training less test accuracy.",
+            findings.comparison_head(setting, results),
+            rows,
+        )
     yield Heading("What one seed cannot show", 3)
     yield _starts_table(results)
     yield Bullets(findings.limits(results))
@@ -318,54 +329,53 @@ def _data(images: ImageData, pictures: Pictures) -> Iterator[Block]:
     yield Text(
         f"Fashion-MNIST: {len(images.X_train):,} training and {len(images.X_test):,} test images of {height} by "
         f"{width} grey values as {facts['dtype']} from {low} to {high}, mean {facts['mean']:.1f}; X_train is "
-        f"{tuple(facts['X_train'])}. The networks see them divided by 255."
-    )
-    rows = zip(facts["classes"], facts["train_counts"], facts["test_counts"], strict=True)
-    yield Table(
-        "Rows of each class",
-        ["Class", "Training rows", "Test rows"],
-        [[name, f"{train:,}", f"{test:,}"] for name, train, test in rows],
+        f"{tuple(facts['X_train'])}. The networks see them divided by 255. "
+        f"{_class_sizes(facts)}"
     )
     yield from pictures["data"]
 
 
+def _class_sizes(facts: dict[str, Any]) -> str:
+    kinds = ("training", facts["train_counts"]), ("test", facts["test_counts"])
+    sizes = [f"{min(counts):,}" + (f" to {max(counts):,}" if len(set(counts)) > 1 else "") for _, counts in kinds]
+    each = " and ".join(f"{size} {kind} images" for size, (kind, _) in zip(sizes, kinds, strict=True))
+    return f"Each of the {len(facts['classes'])} classes has {each}."
+
+
 def _networks(results: Results, pictures: Pictures) -> Iterator[Block]:
     yield Heading("The networks, costs and accuracies")
-    firsts = [results.first(e.name) for e in results.table]
-    yield Text("Each row is one trained network, that of the first start; its weights are in the folder weights.")
+    middles = [results.middle(e.name) for e in results.table]
+    yield Text(
+        "Each row is one trained network, of several starts the middle one; its weights are in the folder weights. "
+        "Costs and accuracies of the first table are those of the final weights, on the training rows and on the test "
+        "rows; those of the second are means over an epoch, while the weights change."
+    )
     yield Table(
-        "Accuracies",
+        "Accuracies, and costs without penalty",
         [
             "Network",
-            "Layers",
             "Rows",
-            "l2",
             "Training accuracy",
             "Test accuracy",
             "95 % interval",
+            "Training cost",
             "Test cost",
             "Seconds",
         ],
-        [_accuracy_row(run) for run in firsts],
+        [_accuracy_row(run) for run in middles],
     )
     yield Table(
         "Costs: J is the cross-entropy and the penalty together",
         ["Network", "First J", "cross-entropy", "penalty", "Last J", "cross-entropy", "penalty"],
-        [_cost_row(run) for run in firsts],
+        [_cost_row(run) for run in middles],
     )
     yield from pictures.get("costs", [])
 
 
-def layers(run: Run) -> str:
-    """Return the widths of a network, as 784-25-10."""
-    weights = run.net.weights
-    return "-".join(map(str, [weights[0].shape[1], *(w.shape[0] for w in weights)]))
-
-
 def _accuracy_row(run: Run) -> list[str]:
     return [
-        run.experiment.title, layers(run), f"{run.train.rows:,}", f"{run.experiment.l2:g}", f"{run.train.accuracy:.4f}",
-        f"{run.test.accuracy:.4f}", findings.interval(run.test.low, run.test.high), f"{run.test.cost:.4f}",
+        run.experiment.title, f"{run.train.rows:,}", f"{run.train.accuracy:.4f}", f"{run.test.accuracy:.4f}",
+        findings.interval(run.test.low, run.test.high), f"{run.train.cost:.4f}", f"{run.test.cost:.4f}",
         f"{run.seconds:.1f}",
     ]  # fmt: skip
 
@@ -401,14 +411,14 @@ def _moons(results: Results, pictures: Pictures) -> Iterator[Block]:
 
 
 def _package(results: Results, pictures: Pictures) -> Iterator[Block]:
-    for name, runs in results.runs.items():
-        run = runs[0]
+    for name in results.runs:
+        run = results.middle(name)
         if run.experiment.collect:
             yield Heading("The package's own example")
             yield Text(
-                f"{layers(run)}, learning rate {run.experiment.learning_rate:g}, {run.train.rows:,} rows: a callback "
-                "gathers precision, accuracy, recall and F1 (means over the classes) of all training rows after each "
-                "epoch."
+                f"{findings.layers(run)}, learning rate {run.experiment.learning_rate:g}, {run.train.rows:,} rows: a "
+                "callback gathers precision, accuracy, recall and F1 (means over the classes) of all training rows "
+                "after each epoch."
             )
             rows = [
                 [figures.METRIC_TITLES[key], *(f"{run.history[key][k]:.4f}" for k in (0, -1))]
@@ -420,34 +430,57 @@ def _package(results: Results, pictures: Pictures) -> Iterator[Block]:
 
 def _how(results: Results, machine: dict[str, Any]) -> Iterator[Block]:
     yield Heading("How it was run")
-    head = ["Network", *(name.replace("_", " ") for name in SETTINGS), "starts"]
-    yield Table("Settings", head, [_settings_row(experiment) for experiment in results.table])
+    for data, name in DATA_NAMES.items():
+        yield from _settings(name, [e for e in results.table if e.data == data])
+    yield Text(
+        "The optimizer sgd is plain gradient descent: weights less learning rate times gradient, batch by batch. init "
+        "and bias init say how weights and biases start: random is even from -1 to 1, as in the document; auto is the "
+        "package's choice, He under ReLU and Xavier elsewhere; zeros is 0."
+    )
     if results.checks:
-        yield Table(
-            "Checks of the full run", ["Check", "Value", "Outcome"], [_check_row(each) for each in results.checks]
-        )
+        head = ["Check, of the median over the starts", "Value", "Outcome"]
+        yield Table("Checks of the full run", head, [_check_row(each, results) for each in results.checks])
     else:
         yield Text(f"The {len(CHECKS)} checks of the full run do not apply to a quick one.")
     yield Text("; ".join(f"{name} {value}" for name, value in machine.items()) + ".")
+    threads = "was held to one thread" if results.one_thread else "used as many threads as it liked (no threadpoolctl)"
     yield Text(
-        f"Start k has seed {results.seed} + k, k from 0. BLAS was held to one thread if threadpoolctl is installed. "
-        "results.json holds every number, with the history of each epoch; report.md is this page with the pictures as "
-        "files."
+        f"Starts have the seeds {results.seed}, {results.seed + 1} and so on. BLAS {threads}. results.json holds every "
+        "number, with the history of each epoch; report.md is this page with the pictures as files."
     )
 
 
-def _settings_row(experiment: Experiment) -> list[str]:
-    values = asdict(experiment)
-    shown = {
-        "hidden": "-".join(map(str, experiment.hidden)),
-        "rows": f"{experiment.rows:,}" if experiment.rows else "all",
-    }
-    return [experiment.title, *(str(shown.get(name, values[name])) for name in SETTINGS), str(experiment.starts)]
+DATA_NAMES = {"fashion": "Fashion-MNIST", "moons": "Moons"}
 
 
-def _check_row(each: Any) -> list[str]:
+def _settings(name: str, group: Sequence[Experiment]) -> Iterator[Block]:
+    """Yield what all these networks have in common as a sentence, and the rest as a table."""
+    values = {setting: [_setting(e, setting) for e in group] for setting in (*SETTINGS[1:], "starts")}
+    common = [f"{setting.replace('_', ' ')} {row[0]}" for setting, row in values.items() if len(set(row)) == 1]
+    if common:
+        yield Text(f"{name}: {', '.join(common)}.")
+    varied = {setting: row for setting, row in values.items() if len(set(row)) > 1}
+    if varied:
+        head = ["Network", *(setting.replace("_", " ") for setting in varied)]
+        rows = [[e.title, *cells] for e, *cells in zip(group, *varied.values(), strict=True)]
+        yield Table(f"Settings, {name}", head, rows)
+
+
+def _setting(experiment: Experiment, name: str) -> str:
+    value = getattr(experiment, name)
+    if name == "hidden":
+        return "-".join(map(str, value))
+    if name == "rows":
+        return f"{value:,}" if value else "all"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _check_row(each: Checked, results: Results) -> list[str]:
     check = each.check
     bounds = [f"at least {check.low:.4g}"] if check.low is not None else []
     bounds += [f"at most {check.high:.4g}"] if check.high is not None else []
-    outcome = "passed" if each.passed else "failed"
-    return [f"{check.run}: {check.measure} {' and '.join(bounds)}", f"{each.value:.4f}", outcome]
+    title = results.middle(check.run).experiment.title
+    what = f"{title}: {check.measure} {' and '.join(bounds)}"
+    theirs = DOCUMENT[results.middle(check.run).experiment.document].last_cost
+    what += f" (within 15 % of the document's {theirs:.4f})" if len(bounds) == 2 else ""
+    return [what, f"{each.value:.4f}", "passed" if each.passed else "failed"]

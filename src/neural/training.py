@@ -25,7 +25,8 @@ from neural.optimizers import Optimizer
 from neural.streams import epoch_order, stream
 
 SLICE_SECONDS = 0.25  # aimed at for one crossing to the engine, so that progress and Ctrl-C stay prompt
-NUMBERS = ("loss", "data_loss", "penalty", "learning_rate", "seconds")  # of each epoch, whatever is asked for
+NUMBERS = hooks.ALWAYS
+RISEN = 1000  # times the first cost: no training, though still finite
 FIRST_SLICE = 32  # updates in the first crossing, which measures how long one takes
 
 
@@ -191,7 +192,18 @@ class Training:
             raise
         finally:
             self._call("on_train_end")
+        self._warn_if_risen()
         return self.history
+
+    def _warn_if_risen(self) -> None:
+        first, last = self.history[0], self.history[-1]
+        if last > RISEN * first > 0:
+            warnings.warn(
+                f"The cost rose from {hooks.cost_text(first)} to {hooks.cost_text(last)} at learning rate "
+                f"{self.settings.learning_rate:g}. Make the network anew with a smaller learning_rate, or scale inputs "
+                "and targets.",
+                stacklevel=4,
+            )
 
     def _run_epoch(self) -> None:
         started, begun = time.perf_counter(), self._snapshot()
