@@ -106,7 +106,7 @@ def test_no_layer_writes_into_the_users_rows():
 
 def test_threads_without_threadpoolctl_change_nothing(monkeypatch):
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    net = NeuralNetwork([DenseLayer(None, 3)], "mse", random_state=0)
+    net = NeuralNetwork([DenseLayer(None, 3)], "mse", engine="numpy", random_state=0)
     with pytest.raises(EngineUnavailable, match="threadpoolctl"):
         net.fit(X, Y, n_threads=1, verbose=0)
     assert (net.layers[0].n_in, net.engine_, net.state.optimizer) == (None, None, None)

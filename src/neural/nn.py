@@ -229,6 +229,10 @@ class NeuralNetwork:
     def _engine_for(self, optimizer: Optimizer | None = None, n_threads: int | None = None) -> NumpyEngine:
         return core.choose(self.engine, self._chain()[0], self._loss, optimizer, n_threads)
 
+    def _using(self, engine: NumpyEngine) -> NumpyEngine:
+        self.engine_ = engine.name
+        return engine
+
     # --- training and prediction -----------------------------------------------------------------------------------
     def fit(
         self,
@@ -287,8 +291,8 @@ class NeuralNetwork:
         self.build(rows.shape[1])
         program = self.program(min(settings.batch_size or len(data), len(data)))
         self.state.use(settings.optimizer, self.params)
-        self.classes_, self.engine_ = classes, engine.name
-        run = Training(self, program, data, validation, settings, engine).run
+        self.classes_ = classes
+        run = Training(self, program, data, validation, settings, self._using(engine)).run
         self._fitting = True
         try:
             return run()
@@ -343,9 +347,7 @@ class NeuralNetwork:
         """Return ``loss``, the mean loss without penalty, and the metrics, for rows that need not be training rows."""
         wanted = training.resolve_metrics(metrics)
         program, data = self.prepared(X, y, sample_weight)
-        engine = self._engine_for()
-        self.engine_ = engine.name
-        loss, outputs = engine.evaluate(program, data)
+        loss, outputs = self._using(self._engine_for()).evaluate(program, data)
         inputs.check_finite("the network's outputs", outputs, self.dtype)
         inputs.check_finite("the loss", np.asarray(loss), np.float64)
         return {"loss": loss, **training.measure(wanted, program.loss, data.y, outputs)}
@@ -359,7 +361,8 @@ class NeuralNetwork:
         vector by layer and name.
         """
         program, data = self.prepared(X, y, sample_weight)
-        loss, gradient, dx = self._engine_for().gradient(program, data, Mode(training, self.seed, self.state.step))
+        mode = Mode(training, self.seed, self.state.step)
+        loss, gradient, dx = self._using(self._engine_for()).gradient(program, data, mode)
         for what, numbers in {"the loss": np.asarray(loss), "the gradient": gradient, "dJ/dX": dx}.items():
             inputs.check_finite(what, numbers, numbers.dtype)
         return loss, gradient, dx
