@@ -10,6 +10,9 @@
 
 namespace threads {
 
+using Clock = std::chrono::steady_clock;
+using Time = std::chrono::duration<double>;
+
 inline void rest() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -25,36 +28,39 @@ class Barrier {
   static constexpr long SPINS = 20000;  // up to a millisecond; whoever is later than that has lost his core
 
  public:
-  // True if the others came so late that the wait was slept through.
-  bool wait(int members) {
+  // Returns the seconds slept, 0 where spinning was enough.
+  double wait(int members) {
     const unsigned here = round.load(std::memory_order_acquire);
     if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == members) {
       arrived.store(0, std::memory_order_relaxed);
       round.store(here + 1, std::memory_order_release);
       if (members > 1) round.notify_all();
-      return false;
+      return 0;
     }
     for (long k = 0; k < SPINS; k++) {
-      if (round.load(std::memory_order_acquire) != here) return false;
+      if (round.load(std::memory_order_acquire) != here) return 0;
       rest();
     }
+    const auto before = Clock::now();
     while (round.load(std::memory_order_acquire) == here) round.wait(here, std::memory_order_acquire);
-    return true;
+    return Time(Clock::now() - before).count();
   }
 };
 
 // When a partner is late, thread 0 works alone for a while, then tries again; the longer, the more often it happens.
 // Who does what never changes a result, so this is free to depend on the clock.
 class Patience {
-  using Clock = std::chrono::steady_clock;
-  using Time = std::chrono::duration<double>;
+  static constexpr double SHARE = 0.3;  // of a step slept through: more than an uneven split of the work makes
   static constexpr double SHORTEST = 0.02, LONGEST = 0.5;  // seconds alone
   double alone = SHORTEST;
-  Clock::time_point since = Clock::now();
+  Clock::time_point since = Clock::now(), last = since;
 
  public:
-  // The number of threads for the next step.
-  int next(int active, int all, bool late) {
+  // The number of threads for the next step, after one in which so many seconds were slept through.
+  int next(int active, int all, double slept) {
+    const auto now = Clock::now();
+    const bool late = slept > SHARE * Time(now - last).count();
+    last = now;
     if (active == all && !late) return all;
     const double passed = Time(Clock::now() - since).count();
     if (active == all) {  // late: twice as long as last time if that was not long ago
@@ -84,7 +90,7 @@ void steps(int wanted, long count, const Rows &rows, const Between &between, con
   };
   const auto work = [&](int t) {
     Patience patience;
-    bool late = false;
+    double slept = 0;
     for (long step = 0;;) {
       const unsigned seen = changes.load(std::memory_order_acquire);
       const uint64_t now = plan.load(std::memory_order_acquire);
@@ -96,13 +102,13 @@ void steps(int wanted, long count, const Rows &rows, const Between &between, con
         continue;
       }
       rows(step, t, active);
-      late |= barrier.wait(active);
+      slept += barrier.wait(active);
       if (t == 0) between(step);
       columns(step, t, active);
       step++;
-      const int next = t > 0 || all == 1 ? active : step == count ? all : patience.next(active, all, late);
+      const int next = t > 0 || all == 1 ? active : step == count ? all : patience.next(active, all, slept);
       if (next < active) decide(step, next);  // while the others are held by the barrier
-      late = barrier.wait(active);
+      slept = barrier.wait(active);
       if (next > active) decide(step, next);  // when there is no barrier that they could meet
     }
   };

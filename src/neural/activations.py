@@ -348,6 +348,12 @@ def resolve(spec: Any) -> Activation:
     raise TypeError(sentence("activation", rule, spec))
 
 
+def plain(activation: Activation) -> Any:
+    """Return the name of one of ours that has no settings, and any other activation as it is."""
+    ours = type(activation) is ACTIVATIONS.get(activation.name) and not activation.settings()
+    return activation.name if ours else activation
+
+
 ACTIVATIONS: dict[str, type[Activation]] = {
     kind.name: kind for kind in (Linear, ReLU, Tanh, Sigmoid, HardSigmoid, Softmax)
 }

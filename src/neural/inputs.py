@@ -12,6 +12,10 @@ import numpy as np
 from neural.errors import sentence
 
 BLOCK = 1 << 16  # elements looked at at a time: what the check makes stays in the cache
+RESHAPE = {
+    1: "Reshape one sample with X.reshape(1, -1), one feature with X.reshape(-1, 1).",
+    3: "Flatten images with X.reshape(len(X), -1).",
+}
 DIRECT = (np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -84,8 +88,8 @@ def rows(what: str, value: Any, dtype: Any, width: int | None = None) -> np.ndar
     """Return samples (n, features) ready to be gathered: finite in ``dtype``, one of three types, rows in order."""
     found = numeric(what, value)
     if found.ndim != 2 or 0 in found.shape:
-        step = "Reshape one sample with X.reshape(1, -1)." if found.ndim == 1 else ""
-        raise ValueError(sentence(what, "of shape (samples, features), neither of them 0", found, step))
+        rule = "of shape (samples, features)" + (", neither of them 0" if 0 in found.shape else "")
+        raise ValueError(sentence(what, rule, found, RESHAPE.get(min(found.ndim, 3), "")))
     if width is not None and found.shape[1] != width:
         raise ValueError(sentence(what, f"of shape (n, {width}), as the first layer takes {width} features", found))
     if found.dtype not in DIRECT:

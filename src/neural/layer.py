@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from neural.activations import floating
+from neural.activations import floating, plain
 from neural.errors import check_number, sentence
 from neural.inputs import check_finite, numbers
 from neural.parameters import Own, Place, Shapes, aligned_zeros, lay_out
@@ -192,7 +192,10 @@ class Layer:
     # --- plain values ----------------------------------------------------------------------------------------------
     def settings(self) -> dict[str, Any]:
         """Return the description as plain values: neither parameters nor anything of a batch."""
-        return {name: value for name, value in vars(self).items() if name[0] != "_" and name not in BY_HAND}
+        found = {name: value for name, value in vars(self).items() if name[0] != "_" and name not in BY_HAND}
+        if "function" in found:
+            found["activation"] = plain(found.pop("function"))  # under the name of the argument
+        return found
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.settings() == other.settings()

@@ -217,7 +217,8 @@ class BinaryCrossentropy(Loss):
         targets = columns("y", numbers("y", y), n_out)
         bad = targets[(targets < 0) | (targets > 1)]
         if bad.size:
-            raise ValueError(sentence("y", "from 0 to 1 for BinaryCrossentropy", bad[0].item()))
+            step = "Write two classes as 0 and 1; for more, end with softmax and use CategoricalCrossentropy."
+            raise ValueError(sentence("y", "from 0 to 1 for BinaryCrossentropy", bad[0].item(), step))
         return targets, classes if classes is not None else np.arange(2)
 
     def labels(self, targets: np.ndarray) -> np.ndarray:
@@ -336,8 +337,11 @@ def column_numbers(y: np.ndarray, n_out: int) -> np.ndarray:
     """Return labels as int64 column numbers, all from 0 to n_out - 1."""
     bad = y[(y < 0) | (y >= n_out) | (y != np.floor(y))] if y.dtype.kind != "b" else y[:0]
     if bad.size:
-        rule = f"column numbers from 0 to {n_out - 1} for a network with {n_out} outputs"
-        raise ValueError(sentence("y", rule, bad[0].item()))
+        rule = f"class numbers from 0 to {n_out - 1} for a network with {n_out} output{'s' * (n_out > 1)}"
+        step = "One output is BinaryCrossentropy's, or end with two units and softmax." if n_out == 1 else ""
+        if bad[0] == n_out > 1:
+            step = "Subtract 1 if the classes count from 1, or give the last layer one more unit."
+        raise ValueError(sentence("y", rule, bad[0].item(), step))
     return y.astype(np.int64)
 
 
