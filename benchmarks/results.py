@@ -121,7 +121,7 @@ def _panel(ax: Any, result: Result) -> None:
     for place, (name, tool) in enumerate(tools.items()):
         seconds = tool["seconds"]
         middle, share = median(seconds), ratio(result, name, "torch")
-        ax.barh(place, middle, color={"neural": OURS, "matmul": BOUND}.get(name, OTHERS))
+        ax.barh(place, middle, color={"neural": OURS, "neural-core": OURS, "matmul": BOUND}.get(name, OTHERS))
         ax.plot([min(seconds), max(seconds)], [place, place], color="black", lw=1)
         text = f"{middle:.3g} s" + ("" if share is None or name == "torch" else f", {share:.2g} of PyTorch eager")
         text += ", DIFFERS" if tool["agrees"] is False else ""

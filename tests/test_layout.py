@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,14 @@ def test_files_and_functions_are_short():
     ]
     assert np.median(lengths) < 10
     assert np.quantile(lengths, 0.9) <= 35
+
+
+def test_every_link_between_documents_leads_somewhere():
+    root = SOURCE.parents[1]
+    pages = (*root.glob("*.md"), *root.glob("docs/**/*.md"), *root.glob("benchmarks/*.md"))
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text())]
+    assert len(links) > 20
+    assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []
 
 
 def test_a_bare_import_loads_numpy_and_nothing_else_that_is_heavy():
