@@ -25,7 +25,7 @@ from neural import (
 from neural.callbacks import Progress
 from neural.optimizers import OPTIMIZERS
 from neural.parameters import row_length
-from neural.schedules import SCHEDULES
+from neural.schedules import SCHEDULES, Schedule
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 4))
@@ -398,6 +398,27 @@ def test_divergence_ends_in_the_same_state_whatever_the_slices():
         net = NeuralNetwork([DenseLayer(4, 8, "relu"), DenseLayer(8, 1)], "mse", random_state=0)
         with pytest.raises(TrainingDiverged):
             net.fit(X * 100, X[:, 0], epochs=50, learning_rate=10.0, batch_size=9, callbacks=callbacks, verbose=0)
+        ends.append(numbers(net))
+    assert ends[0] == ends[1]
+
+
+class Jump(Schedule):
+    """One update far too large, the last of the three epochs that run in the first crossing."""
+
+    def factors(self, step, steps, per_epoch):
+        return np.where(step == 3 * per_epoch - 1, 1e25, 1.0)
+
+
+@pytest.mark.parametrize("engine", ["auto", "numpy"])
+def test_an_update_that_went_too_far_is_undone_though_it_ended_a_crossing(engine):
+    ends = []
+    for callbacks in ((), (type("Each", (Callback,), {"on_batch_end": lambda self, training: None}),)):
+        net = NeuralNetwork([DenseLayer(4, 8, "relu"), DenseLayer(8, 1)], "mse", random_state=0, engine=engine)
+        settings = {"epochs": 9, "learning_rate": 0.01, "batch_size": 10, "schedule": Jump(), "callbacks": callbacks}
+        with pytest.raises(TrainingDiverged) as caught:
+            net.fit(X[:88], X[:88, 0], verbose=0, **settings)
+        assert (caught.value.epoch, caught.value.batch) == (4, 1)
+        assert np.isfinite(net.evaluate(X, X[:, 0])["loss"])
         ends.append(numbers(net))
     assert ends[0] == ends[1]
 

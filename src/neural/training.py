@@ -263,7 +263,7 @@ class Training:
             updates = slice(k * self.per_epoch, (k + 1) * self.per_epoch)
             self.rate = float(rates[updates][-1])
             self._end_epoch(losses[k * n : (k + 1) * n], order, penalties[updates], seconds)
-        self._past = None
+        self._past = (begun, request.order, rates)
         self._time_slice(seconds / self.per_epoch)
         return True
 
@@ -358,7 +358,9 @@ class Training:
         raise TrainingDiverged(self.epoch, first + k + 1, where, float(rates[k]), cause)
 
     def _batch(self, order: np.ndarray, k: int) -> np.ndarray:
-        return order[k * self.batch_size : (k + 1) * self.batch_size]
+        epoch, place = divmod(k, self.per_epoch)  # no batch reaches over the end of an epoch
+        start, end = epoch * len(self.data) + place * self.batch_size, (epoch + 1) * len(self.data)
+        return order[start : min(start + self.batch_size, end)]
 
     def _measure(self, losses: np.ndarray, order: np.ndarray, penalties: np.ndarray) -> dict[str, float]:
         """Return the numbers of an epoch: the cost as it was met on the way, metrics as the network is now."""
