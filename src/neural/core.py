@@ -50,7 +50,11 @@ def n_threads() -> int:
     if _threads is not None:
         return _threads
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, int(asked)) if asked.isdigit() else len(os.sched_getaffinity(0))
+    if asked.isdigit():
+        return max(1, int(asked))
+    return (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )  # Linux has it alone
 
 
 Chain = list[tuple[int, Layer]]
