@@ -1,9 +1,9 @@
-"""One tool at one workload in a process of its own, and the pipe on which it is told to run.
+"""One tool in a process of its own, and the pipe on which it is told to run.
 
-    python worker.py TOOL WORKLOAD SIZE
+    python worker.py TASK TOOL
 
-A line in asks for a unit ("unit", or "unit loss" for the loss as well), a line out answers in JSON. Between two
-lines the process sleeps.
+A line of JSON in is a request: {"prepare": a workload}, or {"unit": whether what it came to is wanted too}. A line
+out answers. Between two lines the process sleeps.
 """
 
 from __future__ import annotations
@@ -25,12 +25,18 @@ SOURCE = HERE.parent / "src"  # the checkout is measured, installed or not
 class Worker:
     """The other end of the pipe: starts the process, asks, and says why if it died."""
 
-    def __init__(self, tool: str, workload: str, size: str, threads: int) -> None:
+    def __init__(self, task: str, tool: str, threads: int) -> None:
         self.errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (closed by close)
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "worker.py"), tool, workload, size],
+            [sys.executable, str(HERE / "worker.py"), task, tool],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True, env=environment(threads),
         )  # fmt: skip
+
+    def ask(self, what: str, given: Any) -> None:
+        """Send a request."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it has died, and the answer says of what
+            print(json.dumps({what: given}), file=self.process.stdin, flush=True)
 
     def answer(self) -> dict[str, Any]:
         """Return the next answer; RuntimeError with the last line of complaint if there is none."""
@@ -42,13 +48,6 @@ class Worker:
         self.errors.seek(0)
         complaint = self.errors.read().strip().splitlines() or [f"it ended with {self.process.returncode}"]
         raise RuntimeError(complaint[-1])
-
-    def unit(self, what: str = "unit") -> dict[str, Any]:
-        """Have one unit run."""
-        assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it has died, and the answer says of what
-            print(what, file=self.process.stdin, flush=True)
-        return self.answer()
 
     def close(self) -> None:
         """End the process."""
@@ -68,25 +67,32 @@ def environment(threads: int) -> dict[str, str]:
     }  # fmt: skip
 
 
-def serve(tool_name: str, workload_name: str, size: str) -> None:
-    """Prepare, say so, and answer until the pipe is closed."""
+def serve(task: str, name: str) -> None:
+    """Answer until the pipe is closed."""
     from tools import TOOLS
-    from workloads import WORKLOADS
+    from workloads import decoded
 
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints must not get between the answers
-    workload, tool = WORKLOADS[workload_name].sized(size), TOOLS[tool_name].load()
-    tool.prepare(workload)
-    print(json.dumps({"ready": True}), file=answers, flush=True)
+    workload: Any = None
+    tool: Any = None
     for line in sys.stdin:
-        tool.reset()
-        started = time.perf_counter()
-        costs = tool.unit()
-        answer: dict[str, Any] = {"seconds": time.perf_counter() - started, "cost": costs[-1] if costs else None}
-        if "loss" in line:
-            weights = tool.weights()
-            answer["loss"] = None if weights is None else workload.loss(weights)
+        request, answer = json.loads(line), {}
+        if "prepare" in request:
+            workload, tool = decoded(request["prepare"]), TOOLS[task][name].load()
+            tool.prepare(workload)
+        else:
+            answer = unit(tool)
+            answer |= workload.check(tool) if request["unit"] else {}
         print(json.dumps(answer), file=answers, flush=True)
+
+
+def unit(tool: Any) -> dict[str, Any]:
+    """Run one unit; return its seconds and the cost of the last epoch, if there is one."""
+    tool.reset()
+    started = time.perf_counter()
+    costs = tool.unit()
+    return {"seconds": time.perf_counter() - started, "cost": costs[-1] if costs else None}
 
 
 if __name__ == "__main__":

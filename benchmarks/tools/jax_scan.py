@@ -13,6 +13,8 @@ import numpy as np
 from jax import lax
 from workloads import Weights, Workload
 
+from tools.base import Predictor
+
 ACTIVATIONS = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid}
 
 
@@ -47,6 +49,13 @@ def adam(state: Any, grads: Any, rate: float) -> Any:
 OPTIMIZERS = {"sgd": sgd, "adam": adam}
 
 
+def scores(params: Any, x: jax.Array, activation: Any) -> jax.Array:
+    for W, b in params[:-1]:
+        x = activation(x @ W.T + b)
+    W, b = params[-1]
+    return x @ W.T + b
+
+
 class Scan:
     def prepare(self, workload: Workload) -> None:
         y = workload.y.astype(np.float32 if workload.link == "sigmoid" else np.int32)
@@ -75,10 +84,7 @@ def whole_fit(workload: Workload) -> Any:
     whole = n // batch * batch
 
     def cost(params: Any, x: jax.Array, y: jax.Array) -> jax.Array:
-        for W, b in params[:-1]:
-            x = activation(x @ W.T + b)
-        W, b = params[-1]
-        return loss(x @ W.T + b, y)
+        return loss(scores(params, x, activation), y)
 
     def fit(state: Any, X: jax.Array, y: jax.Array, orders: jax.Array) -> Any:
         def step(state: Any, rows: jax.Array) -> Any:
@@ -97,3 +103,35 @@ def whole_fit(workload: Workload) -> Any:
         return lax.scan(epoch, state, orders)
 
     return fit
+
+
+class Many(Scan):
+    """All networks in one pass: the whole fit mapped over starts and orders."""
+
+    def prepare(self, workload: Workload) -> None:
+        members = workload.members()
+        X, y = jnp.asarray(workload.floats()), jnp.asarray(workload.y.astype(np.int32))
+        orders = jnp.asarray(np.stack([member.orders() for member in members]).astype(np.int32))
+        params = jax.tree.map(lambda *each: jnp.stack(each), *[member.start() for member in members])
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        self.data, self.start = [X, y, orders], (params, (zeros, zeros, jnp.zeros(len(members))))
+        self.fit = jax.jit(jax.vmap(whole_fit(workload), in_axes=(0, None, None, 0)))
+        jax.block_until_ready((self.data, self.start))
+
+    def unit(self) -> list[Any]:
+        self.state, costs = jax.block_until_ready(self.fit(self.start, *self.data))
+        return np.asarray(costs).T.tolist()
+
+    def weights(self) -> list[Weights]:
+        layers = [(np.asarray(W), np.asarray(b)) for W, b in self.state[0]]
+        return [[(W[k], b[k]) for W, b in layers] for k in range(len(layers[0][0]))]
+
+
+class Predict(Predictor):
+    def build(self, work: Workload, weights: Weights) -> None:
+        activation = ACTIVATIONS[work.activation]
+        self.outputs_of = jax.jit(lambda params, x: jax.nn.softmax(scores(params, x, activation)))
+        self.params = jax.tree.map(jnp.asarray, weights)
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(self.outputs_of(self.params, x))

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from workloads import SEED, Weights, Workload
+from workloads import Weights, Workload
 
 from neural import DenseLayer, NeuralNetwork
+from tools.base import OneByOne, Predictor
 
 LOSSES = {"softmax": "categorical_crossentropy", "sigmoid": "binary_crossentropy"}
+
+
+def network(work: Workload, weights: Weights, engine: str, scale: float | None) -> NeuralNetwork:
+    activations = [work.activation] * (len(work.widths) - 2) + [work.link]
+    shapes = zip(work.widths[:-1], work.widths[1:], activations, strict=True)
+    layers = [DenseLayer(n_in, n_out, activation) for n_in, n_out, activation in shapes]
+    net = NeuralNetwork(layers, LOSSES[work.link], engine=engine, input_scale=scale, random_state=work.seed)
+    for layer, (W, b) in zip(layers, weights, strict=True):
+        layer.weights, layer.biases = W, b
+    return net
 
 
 class Neural:
@@ -16,15 +27,7 @@ class Neural:
         self.work = workload
 
     def reset(self) -> None:
-        work = self.work
-        activations = [work.activation] * (len(work.widths) - 2) + [work.link]
-        shapes = zip(work.widths[:-1], work.widths[1:], activations, strict=True)
-        layers = [DenseLayer(n_in, n_out, activation) for n_in, n_out, activation in shapes]
-        self.net = NeuralNetwork(
-            layers, LOSSES[work.link], engine=self.engine, input_scale=work.scale, random_state=SEED
-        )
-        for layer, (W, b) in zip(layers, work.start(), strict=True):
-            layer.weights, layer.biases = W, b
+        self.net = network(self.work, self.work.start(), self.engine, self.work.scale)
 
     def unit(self) -> list[float]:
         work = self.work
@@ -37,4 +40,23 @@ class Neural:
 
 
 class Core(Neural):
+    engine = "core"
+
+
+class Many(OneByOne):
+    one = Neural
+
+
+class ManyCore(OneByOne):
+    one = Core
+
+
+class Predict(Predictor):
+    engine = "numpy"
+
+    def build(self, work: Workload, weights: Weights) -> None:
+        self.predict = network(work, weights, self.engine, None).predict
+
+
+class PredictCore(Predict):
     engine = "core"
