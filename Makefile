@@ -21,10 +21,10 @@ check: .venv/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/installed-test  ## against whichever peers are installed (bench-peers installs them) -> bench/
+bench: .venv/installed-test  ## all measurements, against whichever peers are installed (ARGS="--only W1") -> bench/
 	$(BIN)/python benchmarks/bench.py $(ARGS)
 
-bench-peers: .venv/installed-bench  ## PyTorch, JAX, scikit-learn: some gigabytes
+bench-peers: .venv/installed-bench  ## PyTorch, JAX, scikit-learn, ONNX Runtime: some gigabytes
 
 dist: .venv/installed-test  ## sdist and wheel -> dist/
 	$(BIN)/python -m pip install -q build

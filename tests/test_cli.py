@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import neural
-from neural import cli, datasets, experiments, report
+from neural import cli, datasets, experiments, report, speed
 from neural.errors import DataUnavailable
 from neural.experiments import Checked
 from tests.small_demo import full_results, quick_results, small_images
@@ -21,12 +21,13 @@ def stage(monkeypatch):
         calls.update(table=table, seed=seed, quick=quick)
         return quick_results()
 
-    def write(results, images, out):
-        calls.update(out=out)
+    def write(results, images, out, speeds):
+        calls.update(out=out, speeds=speeds)
         return f"{out}/index.html"
 
     monkeypatch.setattr(datasets, "fashion_mnist", lambda folder: calls.update(data=folder) or small_images())
     monkeypatch.setattr(experiments, "run_all", run_all)
+    monkeypatch.setattr(speed, "measure", lambda table, images, seed: ("speed of", table, seed))
     monkeypatch.setattr(report, "write", write)
     return calls
 
@@ -36,6 +37,7 @@ def test_the_arguments_arrive(stage, tmp_path, capsys):
     assert cli.main(["demo", "--quick", "--out", out, "--data", "here", "--seed", "5"]) == 0
     assert (stage["quick"], stage["seed"], stage["out"], stage["data"]) == (True, 5, out, "here")
     assert stage["table"] == experiments.experiments(quick=True)
+    assert stage["speeds"] == ("speed of", stage["table"], 5)
     assert f"Open {out}/index.html" in capsys.readouterr().out
 
 

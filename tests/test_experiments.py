@@ -114,7 +114,7 @@ def test_costs_are_those_of_the_history():
 def test_only_the_first_rows_are_used_where_the_table_says_so():
     images = small_images()
     e = replace(by_name(ex.TABLE)["relu"], rows=30)
-    split = ex._load(e, images, 0)
+    split = ex.load(e, images, 0)
     assert len(split.X_train) == len(split.y_train) == 30
     np.testing.assert_array_equal(split.X_train, images.X_train[:30])
     assert len(split.X_test) == len(images.X_test)
@@ -125,7 +125,7 @@ def test_starts_differ_in_the_seed_and_are_repeatable():
     runs = results.runs["relu"]
     assert [run.seed for run in runs] == [0, 1, 2]
     assert runs[0].history["loss"] != runs[1].history["loss"]
-    again = ex.run(runs[1].experiment, ex._load(runs[1].experiment, small_images(), 0), 1, progress=False)
+    again = ex.run(runs[1].experiment, ex.load(runs[1].experiment, small_images(), 0), 1, progress=False)
     assert again.history["loss"] == pytest.approx(runs[1].history["loss"], rel=1e-5)
 
 
@@ -142,7 +142,7 @@ def test_the_middle_start_has_the_median_test_accuracy_and_is_the_one_compared()
 def test_the_results_say_whether_blas_was_held_to_one_thread(monkeypatch):
     table = shortened(ex.experiments(quick=True)[:1], 1)
     for limits in (nullcontext(), nullcontext("limits")):
-        monkeypatch.setattr(ex, "_one_thread", lambda limits=limits: limits)
+        monkeypatch.setattr(ex, "blas_threads", lambda n, limits=limits: limits)
         results = ex.run_all(table, small_images(), quick=True, tell=None)
         assert results.one_thread == (limits.enter_result is not None)
 

@@ -1,7 +1,6 @@
 """The network and its training: seeds, copies, going on, validation, weights, callbacks, divergence, interruption."""
 
 import copy
-import io
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,30 +14,17 @@ from neural import (
     Callback,
     CategoricalCrossentropy,
     DenseLayer,
-    DropoutLayer,
     EarlyStopping,
-    History,
     Layer,
     NeuralNetwork,
     TrainingDiverged,
 )
-from neural.callbacks import Progress
 from neural.optimizers import OPTIMIZERS
 from neural.parameters import row_length
 from neural.schedules import SCHEDULES, Schedule
+from tests.small_network import LABELS, X, fit, network
 
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(90, 4))
-LABELS = (X[:, 0] + X[:, 1] ** 2 > 0.5).astype(int) + (X[:, 2] > 1)
-
-
-def network(seed=0, **settings):
-    layers = [DenseLayer(4, 20, "relu"), DropoutLayer(0.2), DenseLayer(20, 3, "softmax")]
-    return NeuralNetwork(layers, CategoricalCrossentropy(l2=0.01), random_state=seed, **settings)
-
-
-def fit(net, epochs=5, **settings):
-    return net.fit(X, LABELS, **{"epochs": epochs, "learning_rate": 0.1, "batch_size": 16, "verbose": 0} | settings)
+RNG = np.random.default_rng(1)
 
 
 # --- one seed ------------------------------------------------------------------------------------------------------
@@ -235,6 +221,18 @@ def test_metrics_by_name_class_and_function():
     assert history["accuracy"][-1] > 0.3
 
 
+def test_a_metric_is_in_the_history_under_the_name_it_was_asked_for_by():
+    net = network()
+    history = fit(net, validation_data=(X, LABELS), metrics=["f1", "f1_score"], callbacks=EarlyStopping("val_f1"))
+    assert history["f1"] == history["f1_score"]
+    assert history["val_f1"] == history["val_f1_score"]
+    assert net.evaluate(X, LABELS, "f1")["f1"] == max(history["val_f1"])
+    with pytest.raises(KeyError, match=r"one of 'data_loss', 'f1', 'f1_score'.*Got 'recall'"):
+        history["recall"]
+    values = NeuralNetwork([DenseLayer(4, 1)], "mse", random_state=0).fit(X, X[:, 0], metrics="r2", epochs=1, verbose=0)
+    assert len(values["r2"]) == 1
+
+
 def test_text_labels():
     names = np.array(["ant", "bee", "cat"])
     net, numbers = network(), network()
@@ -304,70 +302,6 @@ def test_another_optimizer_starts_with_a_fresh_memory():
     fit(net, optimizer=Adam(beta1=0.5))
     assert net.state.updates == 30
     assert net.state.step == 60
-
-
-# --- callbacks -----------------------------------------------------------------------------------------------------
-def test_hooks_are_called_in_order():
-    calls = []
-
-    class Recorder:
-        def __getattr__(self, name):
-            if not name.startswith("on_"):
-                raise AttributeError(name)
-            return lambda training: calls.append(name)
-
-    fit(network(), 1, callbacks=[Recorder()])
-    assert calls == ["on_train_begin", "on_epoch_begin", "on_epoch_end", "on_train_end"]
-
-
-def test_early_stopping_restores_the_best():
-    stopping = EarlyStopping("val_loss", patience=3)
-    net = network()
-    history = fit(net, 200, learning_rate=0.5, validation_data=(X[:20], 2 - LABELS[:20]), callbacks=stopping)
-    assert len(history) == stopping.stopped_epoch == stopping.best_epoch + 3
-    assert stopping.best == min(history["val_loss"])
-    assert net.evaluate(X[:20], 2 - LABELS[:20])["loss"] == stopping.best
-
-
-def test_early_stopping_on_a_metric_that_should_rise():
-    stopping = EarlyStopping("accuracy", patience=2)
-    history = fit(network(), 100, metrics="accuracy", callbacks=[stopping])
-    assert stopping.best == max(history["accuracy"])
-
-
-def test_a_callback_may_stop_the_fit():
-    class Stop(Callback):
-        def on_epoch_end(self, training):
-            if training.epoch == 2:
-                training.stop("enough")
-
-    assert len(fit(network(), 9, callbacks=Stop)) == 2
-
-
-def test_a_live_bar_on_a_terminal():
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    out = Terminal()
-    fit(network(), 3, callbacks=[Progress(file=out)])
-    last = out.getvalue().split("\r")[-1]
-    assert "Epoch 3-3 [########################] cost: " in last
-    assert last.rstrip().endswith("rate 0.1, 0 s left")
-
-
-def test_history_is_a_list_with_names_and_survives_pickle():
-    history = fit(network(), 3)
-    assert history == list(history)
-    assert history["loss"] == list(history)
-    assert [d + p for d, p in zip(history["data_loss"], history["penalty"], strict=True)] == pytest.approx(
-        list(history)
-    )
-    again = pickle.loads(pickle.dumps(history))
-    assert isinstance(again, History)
-    assert again["penalty"] == history["penalty"]
-    with pytest.raises(KeyError, match="'val_loss'"):
-        history["val_loss"]
 
 
 # --- what goes wrong -----------------------------------------------------------------------------------------------
@@ -467,9 +401,24 @@ def test_predictions_from_many_threads_are_those_of_one():
             np.testing.assert_array_equal(got, want)
 
 
-def test_blas_threads_can_be_limited():
-    pytest.importorskip("threadpoolctl")
-    assert fit(network(), n_threads=1) == fit(network(), n_threads=2)
+@pytest.mark.parametrize("n", [1, 2])
+def test_blas_has_as_many_threads_as_asked_for(n):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    seen = set()
+
+    class Looking(DenseLayer):
+        def forward(self, x, own, mode):
+            found = (pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas")
+            seen.update(found)
+            return super().forward(x, own, mode)
+
+    net = NeuralNetwork([Looking(4, 3, "softmax")], "categorical_crossentropy", random_state=0)
+    before = threadpoolctl.threadpool_info()
+    fit(net, 2, n_threads=n)
+    assert net.engine_ == "numpy"
+    assert seen <= {n}
+    assert seen or not any(pool["user_api"] == "blas" for pool in before)
+    assert threadpoolctl.threadpool_info() == before
 
 
 def test_a_layer_put_in_where_another_was_starts_otherwise():

@@ -548,3 +548,14 @@ def test_the_callers_axes_are_drawn_in(draw):
     assert draw(right.subplots()) is figure
     assert not left.axes
     assert figure.axes[0].has_data()
+
+
+def test_a_model_with_probabilities_alone_has_a_boundary():
+    class Proba:
+        n_inputs = 2
+
+        def predict_proba(self, X):
+            return np.hstack([1 - sigmoid_of_first(X), sigmoid_of_first(X)])
+
+    (axes,) = plot_decision_boundary(Proba(), POINTS, HALF, steps=5).axes
+    assert legend_of(axes) == ["probability 0.5", "0", "1"]

@@ -13,15 +13,21 @@ import pytest
 
 from neural import figures, page, report
 from neural.experiments import Checked
+from neural.speed import MEASURED, Speed
 from tests.small_demo import full_results, quick_results, small_images
 
 VOID = {"meta", "img"}
+SPEEDS = tuple(
+    Speed(e, 12_345, (0.41, 0.4, 0.42), 1, 0.98765, (0.05, 0.08, 0.07), "core", 2, 0.98766)
+    for e in quick_results().table
+    if e.name in MEASURED
+)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo") / "new" / "report"
-    assert report.write(quick_results(), small_images(), out) == out / "index.html"
+    assert report.write(quick_results(), small_images(), out, SPEEDS) == out / "index.html"
     return out
 
 
@@ -108,6 +114,22 @@ def test_a_quick_run_says_so(html, folder):
     assert "This is a quick run: 10,000 training rows at most and 4 epochs" in html.text
     assert "do not apply" in html.text
     assert json.loads((folder / "results.json").read_text())["quick"] is True
+
+
+def test_the_page_says_how_fast_it_trained(html, folder):
+    assert "That is not reached: Sigmoid 5.8, ReLU 5.8, Moons 5.8 times." in html.text
+    markdown = (folder / "report.md").read_text(encoding="utf-8")
+    row = "| ReLU | 12,345 | 0.41 | 1 | 0.07 | core | 2 | 5.8 | 5.0, 8.2 | 0.98765 | 0.98766 |"
+    assert row in markdown
+    assert "Seconds an epoch, medians of 3 turns" in markdown
+    saved = json.loads((folder / "results.json").read_text(encoding="utf-8"))["speed"]
+    assert [each["experiment"]["name"] for each in saved] == ["sigmoid", "relu", "moons"]
+    assert (saved[1]["course"], saved[1]["ratio"]) == ([0.41, 0.4, 0.42], SPEEDS[1].ratio)
+
+
+def test_without_times_the_page_says_nothing_of_speed():
+    blocks = list(report.compose(quick_results(), small_images(), defaultdict(list), {}))
+    assert not [block for block in blocks if isinstance(block, page.Heading) and "fast" in block.text]
 
 
 def test_markdown_links_to_every_picture(folder):

@@ -10,14 +10,13 @@ Each class is used as a class, as an instance or by its name. Two pairs of funct
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable
 from types import MethodType
 from typing import Any, ClassVar
 
 import numpy as np
 
-from neural.errors import look_up, one_of, sentence
+from neural.errors import look_up, one_of, sentence, warn
 from neural.inputs import broadcast, numeric
 
 Function = Callable[[np.ndarray], Any]
@@ -281,10 +280,9 @@ class CustomActivation(Activation):
                 sentence(f"activation {self.name}", "a function of each element alone", self.function, step)
             )
         if self.prime is None:
-            warnings.warn(
+            warn(
                 f"activation {self.name} has no derivative: a numeric one is used, slower and less exact. "
-                "Give a pair (f, f_prime), or a class with activation and activation_prime.",
-                stacklevel=4,
+                "Give a pair (f, f_prime), or a class with activation and activation_prime."
             )
         if np.isnan([values, far]).all():
             raise ValueError(sentence(f"activation {self.name}", "a number somewhere from -50 to 50", np.nan))

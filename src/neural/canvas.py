@@ -97,6 +97,8 @@ def axis_name(keys: Sequence[str]) -> str:
 def panel(ax: Axes | None, width: float, height: float) -> tuple[Figure, Axes]:
     """Return the caller's axes and their figure, or new ones of so many inches."""
     if ax is not None:
+        if not hasattr(ax, "figure"):
+            raise TypeError(sentence("ax", "matplotlib's axes, one of them", ax))
         return ax.figure.figure, ax  # of a subfigure, the whole figure
     figure = new_figure(width, height)
     return figure, panels(figure, 1)[0]

@@ -63,7 +63,7 @@ def _seed(text: str) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from neural import experiments, report
+    from neural import experiments, report, speed
     from neural.datasets import fashion_mnist
 
     if hasattr(sys.stdout, "reconfigure"):
@@ -71,9 +71,10 @@ def _demo(arguments: argparse.Namespace) -> int:
     report.prepare(arguments.out)
     images = fashion_mnist(arguments.data)
     table = experiments.experiments(arguments.quick)
+    speeds = speed.measure(table, images, arguments.seed)
     results = experiments.run_all(table, images, arguments.seed, quick=arguments.quick)
     print(f"\nWriting the report ({results.seconds:.0f} s so far)")
-    page = report.write(results, images, arguments.out)
+    page = report.write(results, images, arguments.out, speeds)
     failed = [each.check for each in results.checks if not each.passed]
     for check in failed:
         print(f"Check missed: {check.run}, {check.measure}", file=sys.stderr)

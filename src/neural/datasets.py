@@ -282,8 +282,8 @@ def train_test_split(
 ) -> list[Any]:
     """Return each array cut in two at random rows, the same for all: ``[X_train, X_test, y_train, y_test, ...]``.
 
-    The test part has ``test_fraction`` of the rows, rounded. With ``stratify``, one label a row, each label has its
-    share in both parts, to within one row. Data frames and series stay what they are.
+    The test part has ``test_fraction`` (by its name) of the rows, rounded. With ``stratify``, one label a row, each
+    label has its share in both parts, to within one row. Data frames and series stay what they are.
 
     >>> X, y = np.eye(8), np.array(list("aaaabbbb"))
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0, stratify=y)
@@ -291,6 +291,10 @@ def train_test_split(
     ((6, 8), (2, 8), ['a', 'b'])
     """
     check_number("test_fraction", test_fraction, low=0, high=1)
+    for array in arrays:
+        if not hasattr(array, "__len__") or getattr(array, "ndim", 1) == 0:
+            step = f"The size goes by its name: test_fraction={array!r}." if isinstance(array, int | float) else ""
+            raise TypeError(sentence("arrays", "arrays, lists or data frames", array, step))
     lengths = [len(array) for array in (*arrays, *([] if stratify is None else [stratify]))]
     if not arrays or len(set(lengths)) > 1:
         raise ValueError(sentence("arrays", "one or more, all (and stratify) of the same length", lengths))

@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,6 +18,7 @@ Row = TypeVar("Row")
 
 
 LARGEST = float(np.finfo(np.float64).max)
+PACKAGE = str(Path(__file__).parent)
 
 
 class NeuralError(Exception):
@@ -124,3 +128,11 @@ def check_number(
     if not -LARGEST <= number <= LARGEST or number < low or number > high or (strict and number == low):
         raise ValueError(sentence(what, rule, value))
     return number if whole else float(number)
+
+
+def warn(message: str) -> None:
+    """Warn of the user's own line: the nearest on the way here that is not in the package."""
+    frame, level = sys._getframe(1), 2  # of whoever calls this; level 1 would be the line below
+    while frame.f_back is not None and str(Path(frame.f_code.co_filename).parent) == PACKAGE:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)

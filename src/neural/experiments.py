@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neural.callbacks import Progress
+from neural.callbacks import History, Progress
 from neural.datasets import ImageData, make_moons, quadratic_features
 from neural.layers import DenseLayer
 from neural.losses import BinaryCrossentropy, CategoricalCrossentropy
@@ -173,7 +173,8 @@ def best_moons_accuracy(X: Array, y: Array) -> float:
     return float(np.mean((lower > upper) == y))
 
 
-def _load(experiment: Experiment, images: ImageData, seed: int) -> Split:
+def load(experiment: Experiment, images: ImageData, seed: int) -> Split:
+    """Return the rows of an experiment as the network gets them."""
     if experiment.data == "moons":
         points = moons(seed)
         features = (quadratic_features(points.X_train), quadratic_features(points.X_test))
@@ -259,17 +260,8 @@ def run(experiment: Experiment, split: Split, seed: int, progress: bool = True) 
     net = network(experiment, split.X_train.shape[1], int(split.y_train.max()) + 1, seed)
     collector = Collector() if experiment.collect else None
     started = time.perf_counter()
-    history = net.fit(
-        split.X_train,
-        split.y_train,
-        epochs=experiment.epochs,
-        optimizer=experiment.optimizer,
-        learning_rate=experiment.learning_rate,
-        batch_size=experiment.batch_size,
-        callback=collector,
-        callbacks=[Progress(every=LINES_EVERY)] if progress else [],
-        verbose=0,
-    )
+    lines = [Progress(every=LINES_EVERY)] if progress else []
+    history = fit(net, experiment, split, callback=collector, callbacks=lines)
     seconds = time.perf_counter() - started
     series = {name: history[name] for name in ("loss", "data_loss", "penalty", "seconds")}
     outputs = net.predict(split.X_test)
@@ -278,6 +270,14 @@ def run(experiment: Experiment, split: Split, seed: int, progress: bool = True) 
     test = score(net, split.X_test, split.y_test)
     series |= collector.metrics if collector else {}
     return Run(experiment, seed, seconds, series, train, test, net, outputs, correct)
+
+
+def fit(net: NeuralNetwork, experiment: Experiment, split: Split, **hooks: Any) -> History:
+    """Fit a network as the experiment says."""
+    return net.fit(
+        split.X_train, split.y_train, experiment.epochs, experiment.learning_rate, experiment.batch_size,
+        optimizer=experiment.optimizer, verbose=0, **hooks,
+    )  # fmt: skip
 
 
 def score(net: NeuralNetwork, X: Array, y: Array) -> Score:
@@ -424,12 +424,12 @@ def run_all(
     """Run every experiment, start k from seed + k, and compare them; ``tell`` gets the headings (None: silence)."""
     started, clock = time.strftime("%Y-%m-%d %H:%M"), time.perf_counter()
     runs: dict[str, tuple[Run, ...]] = {}
-    with _one_thread() as limited:
+    with blas_threads(1) as limited:
         for number, experiment in enumerate(table):
             if tell:
                 left = _time_left(table, number, len(images.X_train), time.perf_counter() - clock)
                 tell(f"\nRun {number + 1} of {len(table)}: {experiment.title}{left}")
-            runs[experiment.name] = _all_starts(experiment, _load(experiment, images, seed), seed, tell)
+            runs[experiment.name] = _all_starts(experiment, load(experiment, images, seed), seed, tell)
     comparisons = tuple(compare(setting, middle(runs[a.name]), middle(runs[b.name])) for setting, a, b in pairs(table))
     checks = () if quick else tuple(check(wanted, runs[wanted.run]) for wanted in CHECKS if wanted.run in runs)
     points = moons(seed)
@@ -456,17 +456,17 @@ def _all_starts(experiment: Experiment, split: Split, seed: int, tell: Callable[
     return tuple(runs)
 
 
-def _one_thread() -> AbstractContextManager[Any]:
-    """Hold BLAS to one thread where threadpoolctl is there to do it.
+def blas_threads(n: int | None) -> AbstractContextManager[Any]:
+    """Hold BLAS to ``n`` threads where threadpoolctl is there to do it; None leaves it alone.
 
-    The matrices are so small that a second thread costs more than it gives, on a busy machine ten times more; and with
-    one the numbers do not hang on how many cores there are.
+    The networks get one: their matrices are so small that a second thread costs more than it gives, on a busy machine
+    ten times more; and with one the numbers do not hang on how many cores there are.
     """
     try:
         from threadpoolctl import threadpool_limits
     except ImportError:
         return nullcontext()
-    return threadpool_limits(1)
+    return nullcontext() if n is None else threadpool_limits(n)
 
 
 def _outcome(runs: Sequence[Run]) -> str:

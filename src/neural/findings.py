@@ -6,6 +6,7 @@ the networks that were trained and the rows that they were tried on, and says wh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from neural.experiments import (
@@ -21,6 +22,7 @@ from neural.experiments import (
     typical,
 )
 from neural.significance import fisher_exact, rows_needed, wilson_interval
+from neural.speed import AIM, Speed, whole
 
 LEVEL = 0.05  # of all comparisons together
 
@@ -371,3 +373,41 @@ def limits(results: Results) -> list[str]:
         "The learning rate, the width and the number of epochs are the document's. A network tuned for itself could do "
         "better; nothing here says which activation is better at its best.",
     ]
+
+
+# Speed ----------------------------------------------------------------------------------------------------------------
+
+
+def times(ratio: float) -> str:
+    """Return how many times as fast in words, rounded down, so that 9.99 does not look like 10.
+
+    >>> times(9.99), times(0.5), times(23.4)
+    ('9.9', '0.5', '23.4')
+    """
+    return f"{math.floor(10 * ratio) / 10:.1f}"
+
+
+def speed_verdict(speeds: Sequence[Speed]) -> str:
+    """Return whether ``fit`` is at least AIM times as fast as the course's algorithm; one line."""
+    odd = [each.experiment.title for each in speeds if not each.agrees]
+    if odd:
+        return f"fit and the course's algorithm came to different costs ({', '.join(odd)}): their times say nothing."
+    groups = [each for each in speeds if each.ratio >= AIM], [each for each in speeds if each.ratio < AIM]
+    reached, missed = (", ".join(f"{e.experiment.title} {times(e.ratio)}" for e in group) for group in groups)
+    aim = f"fit is to be at least {AIM} times as fast as the course's algorithm on the same machine."
+    if not missed:
+        return f"{aim} That is reached: {reached} times."
+    return f"{aim} That is not reached: {missed} times." + (f" It is reached by {reached}." if reached else "")
+
+
+def speed_notes(speeds: Sequence[Speed], results: Results) -> list[str]:
+    """Return what the times come to for the whole page, and which engine ran."""
+    ours, theirs = whole(speeds, results)
+    notes = [
+        f"The epochs of all networks of this page took {ours:.3g} s together. At the speeds of the table, in "
+        f"proportion to the rows, the course's algorithm would have taken {theirs:.3g} s, {times(theirs / ours)} times "
+        "as long; a second hidden layer is not counted."
+    ]
+    if any(each.engine != "core" for each in speeds):
+        notes.append("fit ran on the NumPy engine: the compiled core is not there, or was not wanted.")
+    return notes

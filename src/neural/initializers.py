@@ -46,13 +46,19 @@ def ones(rng: np.random.Generator, shape: tuple[int, ...], n_in: int, n_out: int
     return np.ones(shape)
 
 
-def resolve(what: str, spec: Any) -> Initializer:
-    """Return the initializer that a name or a function stands for."""
+def resolve(what: str, spec: Any, auto: str = "xavier") -> Initializer:
+    """Return the initializer that a name or a function stands for; "auto" is what the layer says of it.
+
+    >>> resolve("init", "auto", "he") is he, resolve("init", "glorot") is xavier
+    (True, True)
+    """
+    names = {"auto": INITIALIZERS[auto], **INITIALIZERS}
     if isinstance(spec, str):
-        return look_up(what, spec, INITIALIZERS)
+        return look_up(what, spec, names)
     if callable(spec):
         return spec
-    raise TypeError(sentence(what, f"{one_of(INITIALIZERS)} or a function (rng, shape, n_in, n_out)", spec))
+    raise TypeError(sentence(what, f"{one_of(names)} or a function (rng, shape, n_in, n_out)", spec))
 
 
 INITIALIZERS: dict[str, Initializer] = {f.__name__: f for f in (he, xavier, random, zeros, ones)}
+INITIALIZERS["glorot"] = xavier  # Glorot is the family name, Xavier the first

@@ -16,6 +16,7 @@ RESHAPE = {
     1: "Reshape one sample with X.reshape(1, -1), one feature with X.reshape(-1, 1).",
     3: "Flatten images with X.reshape(len(X), -1).",
 }
+Names = tuple[Any, ...]  # of the columns of a data frame
 DIRECT = (np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -39,7 +40,7 @@ def array(what: str, value: Any) -> np.ndarray:
     except ValueError:
         raise ValueError(sentence(what, "an array whose rows are of one length", value)) from None
     if found.dtype.kind in "OT":
-        found = _from_objects(what, found)
+        found = _from_objects(what, found, column_names(value))
     if found.dtype.kind == "S":
         found = np.char.decode(found, "utf-8", "backslashreplace")
     if found.dtype.kind not in "biufU":
@@ -47,7 +48,7 @@ def array(what: str, value: Any) -> np.ndarray:
     return found if found.dtype.isnative else found.astype(found.dtype.newbyteorder("="))
 
 
-def _from_objects(what: str, found: np.ndarray) -> np.ndarray:
+def _from_objects(what: str, found: np.ndarray, names: Names) -> np.ndarray:
     texts = [isinstance(item, str) for item in found.flat]
     if texts and all(texts):
         return found.astype(np.str_)
@@ -60,8 +61,18 @@ def _from_objects(what: str, found: np.ndarray) -> np.ndarray:
     except (TypeError, ValueError):
         pass
     wanted = str if texts[0] else int | float | np.number | np.bool_
-    odd = next((item for item in found.flat if not isinstance(item, wanted)), found.flat[0])
-    raise TypeError(sentence(what, "all numbers or all text", odd))
+    odd = next((k for k, item in enumerate(found.flat) if not isinstance(item, wanted)), 0)
+    place = _place(np.unravel_index(odd, found.shape), names)
+    raise TypeError(sentence(what, "all numbers or all text", found.flat[odd], place))
+
+
+def column_names(value: Any) -> Names:
+    """Return what the columns of a data frame are called; nothing for anything else.
+
+    >>> column_names(np.zeros((2, 3)))
+    ()
+    """
+    return tuple(getattr(value, "columns", ()))
 
 
 def numeric(what: str, value: Any) -> np.ndarray:
@@ -80,7 +91,7 @@ def numbers(what: str, value: Any) -> np.ndarray:
     ValueError: y must be finite. Got nan. See row 1.
     """
     found = numeric(what, value)
-    check_finite(what, found, found.dtype)
+    check_finite(what, found, found.dtype, column_names(value))
     return found
 
 
@@ -96,12 +107,15 @@ def rows(what: str, value: Any, dtype: Any, width: int | None = None) -> np.ndar
         with np.errstate(all="ignore"):  # what becomes infinite is refused below
             found = found.astype(np.float64 if found.dtype.kind in "iu" and found.dtype.itemsize > 2 else dtype)
     found = np.ascontiguousarray(found)
-    check_finite(what, found, dtype)
+    check_finite(what, found, dtype, column_names(value))
     return found
 
 
-def check_finite(what: str, values: np.ndarray, dtype: Any) -> None:
-    """Raise ValueError for the first value that is NaN, infinite, or beyond the range of ``dtype``."""
+def check_finite(what: str, values: np.ndarray, dtype: Any, names: Names = ()) -> None:
+    """Raise ValueError for the first value that is NaN, infinite, or beyond the range of ``dtype``.
+
+    The message says where it is; with ``names`` it calls the columns by them.
+    """
     if values.dtype.kind != "f":
         return
     flat, dtype = values.reshape(-1), np.dtype(dtype)
@@ -111,20 +125,23 @@ def check_finite(what: str, values: np.ndarray, dtype: Any) -> None:
             fine = np.isfinite(block.astype(dtype, copy=False))
         if not fine.all():
             where = np.unravel_index(start + int(np.argmin(fine)), values.shape)
-            _refuse(what, values[where].item(), where, dtype)
+            _refuse(what, values[where].item(), _place(where, names), dtype)
 
 
-def _refuse(what: str, value: float, where: tuple[Any, ...], dtype: np.dtype) -> None:
+def _refuse(what: str, value: float, place: str, dtype: np.dtype) -> None:
     if np.isfinite(value):
         rule = f"within the range of {dtype}, {np.finfo(dtype).max:.3g}"
-        raise ValueError(sentence(what, rule, value, f"{_place(where)} Scale it, or use dtype='float64'."))
-    raise ValueError(sentence(what, "finite", value, _place(where)))
+        raise ValueError(sentence(what, rule, value, f"{place} Scale it, or use dtype='float64'."))
+    raise ValueError(sentence(what, "finite", value, place))
 
 
-def _place(where: Any) -> str:
-    """Return the next step that names the place of a value in an array."""
-    axes = zip(("row", "column", "then"), where, strict=False)
-    return f"See {', '.join(f'{axis} {number}' for axis, number in axes)}." if len(where) else ""
+def _place(where: Any, names: Names = ()) -> str:
+    """Return the next step that names the place of a value in an array, its column by name if that is known."""
+    numbers = [str(number) for number in where]
+    if names and len(numbers) == 2:
+        numbers[1] = repr(names[where[1]])
+    axes = zip(("row", "column", "then"), numbers, strict=False)
+    return f"See {', '.join(f'{axis} {number}' for axis, number in axes)}." if numbers else ""
 
 
 def broadcast(what: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -6,13 +6,12 @@ Samples in rows here: x is (batch, n_in), so Z = W A + b, with samples in column
 from __future__ import annotations
 
 import itertools
-import warnings
 from typing import Any
 
 import numpy as np
 
 from neural import activations, initializers
-from neural.errors import check_number, sentence
+from neural.errors import check_number, sentence, warn
 from neural.inputs import numbers
 from neural.layer import Layer, Mode
 from neural.parameters import Own, Shapes
@@ -38,8 +37,8 @@ class DenseLayer(Layer):
     l1, l2 : the penalty (l1 sum |W| + l2/2 sum W^2) / m on the weights, m the nominal batch size, also for a last short
         batch; 0 leaves it to the loss.
     bias : whether there is a b. Without one, ``biases`` is 0.
-    init, bias_init : "he", "xavier", "random" (uniform from -1 to 1), "zeros", "ones", or a function; "auto" is he
-        under ReLU-like activations and xavier otherwise.
+    init, bias_init : "auto", "he", "xavier" (or "glorot"), "random" (uniform from -1 to 1), "zeros", "ones", or a
+        function (rng, shape, n_in, n_out). "auto" is he under ReLU-like activations and xavier otherwise, zeros for b.
     random_state : seeds a layer that stands alone; in a network the network's seed decides.
 
     Attributes: ``weights`` (n_out, n_in), ``biases`` (n_out, 1), ``neurons``, ``trainable_params``.
@@ -84,7 +83,7 @@ class DenseLayer(Layer):
         self.bias = bool(bias)
         self.init, self.bias_init = init, bias_init
         for what, spec in {"init": init, "bias_init": bias_init}.items():
-            initializers.resolve(what, "he" if isinstance(spec, str) and spec == "auto" else spec)
+            initializers.resolve(what, spec)
         if random_state is not None:
             self._start = (seed_from(random_state), 0)
 
@@ -111,10 +110,10 @@ class DenseLayer(Layer):
 
     def initialize(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
         assert self.n_in is not None
-        spec = self.init if name == "weights" else self.bias_init
-        if spec == "auto":
-            spec = "zeros" if name == "biases" else "he" if self._activation_behind().relu_like else "xavier"
-        return initializers.resolve(name, spec)(rng, shape, self.n_in, self.n_out)
+        spec, auto = self.bias_init, "zeros"
+        if name == "weights":
+            spec, auto = self.init, "he" if self._activation_behind().relu_like else "xavier"
+        return initializers.resolve(name, spec, auto)(rng, shape, self.n_in, self.n_out)
 
     def _activation_behind(self) -> activations.Activation:
         """Return the layer's activation, or that of the ActivationLayer behind it in the network."""
@@ -141,10 +140,9 @@ class DenseLayer(Layer):
     def warn_if_equal(self) -> None:
         """Warn where a hidden layer is about to start with equal units: equal gradients keep them equal."""
         if self.init in ("zeros", "ones") and self.n_out > 1 and self._flat is None:
-            warnings.warn(
+            warn(
                 f"init={self.init!r} makes all units of the hidden {self.describe()} equal, and equal they will stay. "
-                "Use 'auto', 'he' or 'xavier'.",
-                stacklevel=2,
+                "Use 'auto', 'he' or 'xavier'."
             )
 
     @property

@@ -149,11 +149,11 @@ class CategoricalCrossentropy(Loss):
     def encode(self, y: Any, n_out: int, classes: Classes = None) -> tuple[np.ndarray, Classes]:
         y = array("y", y)
         if y.ndim == 2 and y.shape[1] == n_out > 1:
-            return _distributions(numbers("y", y)), np.arange(n_out)
+            return _distributions(numbers("y", y)), names_of_columns(n_out, classes)
         flat = one_column("y", y, n_out)
         if flat.dtype.kind == "U":
             return label_numbers(flat, n_out, classes)
-        return column_numbers(numbers("y", flat), n_out), np.arange(n_out)
+        return column_numbers(numbers("y", flat), n_out), names_of_columns(n_out, classes)
 
     def labels(self, targets: np.ndarray) -> np.ndarray:
         return targets if targets.ndim == 1 else np.argmax(targets, axis=1)
@@ -219,7 +219,7 @@ class BinaryCrossentropy(Loss):
         if bad.size:
             step = "Write two classes as 0 and 1; for more, end with softmax and use CategoricalCrossentropy."
             raise ValueError(sentence("y", "from 0 to 1 for BinaryCrossentropy", bad[0].item(), step))
-        return targets, classes if classes is not None else np.arange(2)
+        return targets, names_of_columns(2, classes)
 
     def labels(self, targets: np.ndarray) -> np.ndarray:
         return super().labels((targets > 0.5).astype(np.int64))
@@ -345,10 +345,19 @@ def column_numbers(y: np.ndarray, n_out: int) -> np.ndarray:
     return y.astype(np.int64)
 
 
+def names_of_columns(n_classes: int, classes: Classes) -> np.ndarray:
+    """Return the text labels that the classes had before, if there are as many, and else their numbers.
+
+    Numbers as targets are column numbers, so they leave the names of the columns as they are.
+    """
+    named = classes is not None and classes.dtype.kind == "U" and len(classes) == n_classes
+    return np.asarray(classes) if named else np.arange(n_classes)
+
+
 def label_numbers(y: np.ndarray, n_classes: int, classes: Classes) -> tuple[np.ndarray, Classes]:
     """Return text labels as column numbers in sorted order, and the sorted labels."""
-    found = np.unique(y)
-    if classes is None or classes.dtype.kind != "U" or len(classes) != n_classes:
+    found, classes = np.unique(y), names_of_columns(n_classes, classes)
+    if classes.dtype.kind != "U":
         classes = found
         if len(found) != n_classes:
             rule = f"of {n_classes} different labels for this network"

@@ -12,16 +12,16 @@ Classes are the labels that occur in y_true or y_pred, sorted. Undefined ratios 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neural.errors import look_up, one_of, sentence
+from neural.inputs import array, check_finite, column_names
 
 Array = NDArray[Any]
-Number = bool | int | float | np.bool_ | np.integer | np.floating
 
 
 # What the caller passes, as arrays ------------------------------------------------------------------------------------
@@ -29,29 +29,11 @@ Number = bool | int | float | np.bool_ | np.integer | np.floating
 
 def _array(what: str, y: ArrayLike) -> Array:
     """Return ``y``, (n,) or (n, k), as an array of bool, int, float or str without missing values."""
-    try:
-        values = np.asarray(y)
-    except ValueError as error:
-        raise ValueError(sentence(what, "an array of shape (n,) or (n, k)", y, "Its rows differ in length.")) from error
+    values = array(what, y)
     if values.ndim not in (1, 2) or values.size == 0:
         raise ValueError(sentence(what, "an array of shape (n,) or (n, k) with at least one row", values))
-    if values.dtype.kind in "OT" or (values.dtype.kind == "U" and isinstance(y, list | tuple)):
-        values = _one_kind(what, np.asarray(y, dtype=object))  # from a list, NumPy itself would turn ["a", 1] into text
-    if values.dtype.kind not in "biufU":
-        raise TypeError(sentence(what, "made of numbers, booleans or strings", values))
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise ValueError(sentence(what, "finite", values, "It holds NaN or infinity."))
+    check_finite(what, values, values.dtype, column_names(y))
     return values
-
-
-def _one_kind(what: str, values: Array) -> Array:
-    """Return an array of Python objects as one of strings or of numbers."""
-    items = values.ravel().tolist()
-    for kind in (str, Number):
-        if all(isinstance(item, kind) for item in items):
-            return np.array(items).reshape(values.shape)
-    odd = next(item for item in items if not isinstance(item, str if isinstance(items[0], str) else Number))
-    raise ValueError(sentence(what, "all numbers or all strings, with no missing value", odd))
 
 
 def _flat_labels(what: str, values: Array) -> Array:
@@ -83,7 +65,7 @@ def _true_labels(values: Array) -> Array:
     labels = _best_column("y_true", values)
     # 1e-3: what float16 leaves of a sum of probabilities, and far from any row with two classes or none.
     if values.min() < 0 or values.max() > 1.001 or np.abs(values.sum(axis=1) - 1).max() > 1e-3:
-        next_step = "Several classes in one row (multilabel) are not supported."
+        next_step = "Several classes in one row (multilabel) are not supported; for real values use r2_score."
         raise ValueError(sentence("y_true", "one-hot: every row sums to 1", values, next_step))
     return labels
 
@@ -404,16 +386,17 @@ METRICS: dict[str, Metric] = {
     "mse": Metric("mse", mean_squared_error, "values", False),
     "mae": Metric("mae", mean_absolute_error, "values", False),
 }
-METRICS["f1"], METRICS["r2"] = METRICS["f1_score"], METRICS["r2_score"]
+METRICS |= {short: replace(METRICS[name], name=short) for short, name in {"f1": "f1_score", "r2": "r2_score"}.items()}
 
 
 def resolve(spec: str | Metric | Callable[..., Any]) -> Metric:
     """Return the row meant by a name, a row, a function of this module, or any ``f(y_true, y_pred)``.
 
+    A number is in the history under the name by which it was asked for: "f1" under "f1", "f1_score" under "f1_score".
     Raises ValueError for an unknown name and TypeError for what cannot be called.
 
     >>> resolve("f1").name, resolve(Accuracy).name, resolve(max).takes
-    ('f1_score', 'accuracy', 'outputs')
+    ('f1', 'accuracy', 'outputs')
     """
     if isinstance(spec, Metric):
         return spec

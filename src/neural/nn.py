@@ -20,7 +20,8 @@ from neural.losses import Loss
 from neural.optimizers import Optimizer
 from neural.parameters import Place, aligned_zeros, lay_out
 from neural.streams import seed_from
-from neural.training import Settings, Training, TrainingState
+from neural.training import Settings, Training
+from neural.updates import TrainingState
 
 BUILDING = threading.RLock()  # one for all networks: building is short, and a lock of its own would not pickle
 

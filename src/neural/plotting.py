@@ -8,23 +8,23 @@ that is given. No message rests on colour alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neural import canvas
+from neural import plot_inputs as take
 from neural.canvas import COLOURS, MARKERS, Array
 from neural.datasets import FASHION_CLASSES, quadratic_features
 from neural.errors import check_number, sentence
+from neural.inputs import array
+from neural.plot_inputs import ImageShape, Names
 from neural.streams import seed_from
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-ImageShape = tuple[int, int]
-Names = Sequence[str] | None
 
 DASHES = ("-", "--", ":", "-.")
 MOST_NUMBERED_CLASSES = 20  # a confusion matrix of more has no room for numbers
@@ -55,11 +55,11 @@ def plot_grid(
     >>> [axes.get_title() for axes in figure.axes]
     ['T-shirt/top', 'Trouser', '', '']
     """
-    X, y = _labelled_images(df, image_shape)
+    X, y = take.labelled_images(df, image_shape)
     classes, counts = np.unique(y, return_counts=True)
-    names = _names(classes, class_names)
+    names = take.names(classes, class_names)
     n = canvas.tile_count(n, counts.max(), classes=len(classes))
-    rng = _random(random_state)
+    rng = np.random.default_rng(seed_from(random_state))
     chosen = [rng.permutation(np.flatnonzero(y == label))[:n] for label in classes]
     scale = canvas.gray(X[np.concatenate(chosen)])
     figure, places = canvas.tiles(n * len(classes), len(classes), image_shape, names, header=0.25)
@@ -91,22 +91,23 @@ def plot_random_images(
     """
     if model is not None and predictions is not None:
         raise ValueError(sentence("predictions", "None where a model is given", predictions, "Pass one of the two."))
-    X, y = _images(X, image_shape), _labels(y)
-    _same_length(X, "y", y)
+    X, y = take.images(X, image_shape), take.labels(y)
+    take.same_length(X, "y", y)
     n = canvas.tile_count(n, len(X))
-    rows = _random(random_state).permutation(len(X))[:n]
-    below = [f"True: {name}" for name in _names(y[rows], class_names)]
-    source = predictions if model is None else model
-    if source is None:
+    rows = np.random.default_rng(seed_from(random_state)).permutation(len(X))[:n]
+    below = [f"True: {name}" for name in take.names(y[rows], class_names)]
+    if model is None and hasattr(predictions, "predict"):
+        model, predictions = predictions, None
+    if model is None and predictions is None:
         return canvas.captioned(X[rows], image_shape, [""] * n, below, np.zeros(n, dtype=bool))
-    if hasattr(source, "predict"):
-        outputs = np.asarray(source.predict(X[rows]))
+    if model is not None:
+        outputs = take.predictor(model, "predict")(X[rows])
     else:
-        outputs = np.asarray(source)
-        _same_length(X, "predictions", outputs)
+        outputs = array("predictions", predictions)
+        take.same_length(X, "predictions", outputs)
         outputs = outputs[rows]
-    predicted = _predicted_labels(outputs, y, getattr(source, "classes_", None))
-    above = [f"Predicted: {name}" for name in _names(predicted, class_names)]
+    predicted = take.predictions(outputs, y, getattr(model, "classes_", None))
+    above = [f"Predicted: {name}" for name in take.names(predicted, class_names)]
     return canvas.captioned(X[rows], image_shape, above, below, predicted != y[rows])
 
 
@@ -123,10 +124,10 @@ def plot_worst_mistakes(
     >>> [axes.get_title() for axes in figure.axes]
     ['× Predicted: 1 (80%)', '× Predicted: 0 (70%)']
     """
-    X, y, scores = _images(X, image_shape), _labels(y), _scores(probabilities)
-    _same_length(X, "y", y)
-    _same_length(X, "probabilities", scores)
-    classes = _classes(y, scores.shape[1])
+    X, y, scores = take.images(X, image_shape), take.labels(y), take.scores(probabilities)
+    take.same_length(X, "y", y)
+    take.same_length(X, "probabilities", scores)
+    classes = take.classes(y, scores.shape[1])
     true, predicted = np.searchsorted(classes, y), scores.argmax(axis=1)
     wrong = np.flatnonzero(predicted != true)
     n = canvas.tile_count(n, len(wrong))
@@ -136,7 +137,7 @@ def plot_worst_mistakes(
     rows = wrong[worst[:n]]
 
     def captions(word: str, of: Array) -> list[str]:
-        names = _names(classes[of], class_names)
+        names = take.names(classes[of], class_names)
         return [f"{word}: {name} ({score:.0%})" for name, score in zip(names, scores[rows, of], strict=True)]
 
     above, below = captions("Predicted", predicted[rows]), captions("True", true[rows])
@@ -156,13 +157,11 @@ def plot_weights(
     >>> figure.axes[0].images[0].get_clim()
     (-4.0, 4.0)
     """
-    weights = np.asarray(weights)
-    if weights.ndim != 2 or weights.size == 0:
-        raise ValueError(sentence("weights", "an array (n_units, n_pixels)", weights, "Pass net.weights[0]."))
+    weights = take.weights(weights)
     canvas.check_image_shape(image_shape, weights.shape[1])
     n = canvas.tile_count(len(weights), len(weights))
     columns = canvas.across(n) if columns is None else min(n, check_number("columns", columns, low=1, whole=True))
-    titles = [str(unit) for unit in range(1, n + 1)] if names is None else _one_for_each("names", names, n, "unit")
+    titles = [str(unit) for unit in range(1, n + 1)] if names is None else take.one_for_each("names", names, n, "unit")
     high = float(np.nanmax(np.abs(weights))) or 1.0  # all zero: any scale does
     figure, places = canvas.tiles(n, columns, image_shape, titles, above=0.25, right=0.9)
     for axes, row, title in zip(places, weights, titles, strict=True):
@@ -193,14 +192,14 @@ def plot_history(
     >>> [line.get_label() for line in figure.axes[0].lines]
     ['sigmoid', 'ReLU']
     """
-    named = _named_histories(histories, "network")
-    keys = [key] if isinstance(key, str) else list(key)
+    named = take.named_histories("histories", histories, "network")
+    keys = take.keys(key)
     curves = [(i, j) for i in range(len(named)) for j in range(len(keys))]
     parts = [(named[i][0], keys[j] if len(keys) > 1 else "") for i, j in curves]
     texts = [", ".join(filter(None, part)) for part in parts]
     if labels is not None:
-        texts = _one_for_each("labels", labels, len(curves), "curve")
-    series = [_series(named[i][1], keys[j]) for i, j in curves]
+        texts = take.one_for_each("labels", labels, len(curves), "curve")
+    series = [take.series(named[i][1], keys[j]) for i, j in curves]
     figure, axes = canvas.panel(ax, 6.4, 4.2)
     for (i, j), values, text in zip(curves, series, texts, strict=True):
         colour = j if len(named) == 1 else i  # colour tells networks apart, the dash series
@@ -223,9 +222,11 @@ def plot_metrics(metrics: Any, titles: Sequence[str] | None = None) -> Figure:
     >>> [axes.get_title() for axes in figure.axes]
     ['Accuracy', 'F1 score']
     """
-    named = _named_histories(metrics, "metric")
-    titles = [name for name, _ in named] if titles is None else _one_for_each("titles", titles, len(named), "metric")
-    series = [_series(values, "loss") for _, values in named]
+    named = take.named_histories("metrics", metrics, "metric")
+    titles = (
+        [name for name, _ in named] if titles is None else take.one_for_each("titles", titles, len(named), "metric")
+    )
+    series = [take.series(values, "loss") for _, values in named]
     figure = canvas.new_figure(3.4 * len(named), 3.0)
     for i, axes in enumerate(canvas.panels(figure, len(named))):
         canvas.curve(axes, series[i], i, "-", titles[i])
@@ -256,14 +257,16 @@ def plot_decision_boundary(
     >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     ['probability 0.5', '0', '1']
     """
-    X, y = _points(X), _labels(y)
-    _same_length(X, "y", y)
+    X, y = take.points(X), take.labels(y)
+    take.same_length(X, "y", y)
+    if transform is not None and not callable(transform):
+        raise TypeError(sentence("transform", "a function from (n, 2) to the model's inputs, or None", transform))
     steps = min(check_number("steps", steps, low=2, whole=True), MOST_STEPS)
     margin = check_number("margin", margin, low=0)
     sides = [np.linspace(column.min() - margin, column.max() + margin, steps, dtype=X.dtype) for column in X.T]
     grid = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
     scores, classes = _grid_scores(model, transform or _default_transform(model, X), grid, y)
-    names = _names(classes, class_names)
+    names = take.names(classes, class_names)
     figure, axes = canvas.panel(ax, 6.4, 4.8)
     fill = canvas.fill_probability if len(classes) == 2 else canvas.fill_regions
     fill(axes, sides, scores.T.reshape(-1, steps, steps))
@@ -282,7 +285,7 @@ def _default_transform(model: Any, X: Array) -> Callable[[Array], Array]:
     n_inputs = getattr(model, "n_inputs", None) or getattr(model, "n_features_in_", None)
     if n_inputs is None:
         try:
-            model.predict(X[:1])
+            take.predictor(model, "predict")(X[:1])
         except ValueError:
             n_inputs = 5
     return quadratic_features if n_inputs == 5 else lambda X: X
@@ -290,14 +293,14 @@ def _default_transform(model: Any, X: Array) -> Callable[[Array], Array]:
 
 def _grid_scores(model: Any, transform: Callable[[Array], Array], grid: Array, y: Array) -> tuple[Array, Array]:
     """Return probabilities (n_places, n_classes) and the classes; labels that a model predicts become one-hot."""
-    predict = getattr(model, "predict_proba", model.predict)
+    predict = take.predictor(model, "predict_proba", "predict")
     blocks = [grid[start : start + BLOCK_ROWS] for start in range(0, len(grid), BLOCK_ROWS)]
-    outputs = np.concatenate([np.asarray(predict(np.asarray(transform(block), dtype=grid.dtype))) for block in blocks])
+    outputs = np.concatenate([predict(np.asarray(transform(block), dtype=grid.dtype)) for block in blocks])
     given = getattr(model, "classes_", None)
-    if not _are_labels(outputs):
-        scores = _scores(outputs)
-        return scores, _classes(y, scores.shape[1], given)
-    labels = _labels(outputs)
+    if not take.are_labels(outputs):
+        scores = take.scores(outputs)
+        return scores, take.classes(y, scores.shape[1], given)
+    labels = take.labels(outputs)
     classes = np.union1d(y, labels) if given is None else np.asarray(given)
     return (labels[:, None] == classes).astype(float), classes
 
@@ -317,10 +320,10 @@ def plot_confusion(
     """
     from matplotlib.colors import PowerNorm
 
-    counts = _confusion_counts(matrix)
+    counts = take.counts(matrix)
     n = len(counts)
     numbered = n <= MOST_NUMBERED_CLASSES
-    names = [str(k) for k in range(n)] if class_names is None else _one_for_each("class_names", class_names, n, "class")
+    names = take.one_for_each("class_names", range(n) if class_names is None else class_names, n, "class")
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), np.finfo(float).tiny)  # an empty row has shares 0
     side = max(2.6, 0.55 * min(n, MOST_NUMBERED_CLASSES))
     figure, axes = canvas.panel(ax, side + 1.2, side + 1.0)
@@ -338,162 +341,3 @@ def plot_confusion(
         bar = figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
         canvas.plain_ticks(bar.ax)
     return figure
-
-
-# What the functions take ----------------------------------------------------------------------------------------------
-
-
-def _random(random_state: Any) -> np.random.Generator:
-    return np.random.default_rng(seed_from(random_state))
-
-
-def _labelled_images(df: Any, image_shape: ImageShape) -> tuple[Array, Array]:
-    """Split a data frame with a column ``label``, or a pair (X, y), into images and labels."""
-    if hasattr(df, "columns"):
-        columns = list(df.columns)
-        if "label" not in columns:
-            raise ValueError(sentence("df", "a data frame with a column 'label'", columns, "Or pass a pair (X, y)."))
-        at, values = columns.index("label"), np.asarray(df)
-        pixels = values[:, 1:] if at == 0 else np.delete(values, at, axis=1)  # the usual case copies nothing
-        df = pixels, df["label"]
-    elif not isinstance(df, tuple | list) or len(df) != 2:
-        raise TypeError(sentence("df", "a data frame with a column 'label', or a pair (X, y)", df))
-    X, y = _images(df[0], image_shape), _labels(df[1])
-    _same_length(X, "y", y)
-    return X, y
-
-
-def _images(X: Any, image_shape: ImageShape) -> Array:
-    images: Array = np.asarray(X)
-    if images.ndim < 2 or len(images) == 0:
-        raise ValueError(sentence("X", "an array (n_samples, n_pixels) of at least one row", images))
-    images = images.reshape(len(images), -1)
-    canvas.check_image_shape(image_shape, images.shape[1])
-    return images.astype(float) if images.dtype == object else images  # a data frame whose labels are text
-
-
-def _points(X: Any) -> Array:
-    points: Array = np.asarray(X)
-    points = points if points.dtype == np.float32 else points.astype(float)
-    if points.ndim != 2 or points.shape[1] != 2 or len(points) == 0:
-        hint = "Pass two columns; transform makes the others."
-        raise ValueError(sentence("X", "an array (n_samples, 2)", points, hint))
-    if not np.isfinite(points).all():
-        raise ValueError(sentence("X", "finite", points, "It holds NaN or infinity."))
-    return points
-
-
-def _same_length(X: Array, what: str, values: Array) -> None:
-    if values.ndim == 0 or len(values) != len(X):
-        raise ValueError(sentence(what, f"of one entry for each of the {len(X)} rows of X", values))
-
-
-def _labels(y: Any) -> Array:
-    """Return labels (n_samples,) from labels, a column of them, or one-hot; whole numbers become integers."""
-    labels: Array = np.asarray(y)
-    if labels.dtype.kind in "OT":
-        labels = np.asarray(labels.tolist())  # text and numbers of a data frame
-    if labels.ndim == 2:
-        labels = labels.argmax(axis=1) if labels.shape[1] > 1 else labels[:, 0]
-    if labels.ndim != 1 or len(labels) == 0:
-        raise ValueError(sentence("y", "labels (n_samples,) or one-hot (n_samples, n_classes)", labels))
-    if labels.dtype.kind == "f" and not (np.isfinite(labels).all() and np.all(labels == np.floor(labels))):
-        return labels
-    return labels.astype(np.int64) if labels.dtype.kind in "fb" else labels
-
-
-def _are_labels(outputs: Array) -> bool:
-    """Tell labels from probabilities: text, integers, or (n,) whole numbers."""
-    if outputs.ndim == 2 and outputs.shape[1] > 1:
-        return False
-    return outputs.dtype.kind != "f" or (outputs.ndim == 1 and _labels(outputs).dtype.kind == "i")
-
-
-def _scores(outputs: Any) -> Array:
-    """Return probabilities (n_samples, n_classes); those of two classes may come as (n,) or (n, 1)."""
-    scores = np.asarray(outputs, dtype=float)
-    if scores.ndim == 1:
-        scores = scores[:, None]
-    if scores.ndim != 2 or scores.shape[1] == 0:
-        raise ValueError(sentence("probabilities", "an array (n_samples, n_classes) or (n_samples, 1)", scores))
-    return np.hstack([1 - scores, scores]) if scores.shape[1] == 1 else scores
-
-
-def _classes(y: Array, n_classes: int, given: Any = None) -> Array:
-    """Return the label of each column of probabilities: what the model says, its number, or the sorted labels."""
-    if given is not None and len(given) == n_classes and np.isin(y, given).all():
-        return np.asarray(given)
-    if y.dtype.kind in "iu" and y.min() >= 0 and y.max() < n_classes:
-        return np.arange(n_classes)
-    labels: Array = np.unique(y)
-    if len(labels) != n_classes:
-        rule = (
-            f"column numbers below {n_classes}, or {n_classes} different labels, one for each column of probabilities"
-        )
-        raise ValueError(sentence("y", rule, labels.tolist()))
-    return labels
-
-
-def _predicted_labels(outputs: Array, y: Array, given: Any) -> Array:
-    """Return labels of the kind that ``y`` has, from labels, column numbers or probabilities."""
-    if not _are_labels(outputs):
-        scores = _scores(outputs)
-        labels: Array = _classes(y, scores.shape[1], given)[scores.argmax(axis=1)]
-        return labels
-    labels = _labels(outputs)
-    if labels.dtype.kind in "iu" and y.dtype.kind not in "iu":
-        labels = (np.unique(y) if given is None else np.asarray(given))[labels]
-    return labels
-
-
-def _names(labels: Array, class_names: Names) -> list[str]:
-    """Return the name of each label: ``class_names[label]`` for integers, the label itself for others."""
-    if class_names is None or labels.dtype.kind not in "iu":
-        return [str(label) for label in labels]
-    if labels.min() < 0 or labels.max() >= len(class_names):
-        rule = f"a name for each label, here {labels.min()} to {labels.max()}"
-        raise ValueError(sentence("class_names", rule, list(class_names), "class_names=None writes the labels."))
-    return [str(class_names[label]) for label in labels]
-
-
-def _one_for_each(what: str, texts: Sequence[str], n: int, thing: str) -> list[str]:
-    if isinstance(texts, str) or len(texts) != n:
-        raise ValueError(sentence(what, f"a list of {n}, one for each {thing}", texts))
-    return [str(text) for text in texts]
-
-
-def _named_histories(histories: Any, word: str) -> list[tuple[str, Any]]:
-    """Return (name, history) pairs from one history, a list of several, or a dict; one alone needs no name."""
-    if isinstance(histories, Mapping):
-        named = [(str(name), history) for name, history in histories.items()]
-    elif len(histories) and np.ndim(next(iter(histories))) == 0:
-        named = [("", histories)]
-    else:
-        named = [(f"{word} {i}", history) for i, history in enumerate(histories, 1)]
-    if not named or any(len(history) == 0 for _, history in named):
-        raise ValueError(sentence("each history", "a list of at least one number", histories))
-    return named
-
-
-def _series(history: Any, key: str) -> Array:
-    """Return ``history[key]``; a plain list of numbers is its own "loss"."""
-    try:
-        values = history[key]
-    except (KeyError, IndexError, TypeError):
-        if key != "loss":
-            hint = "A plain list of numbers is its own 'loss' and holds nothing else."
-            raise ValueError(sentence("key", "a series that every history holds", key, hint)) from None
-        values = history
-    values = np.asarray(values, dtype=float)
-    if values.ndim != 1:
-        raise ValueError(sentence("each history", "a list of numbers", values))
-    return values
-
-
-def _confusion_counts(matrix: Any) -> Array:
-    counts = np.asarray(matrix, dtype=float)
-    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or counts.size == 0:
-        raise ValueError(sentence("matrix", "square, (n_classes, n_classes)", counts))
-    if not np.isfinite(counts).all() or counts.min() < 0:
-        raise ValueError(sentence("matrix", "made of finite counts of at least 0", matrix))
-    return counts

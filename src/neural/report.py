@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -34,7 +32,9 @@ from neural.experiments import (
     typical,
 )
 from neural.page import Block, Bullets, Fold, Heading, Picture, Table, Text, to_html, to_markdown
+from neural.record import as_json, describe_data, describe_machine
 from neural.significance import wilson_interval
+from neural.speed import Speed
 
 TITLE = "Fashion-MNIST and moons, trained with neural"
 PAGE = "index.html"  # moved to its place last: whoever sees it, sees all it belongs to
@@ -57,7 +57,7 @@ def prepare(out: str | os.PathLike[str]) -> Path:
         return folder
 
 
-def write(results: Results, images: ImageData, out: str | os.PathLike[str]) -> Path:
+def write(results: Results, images: ImageData, out: str | os.PathLike[str], speeds: Sequence[Speed] = ()) -> Path:
     """Write the report into the folder ``out`` and return the path of its page.
 
     index.html (all in one file), report.md, results.json, the pictures, and weights/ with a file for each network. All
@@ -69,8 +69,9 @@ def write(results: Results, images: ImageData, out: str | os.PathLike[str]) -> P
         pictures = _write_pictures(results, images, scratch)
         _write_weights(results, scratch / "weights")
         machine = describe_machine()
-        blocks = list(compose(results, images, pictures, machine))
-        (scratch / "results.json").write_text(json.dumps(as_json(results, images, machine), indent=1), encoding="utf-8")
+        blocks = list(compose(results, images, pictures, machine, speeds))
+        numbers = json.dumps(as_json(results, images, machine, speeds), indent=1)
+        (scratch / "results.json").write_text(numbers, encoding="utf-8")
         (scratch / "report.md").write_text(to_markdown(TITLE, subtitle(results), blocks), encoding="utf-8")
         (scratch / PAGE).write_text(to_html(TITLE, subtitle(results), blocks, scratch), encoding="utf-8")
         _move(scratch, folder)
@@ -103,79 +104,6 @@ def _move(scratch: Path, folder: Path) -> None:
         os.replace(path, place)
 
 
-# The numbers ----------------------------------------------------------------------------------------------------------
-
-
-def describe_machine() -> dict[str, Any]:
-    """Return versions and the kind of machine; nothing that says whose it is."""
-    import matplotlib
-
-    return {
-        "neural": neural.__version__,
-        "numpy": np.__version__,
-        "matplotlib": matplotlib.__version__,
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or "unknown"
-
-
-def as_json(results: Results, images: ImageData, machine: dict[str, Any]) -> dict[str, Any]:
-    """Return all numbers of the report as what JSON can hold."""
-    return {
-        "quick": results.quick,
-        "seed": results.seed,
-        "started": results.started,
-        "seconds": round(results.seconds, 1),
-        "one_thread": results.one_thread,
-        "machine": machine,
-        "data": describe_data(images),
-        "runs": {name: [_run_json(run) for run in runs] for name, runs in results.runs.items()},
-        "middle_seeds": {name: results.middle(name).seed for name in results.runs},
-        "comparisons": [asdict(each) for each in results.comparisons],
-        "checks": [{**asdict(each.check), "value": each.value, "passed": each.passed} for each in results.checks],
-        "best_moons": results.best_moons,
-        "document": {name: asdict(row) for name, row in DOCUMENT.items()},
-        "document_test_rows_inferred": DOCUMENT_TEST_ROWS,
-    }
-
-
-def _run_json(run: Run) -> dict[str, Any]:
-    return {
-        "settings": asdict(run.experiment),
-        "seed": run.seed,
-        "seconds": round(run.seconds, 2),
-        "train": asdict(run.train),
-        "test": asdict(run.test),
-        "history": {name: [float(f"{value:.6g}") for value in series] for name, series in run.history.items()},
-    }
-
-
-def describe_data(images: ImageData) -> dict[str, Any]:
-    """Return shapes, types, counts and the range of values of the images."""
-    n = len(images.class_names)
-    return {
-        "X_train": list(images.X_train.shape),
-        "X_test": list(images.X_test.shape),
-        "dtype": str(images.X_train.dtype),
-        "range": [int(images.X_train.min()), int(images.X_train.max())],
-        "mean": round(float(images.X_train.mean()), 3),
-        "classes": list(images.class_names),
-        "train_counts": np.bincount(images.y_train, minlength=n).tolist(),
-        "test_counts": np.bincount(images.y_test, minlength=n).tolist(),
-    }
-
-
 # The page -------------------------------------------------------------------------------------------------------------
 
 
@@ -186,7 +114,9 @@ def subtitle(results: Results) -> str:
     return f"{kind} of {results.started}, {took} in all, seed {results.seed}, neural {neural.__version__}."
 
 
-def compose(results: Results, images: ImageData, pictures: Pictures, machine: dict[str, Any]) -> Iterator[Block]:
+def compose(
+    results: Results, images: ImageData, pictures: Pictures, machine: dict[str, Any], speeds: Sequence[Speed] = ()
+) -> Iterator[Block]:
     """Yield the blocks of the page."""
     yield Text(
         "The package grew from the solution of a course assignment, called the document here. This page repeats its "
@@ -196,7 +126,7 @@ def compose(results: Results, images: ImageData, pictures: Pictures, machine: di
     )
     if results.quick:
         yield Text(_quick_note(results), mark=True)
-    yield from _in_short(results)
+    yield from _in_short(results, speeds)
     yield from _beside_document(results)
     yield from _conclusions(results)
     yield from _data(images, pictures)
@@ -204,6 +134,8 @@ def compose(results: Results, images: ImageData, pictures: Pictures, machine: di
     yield from _pictures(results, pictures)
     yield from _moons(results, pictures)
     yield from _package(results, pictures)
+    if speeds:
+        yield from _speed(speeds, results, machine)
     yield from _how(results, machine)
 
 
@@ -218,7 +150,7 @@ def _quick_note(results: Results) -> str:
     )
 
 
-def _in_short(results: Results) -> Iterator[Block]:
+def _in_short(results: Results, speeds: Sequence[Speed]) -> Iterator[Block]:
     yield Heading("In short")
     lines = [findings.accuracy(results.runs[name]) for name in OPEN if name in results.runs]
     for setting, question in findings.QUESTIONS.items():
@@ -226,6 +158,8 @@ def _in_short(results: Results) -> Iterator[Block]:
             lines.append(f"{question} {verdict}")
     lines += findings.moons_short(results)
     lines.append(f"The document's own test accuracies of sigmoid and ReLU: {findings.document_verdict()}")
+    if speeds:
+        lines.append(findings.speed_verdict(speeds))
     if results.checks:
         passed = sum(each.passed for each in results.checks)
         lines.append(f"{passed} of the {len(results.checks)} checks of the full run passed.")
@@ -426,6 +360,38 @@ def _package(results: Results, pictures: Pictures) -> Iterator[Block]:
             ]
             yield Table("Metrics of the training rows", ["Metric", "First epoch", "Last epoch"], rows)
             yield from [picture for picture in pictures[name] if picture.file == METRICS]
+
+
+def _speed(speeds: Sequence[Speed], results: Results, machine: dict[str, Any]) -> Iterator[Block]:
+    yield Heading("How fast it trains")
+    yield Text(
+        "The course's algorithm is the document's way of training: layer objects that remember their inputs, samples "
+        "in columns, float64, plain NumPy steps (course.py in the package). fit is the call that trains all networks "
+        "of this page. Both were timed in turn, before the training, from the same start with the same rows in the "
+        "same order, at the settings below but without the penalty, which did nothing in the document. The course's "
+        "algorithm had its data in float64 and divided by 255 before the clock started, and as many BLAS threads as "
+        f"suited it best. Processor: {machine.get('processor', 'unknown')}, cores {machine.get('cores', 'unknown')}."
+    )
+    yield Table(
+        f"Seconds an epoch, medians of {len(speeds[0].ours)} turns, and the cost to which both came",
+        [
+            "Network", "Rows", "Course's algorithm", "BLAS threads", "fit", "Engine", "Threads at most",
+            "Times as fast", "Least and most of a turn", "Cost, course's", "Cost, fit",
+        ],
+        [_speed_row(each) for each in speeds],
+    )  # fmt: skip
+    yield Text(findings.speed_verdict(speeds), strong=True)
+    yield Bullets(findings.speed_notes(speeds, results))
+
+
+def _speed_row(each: Speed) -> list[str]:
+    threads = [str(n or "not known") for n in (each.course_threads, each.threads)]
+    return [
+        each.experiment.title, f"{each.rows:,}", f"{each.course_seconds:.3g}", threads[0], f"{each.our_seconds:.3g}",
+        each.engine, threads[1], findings.times(each.ratio),
+        f"{findings.times(min(each.ratios))}, {findings.times(max(each.ratios))}",
+        f"{each.course_cost:.5f}", f"{each.cost:.5f}",
+    ]  # fmt: skip
 
 
 def _how(results: Results, machine: dict[str, Any]) -> Iterator[Block]:

@@ -2,71 +2,31 @@
 
     validate -> build -> for each epoch: order -> engine.run, slice by slice -> watch -> metrics -> history, callbacks
 
-What outlives an epoch is in :class:`TrainingState`, which the network keeps: fitting twice is going on.
+What outlives an epoch is in :class:`neural.updates.TrainingState`, which the network keeps: fitting twice is going on.
 """
 
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from neural import callbacks as hooks
 from neural import metrics, optimizers, schedules
-from neural.engine import Data, Program, Run
-from neural.errors import TrainingDiverged, check_number, sentence
+from neural.engine import Data, Program
+from neural.errors import TrainingDiverged, check_number, sentence, warn
 from neural.inputs import numbers
-from neural.layer import Mode
 from neural.optimizers import Optimizer
 from neural.streams import epoch_order, stream
+from neural.updates import Snapshot, TrainingState, Updates
 
 SLICE_SECONDS = 0.25  # aimed at for one crossing to the engine, so that progress and Ctrl-C stay prompt
 NUMBERS = hooks.ALWAYS
 RISEN = 1000  # times the first cost: no training, though still finite
 FIRST_SLICE = 32  # updates in the first crossing, which measures how long one takes
-
-
-@dataclass
-class TrainingState:
-    """What a network remembers between epochs and fits, besides its weights."""
-
-    seed: int
-    epoch: int = 0  # epochs begun: the place in the stream of orders
-    step: int = 0  # updates made: the place in the stream of dropout
-    optimizer: Optimizer | None = None
-    updates: int = 0  # made by this optimizer
-    memory: dict[str, np.ndarray] = field(default_factory=dict)
-
-    def use(self, optimizer: Optimizer, params: np.ndarray) -> None:
-        """Go on with this optimizer's memory, or start anew if it is another one or has other settings."""
-        if optimizer != self.optimizer or any(len(v) != len(params) for v in self.memory.values()):
-            self.optimizer, self.updates, self.memory = optimizer, 0, optimizer.fresh_memory(params)
-
-
-@dataclass
-class Snapshot:
-    """A network's numbers at one moment, to go back to."""
-
-    params: np.ndarray
-    memory: dict[str, np.ndarray]
-    epoch: int
-    step: int
-    updates: int
-
-    @classmethod
-    def take(cls, params: np.ndarray, state: TrainingState) -> Snapshot:
-        memory = {name: vector.copy() for name, vector in state.memory.items()}
-        return cls(params.copy(), memory, state.epoch, state.step, state.updates)
-
-    def restore(self, params: np.ndarray, state: TrainingState) -> None:
-        params[:] = self.params
-        for name, vector in self.memory.items():
-            state.memory[name][:] = vector
-        state.epoch, state.step, state.updates = self.epoch, self.step, self.updates
 
 
 @dataclass
@@ -148,8 +108,8 @@ class Training:
         self.rate, self.stopped = settings.learning_rate, ""
         self.error: BaseException | None = None
         self.done = 0  # updates of this fit
+        self._updates = Updates(engine, program, data, self.state, settings.optimizer, self.batch_size)
         self._slice = FIRST_SLICE
-        self._past: tuple[Snapshot, np.ndarray, np.ndarray] | None = None  # start, order and rates of the slice before
         self._outputs: np.ndarray | None = None
 
     @property
@@ -198,15 +158,14 @@ class Training:
     def _warn_if_risen(self) -> None:
         first, last = self.history[0], self.history[-1]
         if last > RISEN * first > 0:
-            warnings.warn(
+            warn(
                 f"The cost rose from {hooks.cost_text(first)} to {hooks.cost_text(last)} at learning rate "
                 f"{self.settings.learning_rate:g}. Make the network anew with a smaller learning_rate, or scale inputs "
-                "and targets.",
-                stacklevel=4,
+                "and targets."
             )
 
     def _run_epoch(self) -> None:
-        started, begun = time.perf_counter(), self._snapshot()
+        started, begun = time.perf_counter(), self._updates.snapshot()
         self._call("on_epoch_begin")
         order = epoch_order(self.state.seed, self.state.epoch, len(self.data))
         losses, penalties = np.empty(len(order)), np.empty(self.per_epoch)
@@ -215,13 +174,13 @@ class Training:
             while first < self.per_epoch:
                 n = 1 if self._wants_batches else min(self._slice, self.per_epoch - first)
                 rows = slice(first * self.batch_size, (first + n) * self.batch_size)
-                before = self._snapshot() if first else begun
+                before = self._updates.snapshot() if first else begun
                 losses[rows], penalties[first : first + n] = self._run_slice(order[rows], first, n, before)
                 first += n
         except TrainingDiverged:
             raise
         except BaseException:  # Ctrl-C, no memory, an error in a user's layer: the network is as after its last epoch
-            begun.restore(self.program.params, self.state)
+            self._updates.restore(begun)
             raise
         self.state.epoch += 1
         self._end_epoch(losses, order, penalties, time.perf_counter() - started)
@@ -241,20 +200,18 @@ class Training:
         count = 1 if self._listened_to else min(self._slice // self.per_epoch, self.epochs - self.epoch)
         if count < 2:
             return False
-        started, begun, n = time.perf_counter(), self._snapshot(), len(self.data)
+        started, begun, n = time.perf_counter(), self._updates.snapshot(), len(self.data)
         orders = [epoch_order(self.state.seed, self.state.epoch + k, n) for k in range(count)]
         rates = self._rates(count * self.per_epoch)
-        request = self._request(np.concatenate(orders), rates)
         try:
-            losses, penalties = self.engine.run(self.program, self.data, request)
+            found = self._updates.run(np.concatenate(orders), rates, begun)
         except BaseException:
-            begun.restore(self.program.params, self.state)
+            self._updates.restore(begun)
             raise
-        if not self._finite(losses):
-            begun.restore(self.program.params, self.state)
+        if found is None:
             self._slice = self.per_epoch
             return False
-        self._advance(rates)
+        losses, penalties = found
         self.state.epoch += count
         seconds = (time.perf_counter() - started) / count
         for k, order in enumerate(orders):
@@ -263,7 +220,6 @@ class Training:
             updates = slice(k * self.per_epoch, (k + 1) * self.per_epoch)
             self.rate = float(rates[updates][-1])
             self._end_epoch(losses[k * n : (k + 1) * n], order, penalties[updates], seconds)
-        self._past = (begun, request.order, rates)
         self._time_slice(seconds / self.per_epoch)
         return True
 
@@ -285,14 +241,13 @@ class Training:
     def _run_slice(self, order: np.ndarray, first: int, n: int, before: Snapshot) -> tuple[np.ndarray, np.ndarray]:
         """Cross to the engine for ``n`` updates, from update ``first`` of the epoch on."""
         rates, started = self._rates(n), time.perf_counter()
-        losses, penalties = self.engine.run(self.program, self.data, self._request(order, rates))
-        if not self._finite(losses):
-            before.restore(self.program.params, self.state)
-            self._find_divergence(order, first, rates)
-        self._advance(rates)
-        self._past = (before, order, rates)
+        found = self._updates.run(order, rates, before)
+        if found is None:
+            k, where, cause = self._updates.trace(order, rates)
+            raise TrainingDiverged(self.epoch, first + k + 1, where, float(rates[k]), cause)
+        losses, penalties = found
         self.done += n
-        self.losses = losses
+        self.rate, self.losses = float(rates[-1]), losses
         if self._wants_batches:
             self._call("on_batch_end")
         self._time_slice((time.perf_counter() - started) / n)
@@ -306,61 +261,6 @@ class Training:
             rule = f"{n} factors of the learning rate of at least 0, from {schedule}"
             raise ValueError(sentence("schedule", rule, factors.tolist()))
         return self.settings.learning_rate * factors.astype(np.float64)
-
-    def _request(self, order: np.ndarray, rates: np.ndarray) -> Run:
-        state = self.state
-        mode = Mode(training=True, seed=state.seed, step=state.step)
-        return Run(
-            order, self.batch_size, len(self.data), rates, self.settings.optimizer, state.memory, state.updates, mode
-        )
-
-    def _advance(self, rates: np.ndarray) -> None:
-        self.state.step += len(rates)
-        self.state.updates += len(rates)
-        self.rate = float(rates[-1])
-
-    # --- divergence ------------------------------------------------------------------------------------------------
-    def _snapshot(self) -> Snapshot:
-        return Snapshot.take(self.program.params, self.state)
-
-    def _finite(self, losses: np.ndarray) -> bool:
-        vectors = losses, self.program.params, *self.state.memory.values()
-        return all(np.isfinite(vector).all() for vector in vectors)
-
-    def _replay(self, order: np.ndarray, rates: np.ndarray) -> tuple[int, bool, Snapshot | None, Snapshot]:
-        """Take updates of a slice again, one at a time, up to one that is not finite, or to the last.
-
-        Return its number, whether its cost was finite, and the states before the update before it and before it.
-        """
-        earlier, here = None, self._snapshot()
-        for k in range(len(rates)):
-            earlier, here = here if k else None, self._snapshot()
-            losses, _ = self.engine.run(self.program, self.data, self._request(self._batch(order, k), rates[k : k + 1]))
-            if not self._finite(losses) or k == len(rates) - 1:
-                break
-            self._advance(rates[k : k + 1])
-        return k, bool(np.isfinite(losses).all()), earlier, here
-
-    def _find_divergence(self, order: np.ndarray, first: int, rates: np.ndarray) -> None:
-        """Go back to the last state whose weights and cost were finite, and raise what says where it ended."""
-        k, cost_was_finite, earlier, here = self._replay(order, rates)
-        here.restore(self.program.params, self.state)
-        rows, data = self._batch(order, k), self.data
-        batch = Data(data.X[rows], data.y[rows], None if data.weights is None else data.weights[rows])
-        mode = Mode(training=True, seed=self.state.seed, step=self.state.step)
-        where = self.engine.first_nonfinite(self.program, batch, mode)
-        if not cost_was_finite:  # so the update before was the one that went too far
-            if earlier is None and self._past is not None:
-                self._past[0].restore(self.program.params, self.state)
-                earlier = self._replay(*self._past[1:])[3]
-            (earlier or here).restore(self.program.params, self.state)
-        cause = f"the {'weights' if cost_was_finite else 'cost'} became infinite or NaN"
-        raise TrainingDiverged(self.epoch, first + k + 1, where, float(rates[k]), cause)
-
-    def _batch(self, order: np.ndarray, k: int) -> np.ndarray:
-        epoch, place = divmod(k, self.per_epoch)  # no batch reaches over the end of an epoch
-        start, end = epoch * len(self.data) + place * self.batch_size, (epoch + 1) * len(self.data)
-        return order[start : min(start + self.batch_size, end)]
 
     def _measure(self, losses: np.ndarray, order: np.ndarray, penalties: np.ndarray) -> dict[str, float]:
         """Return the numbers of an epoch: the cost as it was met on the way, metrics as the network is now."""
@@ -379,7 +279,7 @@ class Training:
         if self.validation is not None:
             numbers["val_loss"], outputs = self.engine.evaluate(self.program, self.validation)
             if not np.isfinite(numbers["val_loss"]):
-                warnings.warn(f"val_loss is {numbers['val_loss']} in epoch {self.epoch}.", stacklevel=2)
+                warn(f"val_loss is {numbers['val_loss']} in epoch {self.epoch}.")
             found = measure(wanted, self._loss, self.validation.y, outputs)
             numbers |= {f"val_{name}": value for name, value in found.items()}
         return numbers
@@ -414,17 +314,30 @@ def resolve_metrics(wanted: Any) -> list[metrics.Metric]:
 
 def measure(wanted: list[metrics.Metric], loss: Any, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
     """Return each metric of outputs (n, n_out) against encoded targets."""
-    predicted: dict[str, Callable[[], np.ndarray]] = {
-        "labels": lambda: outputs if outputs.shape[1] > 1 else metrics.predict_classes(outputs),
-        "values": lambda: outputs if outputs.shape[1] > 1 else outputs[:, 0],
-        "outputs": outputs.copy,
-    }
-    return {metric.name: _number(metric, np.array(loss.labels(y)), predicted[metric.takes]()) for metric in wanted}
+    return {metric.name: _number(metric, np.array(loss.labels(y)), outputs) for metric in wanted}
 
 
-def _number(metric: metrics.Metric, truth: np.ndarray, predicted: np.ndarray) -> float:
+def _classes(truth: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    """Return probabilities (n, n_out) as they are, and one output as classes 0 and 1, if the truth is such."""
+    if outputs.shape[1] > 1:
+        return outputs
+    odd = truth[(truth != 0) & (truth != 1)]
+    if odd.size:
+        rule, step = "0 or 1 for a metric of classes and one output", "For real values use r2_score, mse or mae."
+        raise ValueError(sentence("y", rule, odd[0].item(), step))
+    return metrics.predict_classes(outputs)
+
+
+PREDICTED: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {  # what a metric takes, of truth and outputs
+    "labels": _classes,
+    "values": lambda truth, outputs: outputs if outputs.shape[1] > 1 else outputs[:, 0],
+    "outputs": lambda truth, outputs: outputs.copy(),
+}
+
+
+def _number(metric: metrics.Metric, truth: np.ndarray, outputs: np.ndarray) -> float:
     try:
-        value = metric.function(truth, predicted)
+        value = metric.function(truth, PREDICTED[metric.takes](truth, outputs))
     except (TypeError, ValueError) as error:
         if metric.takes == "outputs":  # a user's own error stays as it is
             raise
