@@ -10,6 +10,7 @@
 #include <string>
 
 #include "engine.hpp"
+#include "random.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -86,6 +87,20 @@ template <class T> struct Given {  // the rows of a call
   }
 };
 
+template <class T> struct Rows {  // of a matrix, padded with zeros as kernels take them
+  long count, n, ld;
+  Array<T> data;
+
+  explicit Rows(const Matrix<const T> &from) : count(long(from.shape(0))), n(long(from.shape(1))), ld((n + 15) / 16 * 16), data(count * ld) {
+    for (long r = 0; r < count; r++) std::memcpy(data + r * ld, from.data() + r * n, size_t(n) * sizeof(T));
+  }
+  operator T *() const { return data; }
+  void copy_to(const Matrix<T> &to) const {
+    check(long(to.shape(0)) == count && long(to.shape(1)) == n, "shapes differ");
+    for (long r = 0; r < count; r++) std::memcpy(to.data() + r * n, data + r * ld, size_t(n) * sizeof(T));
+  }
+};
+
 using StageTuple = std::tuple<int, int, long, long, long, long, long, double, double, bool, double, int64_t>;
 using OptimizerTuple = std::tuple<int, double, double, double, double, double>;
 
@@ -144,7 +159,7 @@ template <class T> void bind(nb::module_ &m, const char *name) {
              check(outputs.shape(0) == X.shape(0) && long(outputs.shape(1)) == net.n_out(), "outputs must be (n, n_out)");
              const long n = long(X.shape(0));
              nb::gil_scoped_release released;
-             net.predict(params.data(), data, n, outputs.data(), nullptr, threads);
+             return net.predict(params.data(), data, n, outputs.data(), nullptr, threads);
            },
            "params"_a, "X"_a, "outputs"_a, "threads"_a)
       .def("evaluate",
@@ -154,12 +169,18 @@ template <class T> void bind(nb::module_ &m, const char *name) {
              check(outputs.shape(0) == X.shape(0) && long(outputs.shape(1)) == net.n_out() && losses.size() == X.shape(0), "outputs must be (n, n_out)");
              const long n = long(X.shape(0));
              nb::gil_scoped_release released;
-             net.predict(params.data(), data, n, outputs.data(), losses.data(), threads);
+             return net.predict(params.data(), data, n, outputs.data(), losses.data(), threads);
            },
            "params"_a, "X"_a, "labels"_a.none(), "targets"_a.none(), "weights"_a.none(), "outputs"_a, "losses"_a, "threads"_a)
-      .def_static("activation", [](int function, Matrix<const T> z, Matrix<T> a) { kernels<T>().activation(function, z.data(), a.data(), long(z.shape(0)), long(z.shape(1))); })
+      .def_static("activation", [](int function, Matrix<const T> z, Matrix<T> a) {
+        Rows<T> rows(z);
+        kernels<T>().activation(function, rows, rows, rows.count, rows.n, rows.ld);
+        rows.copy_to(a);
+      })
       .def_static("activation_backward", [](int function, Matrix<const T> da, Matrix<const T> a, Matrix<T> dz) {
-        kernels<T>().activation_backward(function, da.data(), a.data(), dz.data(), long(a.shape(0)), long(a.shape(1)));
+        Rows<T> d(da), out(a);
+        kernels<T>().activation_backward(function, d, out, d, d.count, d.n, d.ld);
+        d.copy_to(dz);
       });
 }
 
@@ -171,5 +192,10 @@ NB_MODULE(_core, m) {
     while (const char *name = kernels<float>().name_of(family, int(found.size()))) found.push_back(name);
     return found;
   });
+  m.def("orders", [](uint64_t seed, uint64_t purpose, uint64_t first, int64_t n, Vector<int64_t> out) {
+    check(n > 0 && n <= int64_t(UINT32_MAX) && int64_t(out.size()) % n == 0, "orders must be of 1 to 2**32 - 1 rows each");
+    nb::gil_scoped_release released;
+    for (uint64_t k = 0; k < out.size() / uint64_t(n); k++) permutation({{seed, purpose}, {0, first + k, 0, 0}}, n, out.data() + int64_t(k) * n);
+  }, "seed"_a, "purpose"_a, "first"_a, "n"_a, "out"_a);
   m.def("instructions", [] { return std::string(kernels<float>().name); });
 }

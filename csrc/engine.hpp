@@ -1,6 +1,7 @@
 // Runs a network: steps of training, gradients, predictions. Knows threads and memory, but neither Python nor vectors.
 #pragma once
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -13,10 +14,11 @@
 template <class T> const Kernels<T> &kernels();  // of the best instruction set of this machine; in bindings.cpp
 
 constexpr long LINE = 64;              // bytes of a cache line
+constexpr long PADDED = 16;            // elements: rows of weights and values are multiples of it; as in parameters.py
 constexpr long WHOLE = 64;             // elements: room for whole vectors past the end
 constexpr long PREDICT_ROWS = 64;      // predicted at a time by each thread: their values stay in the cache
 
-// Zeros that begin on a cache line.
+// Room that begins on a cache line, and holds zeros unless nobody reads what he has not written.
 template <class T> class Array {
   struct Free {
     void operator()(T *p) const { ::operator delete(p, std::align_val_t(LINE)); }
@@ -24,24 +26,26 @@ template <class T> class Array {
   std::unique_ptr<T, Free> data;
 
  public:
-  explicit Array(long n) : data((T *)::operator new(size_t(n + WHOLE) * sizeof(T), std::align_val_t(LINE))) {
-    std::memset((void *)data.get(), 0, size_t(n + WHOLE) * sizeof(T));
+  explicit Array(long n, bool zeros = true) : data((T *)::operator new(size_t(n + WHOLE) * sizeof(T), std::align_val_t(LINE))) {
+    if (zeros) std::memset((void *)data.get(), 0, size_t(n + WHOLE) * sizeof(T));
   }
   operator T *() const { return data.get(); }
 };
 
 // What one batch is worked out in. Rows are an odd number of cache lines apart: no two meet in one set of the cache.
 template <class T> struct Workspace {
+  long rows;
+  bool backward;
   std::vector<Array<T>> store, scratch;
   std::vector<T *> A, D, mask;
   std::vector<long> ld;
 
-  Workspace(const std::vector<Stage> &stages, long batch, int threads, bool backward) {
+  Workspace(const std::vector<Stage> &stages, long batch, int threads, bool backward_) : rows(batch), backward(backward_) {
     const size_t n = stages.size();
     A.resize(n + 1), D.resize(n + 1), mask.resize(n), ld.resize(n + 1);
     for (size_t s = 0; s <= n; s++) {
       const long width = s ? stages[s - 1].n_out : stages[0].n_in;
-      ld[s] = ((width + 15) / 16 | 1) * 16;
+      ld[s] = ((width + PADDED - 1) / PADDED | 1) * PADDED;
       if (s && stages[s - 1].in_place) {
         A[s] = A[s - 1], D[s] = D[s - 1];
         continue;
@@ -51,7 +55,7 @@ template <class T> struct Workspace {
     }
     for (size_t s = 0; s < n && backward; s++)
       if (stages[s].kind == DROPOUT) mask[s] = store.emplace_back(batch * ld[s + 1]);
-    for (int t = 0; t < threads; t++) scratch.emplace_back(kernels<T>().scratch);
+    for (int t = 0; t < threads; t++) scratch.emplace_back(kernels<T>().scratch(stages[n - 1].n_out), false);
   }
 };
 
@@ -80,6 +84,37 @@ template <class T> class Network {
   int loss;
   bool from_outputs;
   T scale;
+
+  // A workspace for one thread's predictions. One is kept from call to call; who finds it taken, or too small, makes one.
+  mutable std::atomic<Workspace<T> *> spare{nullptr};
+  std::unique_ptr<Workspace<T>> take(long rows, bool backward) const {
+    std::unique_ptr<Workspace<T>> kept(spare.exchange(nullptr));
+    if (kept && kept->rows >= rows && kept->backward >= backward) return kept;
+    return std::make_unique<Workspace<T>>(stages, rows, 1, backward);
+  }
+  bool predict_block(T *params, const Data<T> &data, long n, long first, T *outputs, double *losses, Workspace<T> &work) const {
+    const Kernels<T> &k = kernels<T>();
+    const long rows = std::min(PREDICT_ROWS, n - first), row_bytes = n_in() * (data.input == U8 ? 1 : data.input == F32 ? 4 : 8);
+    Job<T> j = job(params, data, work);
+    j.X = (const char *)data.X + first * row_bytes;
+    T *const gathered = work.A[0];
+    const long ld_gathered = work.ld[0];
+    j.direct = data.input == (sizeof(T) == 4 ? F32 : F64) && scale == 1 && n_in() % PADDED == 0;
+    if (j.direct) work.A[0] = (T *)j.X, work.ld[0] = n_in();  // rows that are as the kernels want them are read where they are
+    k.forward(j, n, 0, rows, work.scratch[0]);
+    bool finite = data.input == U8 || k.finite(work.A[0], rows, n_in(), work.ld[0]);
+    work.A[0] = gathered, work.ld[0] = ld_gathered;
+    T *scores = work.A.back();
+    const long ld = work.ld.back();
+    if (losses) {
+      j.labels = data.labels ? data.labels + first : nullptr, j.targets = data.targets ? data.targets + first * n_out() : nullptr;
+      j.weights = data.weights ? data.weights + first : nullptr, j.row_loss = losses + first, j.share = 1;
+      k.losses(j, 0, rows, work.scratch[0]);
+    }
+    if (link >= 0) k.activation(link, scores, scores, rows, n_out(), ld);
+    for (long r = 0; r < rows; r++) std::memcpy(outputs + (first + r) * n_out(), scores + r * ld, size_t(n_out()) * sizeof(T));
+    return finite && k.finite(scores, rows, n_out(), ld);
+  }
 
   Job<T> job(T *params, const Data<T> &data, const Workspace<T> &work) const {
     Job<T> j{};
@@ -118,7 +153,7 @@ template <class T> class Network {
           Job<T> j = first;
           const long batch = prepare(j, step), a = batch * t / n, b = batch * (t + 1) / n;
           k.forward(j, batch, a, b, work.scratch[size_t(t)]);
-          k.losses(j, a, b);
+          k.losses(j, a, b, work.scratch[size_t(t)]);
           k.backward(j, a, b, work.scratch[size_t(t)]);
           if (t == n - 1) k.penalties(j);
         },
@@ -133,6 +168,8 @@ template <class T> class Network {
  public:
   Network(std::vector<Stage> stages_, int link_, int loss_, bool from_outputs_, double scale_)
       : stages(std::move(stages_)), link(link_), loss(loss_), from_outputs(from_outputs_), scale(T(scale_)) {}
+  ~Network() { delete spare.load(); }
+  Network(const Network &) = delete;
 
   long n_in() const { return stages.front().n_in; }
   long n_out() const { return stages.back().n_out; }
@@ -172,33 +209,18 @@ template <class T> class Network {
     return sum(row_loss, n) / total + sum(row_penalty, penalized);
   }
 
-  // Outputs (n, n_out), and the weighted loss of each row where `losses` is given.
-  void predict(T *params, const Data<T> &data, long n, T *outputs, double *losses, int most) const {
+  // Outputs (n, n_out), and the weighted loss of each row where `losses` is given. False if an input or output is not finite.
+  bool predict(T *params, const Data<T> &data, long n, T *outputs, double *losses, int most) const {
     const int threads = int(std::min<long>(most, (n + PREDICT_ROWS - 1) / PREDICT_ROWS));
-    std::vector<Workspace<T>> work;
-    for (int t = 0; t < threads; t++) work.emplace_back(stages, std::min(n, PREDICT_ROWS), 1, losses != nullptr);
-    const long row_bytes = n_in() * (data.input == U8 ? 1 : data.input == F32 ? 4 : 8), blocks = (n + PREDICT_ROWS - 1) / PREDICT_ROWS;
-    const Kernels<T> &k = kernels<T>();
+    std::vector<std::unique_ptr<Workspace<T>>> work;
+    for (int t = 0; t < threads; t++) work.push_back(take(std::min(n, PREDICT_ROWS), losses != nullptr));
+    std::atomic<bool> finite{true};
+    const long blocks = (n + PREDICT_ROWS - 1) / PREDICT_ROWS;
     threads::once(threads, [&](int t, int all) {
-      for (long block = blocks * t / all; block < blocks * (t + 1) / all; block++) {
-        const long first = block * PREDICT_ROWS, rows = std::min(PREDICT_ROWS, n - first);
-        Workspace<T> &mine = work[size_t(t)];
-        Job<T> j = job(params, data, mine);
-        j.X = (const char *)data.X + first * row_bytes;
-        k.forward(j, n, 0, rows, mine.scratch[0]);
-        T *scores = mine.A.back();
-        const long ld = mine.ld.back();
-        if (losses) {
-          j.labels = data.labels ? data.labels + first : nullptr, j.targets = data.targets ? data.targets + first * n_out() : nullptr;
-          j.weights = data.weights ? data.weights + first : nullptr, j.row_loss = losses + first, j.share = 1;
-          k.losses(j, 0, rows);
-        }
-        for (long r = 0; r < rows; r++) {
-          T *out = outputs + (first + r) * n_out();
-          if (link >= 0) k.activation(link, scores + r * ld, out, 1, n_out());
-          else std::memcpy(out, scores + r * ld, size_t(n_out()) * sizeof(T));
-        }
-      }
+      for (long block = blocks * t / all; block < blocks * (t + 1) / all; block++)
+        if (!predict_block(params, data, n, block * PREDICT_ROWS, outputs, losses, *work[size_t(t)])) finite = false;
     });
+    delete spare.exchange(work[0].release());
+    return finite;
   }
 };

@@ -78,6 +78,10 @@ class Patience {
 // between(step) on thread 0 alone, columns(step, thread, threads).
 template <class Rows, class Between, class Columns>
 void steps(int wanted, long count, const Rows &rows, const Between &between, const Columns &columns) {
+  if (wanted == 1) {
+    for (long step = 0; step < count; step++) rows(step, 0, 1), between(step), columns(step, 0, 1);
+    return;
+  }
   Barrier barrier;
   // How many threads are active, and from which step on, as one number: whoever reads it late still reads both right.
   std::atomic<uint64_t> plan{0};

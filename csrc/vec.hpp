@@ -10,6 +10,9 @@
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
+// A loop over the lanes of one vector, which the compiler turns into one instruction for each operation.
+#define EACH_LANE _Pragma("GCC ivdep") for (long lane = 0; lane < LANES<T>; lane++)
+
 namespace {
 
 template <class T> struct Vector {
@@ -33,6 +36,7 @@ template <class T> INLINE T sum(vec<T> v) {
 
 constexpr long LANE = 16;  // elements; as in parameters.py
 constexpr long padded(long n) { return (n + LANE - 1) / LANE * LANE; }
+template <class T> constexpr long whole(long n) { return (n + LANES<T> - 1) / LANES<T> * LANES<T>; }  // as vectors
 constexpr long smaller(long a, long b) { return a < b ? a : b; }
 
 }  // namespace

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from neural import activations, layers, losses, optimizers
+from neural import activations, layers, losses, optimizers, streams
 from neural.engine import Data, NumpyEngine, Program, Run
 from neural.errors import EngineUnavailable, check_number, one_of, sentence
 from neural.layer import Layer, Mode
@@ -25,6 +25,7 @@ except ImportError:  # built without a compiler
 
 ENGINES = ("auto", "numpy", "core")
 FLOPS_FOR_THREADS = 4e6  # of a step, below which a second thread does not pay for its barriers
+FEW_ROWS = 64  # predicted by one thread without asking whether a second would pay
 MOST_THREADS = 255  # that the team's plan can count
 KINDS: dict[type, int] = {layers.DenseLayer: 0, layers.ActivationLayer: 1, layers.DropoutLayer: 2}
 FAMILIES = () if _core is None else tuple(_core.names(family) for family in range(3))
@@ -155,6 +156,11 @@ class CoreEngine(NumpyEngine):
             "threads": self._threads_for(program, batch),
         }
 
+    def orders(self, seed: int, first: int, count: int, n: int) -> np.ndarray:
+        out = np.empty(count * n, np.int64)
+        _core.orders(seed, streams.PURPOSES["shuffle"], first, n, out)
+        return out
+
     def run(self, program: Program, data: Data, run: Run) -> tuple[np.ndarray, np.ndarray]:
         losses, penalties = np.empty(len(run.order)), np.zeros(len(run.rates))
         self.native(program).fit(
@@ -193,6 +199,22 @@ class CoreEngine(NumpyEngine):
         outputs = np.empty((len(X), native.n_out), program.dtype)
         native.predict(program.params, X, outputs, self._threads_for(program, len(X)))
         return outputs
+
+    def predict_at_once(self, program: Program, X: Any) -> np.ndarray | None:
+        """Return the outputs for X as it comes; None where something is amiss, and the long way is to say what.
+
+        The core itself sees whether X fits, and whether numbers are finite, while it has them in hand.
+        """
+        if type(X) is not np.ndarray or X.ndim != 2:
+            return None
+        native, n, params = self.native(program), len(X), program.params
+        outputs = np.empty((n, native.n_out), params.dtype)
+        threads = 1 if n <= FEW_ROWS else self._threads_for(program, n)
+        try:
+            fine = n > 0 and native.predict(params, X, outputs, threads)
+        except (TypeError, ValueError):
+            return None
+        return outputs if fine else None
 
 
 # --- the choice ----------------------------------------------------------------------------------------------------

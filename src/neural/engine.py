@@ -19,6 +19,7 @@ from neural.layer import Layer, Mode
 from neural.losses import Loss
 from neural.optimizers import Optimizer
 from neural.parameters import Own, Place
+from neural.streams import epoch_order
 
 PREDICT_ROWS = 1024  # rows predicted at a time: bounds the memory, and keeps small networks within the cache
 
@@ -197,6 +198,10 @@ class NumpyEngine:
             _threadpool_limits()  # or EngineUnavailable, before anything is touched
         self.n_threads = n_threads
         self._work: Workspace | None = None  # of the program that is being trained
+
+    def orders(self, seed: int, first: int, count: int, n: int) -> np.ndarray:
+        """Return the orders in which ``count`` epochs, from number ``first`` on, visit their ``n`` rows: (count * n,)."""
+        return np.concatenate([epoch_order(seed, epoch, n) for epoch in range(first, first + count)])
 
     def run(self, program: Program, data: Data, run: Run) -> tuple[np.ndarray, np.ndarray]:
         """Take one update for each rate, in place; return each row's weighted loss and each update's penalty."""

@@ -22,7 +22,7 @@ from neural.errors import TrainingDiverged, check_number, sentence
 from neural.inputs import numbers
 from neural.layer import Mode
 from neural.optimizers import Optimizer
-from neural.streams import epoch_order, stream
+from neural.streams import stream
 
 SLICE_SECONDS = 0.25  # aimed at for one crossing to the engine, so that progress and Ctrl-C stay prompt
 NUMBERS = hooks.ALWAYS
@@ -208,7 +208,7 @@ class Training:
     def _run_epoch(self) -> None:
         started, begun = time.perf_counter(), self._snapshot()
         self._call("on_epoch_begin")
-        order = epoch_order(self.state.seed, self.state.epoch, len(self.data))
+        order = self.engine.orders(self.state.seed, self.state.epoch, 1, len(self.data))
         losses, penalties = np.empty(len(order)), np.empty(self.per_epoch)
         first = 0
         try:
@@ -242,9 +242,9 @@ class Training:
         if count < 2:
             return False
         started, begun, n = time.perf_counter(), self._snapshot(), len(self.data)
-        orders = [epoch_order(self.state.seed, self.state.epoch + k, n) for k in range(count)]
+        orders = self.engine.orders(self.state.seed, self.state.epoch, count, n)
         rates = self._rates(count * self.per_epoch)
-        request = self._request(np.concatenate(orders), rates)
+        request = self._request(orders, rates)
         try:
             losses, penalties = self.engine.run(self.program, self.data, request)
         except BaseException:
@@ -257,12 +257,13 @@ class Training:
         self._advance(rates)
         self.state.epoch += count
         seconds = (time.perf_counter() - started) / count
-        for k, order in enumerate(orders):
+        for k in range(count):
             self.epoch += 1
             self.done += self.per_epoch
             updates = slice(k * self.per_epoch, (k + 1) * self.per_epoch)
             self.rate = float(rates[updates][-1])
-            self._end_epoch(losses[k * n : (k + 1) * n], order, penalties[updates], seconds)
+            rows = slice(k * n, (k + 1) * n)
+            self._end_epoch(losses[rows], orders[rows], penalties[updates], seconds)
         self._past = (begun, request.order, rates)
         self._time_slice(seconds / self.per_epoch)
         return True
