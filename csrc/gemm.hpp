@@ -28,8 +28,8 @@ template <class F> INLINE void pieces(long n, long most, F f) {
 }
 
 // C[i][j] (+)= sum_k A(i, k) B(k, j) for M rows and V vectors; k only ever grows.
-template <class T, int M, int V>
-INLINE void tile(long depth, const T *A, long ai, long ak, const T *B, long bk, T *C, bool first) {
+template <class T> using Tile = void (*)(long depth, const T *A, long ai, long ak, const T *B, long bk, T *C, bool first);
+template <class T, int M, int V> void tile(long depth, const T *A, long ai, long ak, const T *B, long bk, T *C, bool first) {
   vec<T> c[M][V];
   for (int i = 0; i < M; i++)
     for (int j = 0; j < V; j++) c[i][j] = first ? vec<T>{} : load(C + i * BLOCK_COLUMNS + j * LANES<T>);
@@ -45,12 +45,11 @@ INLINE void tile(long depth, const T *A, long ai, long ak, const T *B, long bk, 
     for (int j = 0; j < V; j++) store(C + i * BLOCK_COLUMNS + j * LANES<T>, c[i][j]);
 }
 
-// The same for any M up to TILE_ROWS: a table of instances.
-template <class T, int V> INLINE void tile_of(int rows, long depth, const T *A, long ai, long ak, const T *B, long bk, T *C, bool first) {
-  [&]<int... M>(std::integer_sequence<int, M...>) {
-    ((rows == M + 1 ? tile<T, M + 1, V>(depth, A, ai, ak, B, bk, C, first) : void()), ...);
-  }(std::make_integer_sequence<int, TILE_ROWS>{});
-}
+// TILES[V - 1][M - 1]
+template <class T, class = std::make_integer_sequence<int, TILE_ROWS>> struct Tiles;
+template <class T, int... M> struct Tiles<T, std::integer_sequence<int, M...>> {
+  static constexpr Tile<T> of[2][TILE_ROWS] = {{tile<T, M + 1, 1>...}, {tile<T, M + 1, 2>...}};
+};
 
 // Panels of B side by side, [panel][k][PANEL]: rows of B as they are, or columns of W^T.
 template <class T> void pack_rows(long depth, long width, const T *B, long bk, T *out) {
@@ -98,13 +97,11 @@ INLINE void product(long rows, long first_column, long last_column, long depth, 
         if (TRANSPOSED && !packed) pack_transposed(d, smaller(width - j, PANEL<T>), B + (j0 + j) * bk + k0, bk, panel);
         const T *b = pack_B ? panel : B + k0 * bk + j0 + j;
         const long b_step = pack_B ? PANEL<T> : bk;
-        const bool two = width - j > LANES<T>;
+        const Tile<T> *tiles = Tiles<T>::of[width - j > LANES<T>];
         pieces(n, TILE_ROWS, [&](long i, long m) {
           const T *a = pack_A ? packed_A + i * depth : A + (i0 + i) * ai + k0 * ak;
           const long a_row = pack_A ? 1 : ai, a_step = pack_A ? m : ak;
-          T *c = C + i * BLOCK_COLUMNS + j;
-          if (two) tile_of<T, 2>(m, d, a, a_row, a_step, b, b_step, c, k0 == 0);
-          else tile_of<T, 1>(m, d, a, a_row, a_step, b, b_step, c, k0 == 0);
+          tiles[m - 1](d, a, a_row, a_step, b, b_step, C + i * BLOCK_COLUMNS + j, k0 == 0);
         });
       }
     }

@@ -86,9 +86,10 @@ class Run:
 
     def bounds(self) -> np.ndarray:
         """Return where each batch begins in the order and the last one ends; none reaches over an epoch's end."""
-        ends = range(0, len(self.order), self.epoch_rows)
-        starts = [np.arange(e, min(e + self.epoch_rows, len(self.order)), self.batch_size) for e in ends]
-        return np.concatenate([*starts, [len(self.order)]])
+        starts = np.arange(0, self.epoch_rows, self.batch_size)
+        epochs = np.arange(0, len(self.order), self.epoch_rows)
+        bounds = (epochs[:, None] + starts).reshape(-1)
+        return np.append(bounds[bounds < len(self.order)], len(self.order))
 
 
 class Workspace:

@@ -224,12 +224,15 @@ class Training:
             begun.restore(self.program.params, self.state)
             raise
         self.state.epoch += 1
-        self._end_epoch(losses, order, penalties, time.perf_counter() - started)
+        (cost,) = self._costs(losses, order, penalties)
+        self._end_epoch(*cost, time.perf_counter() - started)
 
-    def _end_epoch(self, losses: np.ndarray, order: np.ndarray, penalties: np.ndarray, seconds: float) -> None:
+    def _end_epoch(self, data_loss: float, penalty: float, seconds: float) -> None:
         self._outputs = None
-        self.numbers = self._measure(losses, order, penalties)
-        self.numbers["seconds"] = seconds
+        self.numbers = {
+            "loss": data_loss + penalty, "data_loss": data_loss, "penalty": penalty, "learning_rate": self.rate,
+            **self._measured(), "seconds": seconds,
+        }  # fmt: skip
         self.history.record(self.numbers)
         self._call("on_epoch_end")
 
@@ -257,13 +260,11 @@ class Training:
         self._advance(rates)
         self.state.epoch += count
         seconds = (time.perf_counter() - started) / count
-        for k in range(count):
+        costs = self._costs(losses, orders, penalties)
+        for self.rate, cost in zip(rates[self.per_epoch - 1 :: self.per_epoch].tolist(), costs, strict=True):
             self.epoch += 1
             self.done += self.per_epoch
-            updates = slice(k * self.per_epoch, (k + 1) * self.per_epoch)
-            self.rate = float(rates[updates][-1])
-            rows = slice(k * n, (k + 1) * n)
-            self._end_epoch(losses[rows], orders[rows], penalties[updates], seconds)
+            self._end_epoch(*cost, seconds)
         self._past = (begun, request.order, rates)
         self._time_slice(seconds / self.per_epoch)
         return True
@@ -363,20 +364,23 @@ class Training:
         start, end = epoch * len(self.data) + place * self.batch_size, (epoch + 1) * len(self.data)
         return order[start : min(start + self.batch_size, end)]
 
-    def _measure(self, losses: np.ndarray, order: np.ndarray, penalties: np.ndarray) -> dict[str, float]:
-        """Return the numbers of an epoch: the cost as it was met on the way, metrics as the network is now."""
-        weights = self.data.weights
-        counts = None if weights is None else weights[order].astype(np.float64)
-        total = len(order) if counts is None else counts.sum()
-        data_loss, penalty = float(losses.sum() / total), 0.0
+    def _costs(self, losses: np.ndarray, order: np.ndarray, penalties: np.ndarray) -> list[tuple[float, float]]:
+        """Return the cost of each of these epochs as it was met on the way: its mean loss and its mean penalty."""
+        n, weights = len(self.data), self.data.weights
+        counts = np.ones((1, n)) if weights is None else weights[order].astype(np.float64).reshape(-1, n)
+        totals, data_loss = counts.sum(axis=1), losses.reshape(-1, n).sum(axis=1)
+        penalty = np.zeros(len(data_loss))
         if self.program.penalties:  # the mean over the samples, as that of the losses is
-            counts = np.ones(len(order)) if counts is None else counts
-            shares = np.add.reduceat(counts, np.arange(0, len(order), self.batch_size))
-            penalty = float(np.dot(penalties, shares) / total)
-        numbers = {"loss": data_loss + penalty, "data_loss": data_loss, "penalty": penalty, "learning_rate": self.rate}
+            shares = np.add.reduceat(counts, np.arange(0, n, self.batch_size), axis=1)
+            penalty = (penalties.reshape(len(penalty), -1) * shares).sum(axis=1) / totals
+        return list(zip((data_loss / totals).tolist(), penalty.tolist(), strict=True))
+
+    def _measured(self) -> dict[str, float]:
+        """Return the metrics of the network as it is now, and the validation's."""
+        numbers: dict[str, float] = {}
         wanted = self.settings.metrics
         if wanted:
-            numbers |= measure(wanted, self._loss, self.data.y, self.predicted())
+            numbers = measure(wanted, self._loss, self.data.y, self.predicted())
         if self.validation is not None:
             numbers["val_loss"], outputs = self.engine.evaluate(self.program, self.validation)
             if not np.isfinite(numbers["val_loss"]):
