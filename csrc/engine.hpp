@@ -13,7 +13,7 @@
 
 template <class T> const Kernels<T> &kernels();  // of the best instruction set of this machine; in bindings.cpp
 
-constexpr long LINE = 64;              // bytes of a cache line
+constexpr size_t ALIGNMENT = 64;       // bytes of a cache line
 constexpr long PADDED = 16;            // elements: rows of weights and values are multiples of it; as in parameters.py
 constexpr long WHOLE = 64;             // elements: room for whole vectors past the end
 constexpr long PREDICT_ROWS = 64;      // predicted at a time by each thread: their values stay in the cache
@@ -21,12 +21,12 @@ constexpr long PREDICT_ROWS = 64;      // predicted at a time by each thread: th
 // Room that begins on a cache line, and holds zeros unless nobody reads what he has not written.
 template <class T> class Array {
   struct Free {
-    void operator()(T *p) const { ::operator delete(p, std::align_val_t(LINE)); }
+    void operator()(T *p) const { ::operator delete(p, std::align_val_t(ALIGNMENT)); }
   };
   std::unique_ptr<T, Free> data;
 
  public:
-  explicit Array(long n, bool zeros = true) : data((T *)::operator new(size_t(n + WHOLE) * sizeof(T), std::align_val_t(LINE))) {
+  explicit Array(long n, bool zeros = true) : data((T *)::operator new(size_t(n + WHOLE) * sizeof(T), std::align_val_t(ALIGNMENT))) {
     if (zeros) std::memset((void *)data.get(), 0, size_t(n + WHOLE) * sizeof(T));
   }
   operator T *() const { return data.get(); }

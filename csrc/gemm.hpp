@@ -11,6 +11,8 @@ constexpr int TILE_ROWS = VECTOR_BYTES == 64 ? 12 : 6;     // rows x 2 vectors o
 constexpr int DOT_ROWS = VECTOR_BYTES == 64 ? 6 : 3;       // likewise rows x 4 sums of products
 constexpr int DOT_ALONE = 9;                              // and as many for a row alone
 constexpr long DEPTH = 256, BLOCK_ROWS = 192, BLOCK_COLUMNS = 64;  // a block of B is read from L1, one of A from L2
+constexpr long PACK_AHEAD = 8;  // rows fetched before they are packed
+constexpr long LINE = 64;       // bytes of a cache line
 constexpr long PANEL_BLOCKS = 16;  // blocks of DEPTH that stay packed while one block of A's rows follows another
 template <class T> constexpr long PANEL = smaller(2 * LANES<T>, LANE * 2);            // columns of B packed side by side
 template <class T> constexpr long PANEL_SIZE = DEPTH * PANEL<T> + 5 * LANE;  // off the 4096-byte grid: no false sharing of sets
@@ -54,8 +56,10 @@ template <class T, int... M> struct Tiles<T, std::integer_sequence<int, M...>> {
 // Panels of B side by side, [panel][k][PANEL]: rows of B as they are, or columns of W^T.
 template <class T> void pack_rows(long depth, long width, const T *B, long bk, T *out) {
   for (long k = 0; k < depth; k++)
-    for (long j = 0; j < width; j += LANES<T>)
+    for (long j = 0; j < width; j += LANES<T>) {
+      __builtin_prefetch(B + (k + PACK_AHEAD) * bk + j);
       store(out + j / PANEL<T> * PANEL_SIZE<T> + k * PANEL<T> + j % PANEL<T>, load(B + k * bk + j));
+    }
 }
 template <class T> struct Four {
   typedef T type __attribute__((vector_size(4 * sizeof(T)), aligned(alignof(T)), may_alias));
@@ -84,6 +88,7 @@ template <class T, bool TRANSPOSED, class Done>
 INLINE void product(long rows, long first_column, long last_column, long depth, const T *A, long ai, long ak, const T *B, long bk, T *scratch, Done done) {
   T *C = scratch, *packed_B = C + BLOCK_ROWS * BLOCK_COLUMNS, *packed_A = packed_B + PANEL_BLOCKS * PANELS_SIZE<T>;
   const bool pack_A = ai == 1 && rows > BLOCK_COLUMNS && depth <= DEPTH;  // else each step of k is a cache line further
+  const bool fetch_A = ak == 1 && depth > 64;                             // rows of weights, which another core may have changed
   const bool keep_B = !pack_A && depth <= PANEL_BLOCKS * DEPTH;           // packed once for all rows of A
   const auto block = [&](long i0, long j0) {
     const long n = smaller(rows - i0, BLOCK_ROWS), width = smaller(last_column - j0, BLOCK_COLUMNS);
@@ -100,6 +105,9 @@ INLINE void product(long rows, long first_column, long last_column, long depth, 
         const Tile<T> *tiles = Tiles<T>::of[width - j > LANES<T>];
         pieces(n, TILE_ROWS, [&](long i, long m) {
           const T *a = pack_A ? packed_A + i * depth : A + (i0 + i) * ai + k0 * ak;
+          if (fetch_A)  // a tile takes as long as its successor's lines do to come
+            for (long q = 0; q < m; q++)
+              for (long k = 0; k < d; k += LINE / sizeof(T)) __builtin_prefetch(a + (m + q) * ai + k);
           const long a_row = pack_A ? 1 : ai, a_step = pack_A ? m : ak;
           tiles[m - 1](d, a, a_row, a_step, b, b_step, C + i * BLOCK_COLUMNS + j, k0 == 0);
         });
@@ -110,8 +118,10 @@ INLINE void product(long rows, long first_column, long last_column, long depth, 
   if (pack_A) {
     for (long i0 = 0; i0 < rows; i0 += BLOCK_ROWS) {
       pieces(smaller(rows - i0, BLOCK_ROWS), TILE_ROWS, [&](long i, long m) {
-        for (long k = 0; k < depth; k++)
+        for (long k = 0; k < depth; k++) {
+          __builtin_prefetch(A + i0 + i + (k + PACK_AHEAD) * ak);
           for (long q = 0; q < m; q++) packed_A[i * depth + k * m + q] = A[i0 + i + q + k * ak];
+        }
       });
       for (long j0 = first_column; j0 < last_column; j0 += BLOCK_COLUMNS) block(i0, j0);
     }

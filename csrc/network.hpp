@@ -14,7 +14,8 @@ namespace {
 constexpr long DOT_WIDTH = 128;  // layers with as many inputs go forward by dot products, which need no packing,
 constexpr long TURN_WIDTH = 48;  // unless they have as many outputs
 constexpr long DOT_BATCH = 8;    // and so do batches too small for packing to pay
-constexpr long AHEAD = 8;        // rows fetched from memory before their turn
+constexpr long AHEAD = 8;        // rows of X fetched from memory before their turn,
+constexpr long ROWS_AHEAD = 8;   // and rows of parameters before their update
 
 // --- forward ---------------------------------------------------------------------------------------------------------
 template <class T, class U> INLINE void gather_as(const Job<T> &job, long first, long last) {
@@ -182,7 +183,11 @@ template <class T> struct Block {
 template <class T, template <class> class Rule>
 void apply(const Job<T> &job, const Step<T> &step, const Block<T> &block, Penalty<T> penalty) {
   for (long i = 0; i < block.rows; i++) {
-    const long o = block.start + i * block.row;
+    const long o = block.start + i * block.row, ahead = o + smaller(ROWS_AHEAD, block.rows - 1 - i) * block.row;
+    for (long k = 0; k < block.n; k += LINE / sizeof(T)) {  // another core has read them: taking them back takes time
+      __builtin_prefetch(job.params + ahead + k, 1);
+      for (T *memory : job.memory) __builtin_prefetch(memory + ahead + k, 1);
+    }
     const T *__restrict g = block.g + i * block.ld;
     T *__restrict w = job.params + o;
     if (job.grads)

@@ -51,7 +51,7 @@ class Barrier {
 // Who does what never changes a result, so this is free to depend on the clock.
 class Patience {
   static constexpr double SHARE = 0.3;  // of a step slept through: more than an uneven split of the work makes
-  static constexpr double SHORTEST = 0.02, LONGEST = 0.5;  // seconds alone
+  static constexpr double SHORTEST = 0.004, LONGEST = 0.1;  // seconds alone
   double alone = SHORTEST;
   Clock::time_point since = Clock::now(), last = since;
 
