@@ -199,6 +199,8 @@ template <class T> void bind(nb::module_ &m, const char *name) {
       });
 }
 
+extern "C" __attribute__((visibility("default"), used)) const char neural_core = 1;  // threadpoolctl knows us by this name
+
 NB_MODULE(_core, m) {
   kernels<float>(), kernels<double>();  // chosen now: a fork in the middle of it would leave the child waiting
   bind<float>(m, "Network32");
