@@ -17,6 +17,8 @@ constexpr size_t ALIGNMENT = 64;       // bytes of a cache line
 constexpr long PADDED = 16;            // elements: rows of weights and values are multiples of it; as in parameters.py
 constexpr long WHOLE = 64;             // elements: room for whole vectors past the end
 constexpr long PREDICT_ROWS = 64;      // predicted at a time by each thread: their values stay in the cache
+constexpr double STOP_FLOPS = 4e9;     // between two looks at whether to stop: about a tenth of a second
+constexpr long STOP_ROWS = 64, STOP_COLUMNS = 64;  // or those of the widest layer: less would waste what is packed
 
 // Room that begins on a cache line, and holds zeros unless nobody reads what he has not written.
 template <class T> class Array {
@@ -144,24 +146,45 @@ template <class T> class Network {
     for (long k = 0; k < n; k++) total += values[k];
     return total;
   }
-  // Both halves of a step for one batch; `done` is where thread 0 reads costs, between the halves.
-  template <class Prepare, class Between> void run(Job<T> first, long count, int threads, Workspace<T> &work, const Prepare &prepare, const Between &between) const {
+  // Multiplications and additions for one row in one of the three products.
+  double flops() const {
+    double total = 0;
+    for (const Stage &stage : stages)
+      if (stage.kind == DENSE) total += 2.0 * double(stage.n_in) * double(stage.n_out);
+    return total;
+  }
+  long widest() const {
+    long n = 0;
+    for (const Stage &stage : stages) n = std::max(n, stage.n_in);
+    return n;
+  }
+  // Both halves of a step for one batch; in `between` thread 0 reads costs. A step so large that Ctrl-C would have to wait
+  // for it is taken in pieces: rows are independent, and thread t of n is also threads t p to (t + 1) p - 1 of n p.
+  template <class Prepare, class Between>
+  void run(Job<T> first, long count, int threads, Workspace<T> &work, const Prepare &prepare, const Between &between, threads::Stop &stop) const {
     const Kernels<T> &k = kernels<T>();
+    const double row = flops();
+    const long rows = std::max(STOP_ROWS, long(STOP_FLOPS / (2 * row + 1))), columns = widest() / STOP_COLUMNS;
     threads::steps(
         threads, count,
         [&](long step, int t, int n) {
           Job<T> j = first;
-          const long batch = prepare(j, step), a = batch * t / n, b = batch * (t + 1) / n;
-          k.forward(j, batch, a, b, work.scratch[size_t(t)]);
-          k.losses(j, a, b, work.scratch[size_t(t)]);
-          k.backward(j, a, b, work.scratch[size_t(t)]);
+          const long batch = prepare(j, step), end = batch * (t + 1) / n;
+          for (long a = batch * t / n, b; a < end && !stop.now(t); a = b) {
+            b = std::min(a + rows, end);
+            k.forward(j, batch, a, b, work.scratch[size_t(t)]);
+            k.losses(j, a, b, work.scratch[size_t(t)]);
+            k.backward(j, a, b, work.scratch[size_t(t)]);
+          }
           if (t == n - 1) k.penalties(j);
         },
-        between,
+        [&](long step) { return between(step), !stop.told(); },
         [&](long step, int t, int n) {
           Job<T> j = first;
           const long batch = prepare(j, step);
-          k.update(j, batch, t, n, work.scratch[size_t(t)]);
+          const int pieces = int(std::clamp<long>(long(row * double(batch) / STOP_FLOPS / n), 1, std::max<long>(columns / n, 1)));
+          for (int piece = t * pieces; piece < (t + 1) * pieces && !stop.now(t); piece++)
+            k.update(j, batch, piece, n * pieces, work.scratch[size_t(t)]);
         });
   }
 
@@ -173,7 +196,7 @@ template <class T> class Network {
 
   long n_in() const { return stages.front().n_in; }
   long n_out() const { return stages.back().n_out; }
-  void fit(T *params, T *const memory[2], const Data<T> &data, const Updates &u, double *losses, double *penalties, int threads) const {
+  void fit(T *params, T *const memory[2], const Data<T> &data, const Updates &u, double *losses, double *penalties, int threads, threads::Stop &stop) const {
     long largest = 0;
     for (long k = 0; k < u.count; k++) largest = std::max<long>(largest, long(u.bounds[k + 1] - u.bounds[k]));
     Workspace<T> work(stages, largest, threads, true);
@@ -190,18 +213,18 @@ template <class T> class Network {
       mine.share = share_of(mine, batch);
       return batch;
     };
-    run(j, u.count, threads, work, prepare, [&](long step) { penalties[step] = sum(row_penalty, penalized); });
+    run(j, u.count, threads, work, prepare, [&](long step) { penalties[step] = sum(row_penalty, penalized); }, stop);
   }
 
   // J of all rows as one batch, gradients by the parameters in `grads` and by X in `dx`, n_in apart.
-  double gradient(T *params, T *grads, T *dx, const Data<T> &data, long n, bool training, uint64_t seed, int64_t step, int threads) const {
+  double gradient(T *params, T *grads, T *dx, const Data<T> &data, long n, bool training, uint64_t seed, int64_t step, int threads, threads::Stop &stop) const {
     Workspace<T> work(stages, n, threads, true);
     const long penalized = penalized_rows();
     Array<double> row_penalty(penalized), row_loss(n);
     Job<T> j = job(params, data, work);
     j.training = training, j.input_gradient = true, j.seed = seed, j.step = step;
     j.grads = grads, j.row_loss = row_loss, j.row_penalty = row_penalty, j.share = share_of(j, n), j.rate = 0, j.update = 1;
-    run(j, 1, threads, work, [&](Job<T> &, long) { return n; }, [](long) {});
+    run(j, 1, threads, work, [&](Job<T> &, long) { return n; }, [](long) {}, stop);
     for (long r = 0; r < n; r++)
       for (long k = 0; k < n_in(); k++) dx[r * n_in() + k] = work.D[0][r * work.ld[0] + k] * scale;
     double total = 0;
@@ -210,14 +233,14 @@ template <class T> class Network {
   }
 
   // Outputs (n, n_out), and the weighted loss of each row where `losses` is given. False if an input or output is not finite.
-  bool predict(T *params, const Data<T> &data, long n, T *outputs, double *losses, int most) const {
+  bool predict(T *params, const Data<T> &data, long n, T *outputs, double *losses, int most, threads::Stop &stop) const {
     const int threads = int(std::min<long>(most, (n + PREDICT_ROWS - 1) / PREDICT_ROWS));
     std::vector<std::unique_ptr<Workspace<T>>> work;
     for (int t = 0; t < threads; t++) work.push_back(take(std::min(n, PREDICT_ROWS), losses != nullptr));
     std::atomic<bool> finite{true};
     const long blocks = (n + PREDICT_ROWS - 1) / PREDICT_ROWS;
     threads::once(threads, [&](int t, int all) {
-      for (long block = blocks * t / all; block < blocks * (t + 1) / all; block++)
+      for (long block = blocks * t / all; block < blocks * (t + 1) / all && !stop.now(t); block++)
         if (!predict_block(params, data, n, block * PREDICT_ROWS, outputs, losses, *work[size_t(t)])) finite = false;
     });
     delete spare.exchange(work[0].release());

@@ -21,7 +21,7 @@ from neural.schedules import SCHEDULES
 SOURCE = Path(neural.__file__).parent
 LEVELS = (
     ("errors",),
-    ("inputs", "metrics", "parameters", "schedules", "significance", "streams", "fashion", "canvas"),
+    ("inputs", "metrics", "parameters", "schedules", "significance", "streams", "fashion", "canvas", "threads"),
     ("activations", "initializers", "datasets", "optimizers"),
     ("layer", "losses"),
     ("layers",),

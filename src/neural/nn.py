@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -24,6 +25,8 @@ from neural.streams import seed_from
 from neural.training import Settings, Training, TrainingState
 
 BUILDING = threading.RLock()  # one for all networks: building is short, and a lock of its own would not pickle
+if hasattr(os, "register_at_fork"):  # a fork waits for it: in the child nobody would ever let it go
+    os.register_at_fork(before=BUILDING.acquire, after_in_parent=BUILDING.release, after_in_child=BUILDING.release)
 
 
 class NeuralNetwork:

@@ -218,12 +218,12 @@ class Training:
                 before = self._snapshot() if first else begun
                 losses[rows], penalties[first : first + n] = self._run_slice(order[rows], first, n, before)
                 first += n
+            self.state.epoch += 1
         except TrainingDiverged:
             raise
         except BaseException:  # Ctrl-C, no memory, an error in a user's layer: the network is as after its last epoch
             begun.restore(self.program.params, self.state)
             raise
-        self.state.epoch += 1
         (cost,) = self._costs(losses, order, penalties)
         self._end_epoch(*cost, time.perf_counter() - started)
 
@@ -250,15 +250,18 @@ class Training:
         request = self._request(orders, rates)
         try:
             losses, penalties = self.engine.run(self.program, self.data, request)
+            finite = self._finite(losses)
+            if finite:
+                self._advance(rates)
+                self.state.epoch += count
+            else:
+                begun.restore(self.program.params, self.state)
         except BaseException:
             begun.restore(self.program.params, self.state)
             raise
-        if not self._finite(losses):
-            begun.restore(self.program.params, self.state)
+        if not finite:
             self._slice = self.per_epoch
             return False
-        self._advance(rates)
-        self.state.epoch += count
         seconds = (time.perf_counter() - started) / count
         costs = self._costs(losses, orders, penalties)
         for self.rate, cost in zip(rates[self.per_epoch - 1 :: self.per_epoch].tolist(), costs, strict=True):
