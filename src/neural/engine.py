@@ -201,7 +201,7 @@ class NumpyEngine:
         self._work: Workspace | None = None  # of the program that is being trained
 
     def orders(self, seed: int, first: int, count: int, n: int) -> np.ndarray:
-        """Return the orders in which ``count`` epochs, from number ``first`` on, visit their ``n`` rows: (count * n,)."""
+        """Return the orders in which ``count`` epochs, from number ``first`` on, visit ``n`` rows: (count * n,)."""
         return np.concatenate([epoch_order(seed, epoch, n) for epoch in range(first, first + count)])
 
     def run(self, program: Program, data: Data, run: Run) -> tuple[np.ndarray, np.ndarray]:

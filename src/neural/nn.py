@@ -341,7 +341,8 @@ class NeuralNetwork:
 
         Trains nothing. Before a fit these are the outputs of random weights, and an open ``n_in`` is fixed by X.
         """
-        parts = [self.engine, self.input_scale, self._params, *self.layers, *(vars(x).get("function") for x in self.layers)]
+        functions = [getattr(layer, "function", None) for layer in self.layers]
+        parts = [self.engine, self.input_scale, self._params, *self.layers, *functions]
         if self._ready is not None and len(parts) == len(self._ready[0]) and all(map(is_, parts, self._ready[0])):
             outputs = self._ready[1](X)
             if outputs is not None:

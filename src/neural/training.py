@@ -264,7 +264,8 @@ class Training:
             return False
         seconds = (time.perf_counter() - started) / count
         costs = self._costs(losses, orders, penalties)
-        for self.rate, cost in zip(rates[self.per_epoch - 1 :: self.per_epoch].tolist(), costs, strict=True):
+        for rate, cost in zip(rates[self.per_epoch - 1 :: self.per_epoch].tolist(), costs, strict=True):
+            self.rate = rate
             self.epoch += 1
             self.done += self.per_epoch
             self._end_epoch(*cost, seconds)
