@@ -61,12 +61,9 @@ template <class T> void pack_rows(long depth, long width, const T *B, long bk, T
       store(out + j / PANEL<T> * PANEL_SIZE<T> + k * PANEL<T> + j % PANEL<T>, load(B + k * bk + j));
     }
 }
-template <class T> struct Four {
-  typedef T type __attribute__((vector_size(4 * sizeof(T)), aligned(alignof(T)), may_alias));
-};
 // to[k][j] = from[j][k] for four by four of them; rows of `from` past `n` count as 0, rows of `to` past `m` are left alone.
 template <class T> INLINE void turn(const T *from, long row, long n, T *to, long to_row, long m = 4) {
-  using four = typename Four<T>::type;
+  using four = Few<T, 4>;
   four w[4];
   for (long q = 0; q < 4; q++) w[q] = q < n ? *(const four *)(from + q * row) : four{};
   const four ab = __builtin_shufflevector(w[0], w[1], 0, 4, 1, 5), cd = __builtin_shufflevector(w[2], w[3], 0, 4, 1, 5);
@@ -145,7 +142,12 @@ template <class T, int M, int N> INLINE void dot_tile(long depth, const T *A, lo
     }
   }
   for (int i = 0; i < M; i++)
-    for (int j = 0; j < N; j++) C[i * ci + j] = sum<T>(c[i][j]);
+    for (int j = 0; j < N; j += 4) {
+      const Few<T, 4> four = sums<T>(c[i][j], j + 1 < N ? c[i][j + 1] : vec<T>{}, j + 2 < N ? c[i][j + 2] : vec<T>{}, j + 3 < N ? c[i][j + 3] : vec<T>{});
+      if (j + 4 <= N) *(Few<T, 4> *)(C + i * ci + j) = four;
+      else
+        for (int q = 0; q < N - j; q++) C[i * ci + j + q] = four[q];
+    }
 }
 template <class T> void dots(long rows, long columns, long depth, const T *A, long ai, const T *W, long row, T *C, long ci) {
   if (rows == 1)  // as many sums at once as hide how long one addition takes
