@@ -12,6 +12,7 @@ demo: .venv/installed-demo  ## the experiments on real data -> report/index.html
 test: check  ## style, types, all tests but the nightly ones
 	$(BIN)/python -m pytest -n $(N) -m "not nightly"
 	NEURAL_ENGINE=numpy $(BIN)/python -m pytest -n $(N) tests/test_network.py tests/test_document.py tests/test_losses.py
+	for set in base avx2; do NEURAL_INSTRUCTIONS=$$set $(BIN)/python -m pytest -n $(N) tests/test_mirror.py tests/test_threads.py || exit 1; done
 
 test-all: check  ## the nightly tests too: 20,000 random networks and the like
 	$(BIN)/python -m pytest -n $(N)

@@ -47,6 +47,41 @@ INLINE float hyperbolic_tangent(float x) {
 }
 INLINE double hyperbolic_tangent(double x) { return std::tanh(x); }
 
+// log x, likewise; -inf of 0 and NaN below it.
+INLINE float logarithm(float x) {
+  const bool tiny = x < 1.17549435e-38f;  // denormal: its exponent is read after it is made larger
+  const float y = tiny ? x * 8388608.0f : x;
+  int32_t bits;
+  std::memcpy(&bits, &y, 4);
+  const int32_t shifted = bits - 0x3f3504f3;  // of sqrt(1/2), so that the mantissa is within sqrt(1/2) to sqrt(2)
+  const int32_t mantissa = (shifted & 0x007fffff) + 0x3f3504f3;
+  const float e = float((shifted >> 23) - (tiny ? 23 : 0));
+  float r;
+  std::memcpy(&r, &mantissa, 4);
+  r -= 1;
+  float p = 7.0376836292e-2f;
+  p = p * r - 1.1514610310e-1f;
+  p = p * r + 1.1676998740e-1f;
+  p = p * r - 1.2420140846e-1f;
+  p = p * r + 1.4249322787e-1f;
+  p = p * r - 1.6668057665e-1f;
+  p = p * r + 2.0000714765e-1f;
+  p = p * r - 2.4999993993e-1f;
+  p = p * r + 3.3333331174e-1f;
+  const float z = r * r;
+  float value = p * r * z - 2.12194440e-4f * e - 0.5f * z + r + 0.693359375f * e;
+  value = x == INFINITY ? x : value;
+  value = x == 0 ? -INFINITY : value;
+  return x >= 0 ? value : NAN;
+}
+INLINE double logarithm(double x) { return std::log(x); }
+
+INLINE float logarithm_of_1_plus(float x) {  // what rounding took from 1 + x is given back in proportion
+  const float u = 1 + x, log = logarithm(u) * (x / (u - 1));
+  return u == 1 ? x : log;
+}
+INLINE double logarithm_of_1_plus(double x) { return std::log1p(x); }
+
 template <class T> INLINE T sign(T x) { return x > 0 ? T(1) : x < 0 ? T(-1) : x; }  // of NaN, NaN
 
 template <class T> struct Linear {
@@ -55,7 +90,7 @@ template <class T> struct Linear {
 };
 template <class T> struct ReLU {
   static T f(T z) { return z < 0 ? T(0) : z; }  // not z > 0 ? z : 0, which would turn NaN into a healthy 0
-  static T backward(T da, T a) { return sign(a) * da; }
+  static T backward(T da, T a) { return a > 0 ? da : a * da; }
 };
 template <class T> struct Tanh {
   static T f(T z) { return hyperbolic_tangent(z); }
@@ -74,7 +109,7 @@ template <class T> struct HardSigmoid {
   static T backward(T da, T a) { return sign((1 - a) * a) * T(0.2) * da; }
 };
 
-// What every activation offers over rows `ld` apart; in place is fine.
+// What every activation offers over rows `ld` apart, which are padded with zeros to whole vectors; in place is fine.
 template <class T> struct ActivationRow {
   const char *name;
   void (*forward)(const T *z, T *a, long rows, long n, long ld_z, long ld_a);
@@ -82,19 +117,24 @@ template <class T> struct ActivationRow {
 };
 template <class T, template <class> class F> struct Elementwise {
   static void forward(const T *z, T *a, long rows, long n, long ld_z, long ld_a) {
+    const bool pads = F<T>::f(T(0)) == 0;
+    const long end = whole<T>(n);
     for (long r = 0; r < rows; r++) {
       const T *from = z + r * ld_z;
       T *to = a + r * ld_a;
 #pragma GCC ivdep
-      for (long k = 0; k < n; k++) to[k] = F<T>::f(from[k]);
+      for (long k = 0; k < end; k++) to[k] = F<T>::f(from[k]);
+      if (!pads)
+        for (long k = n; k < end; k++) to[k] = 0;
     }
   }
   static void backward(const T *da, const T *a, T *dz, long rows, long n, long ld_da, long ld_a, long ld_dz) {
+    const long end = whole<T>(n);
     for (long r = 0; r < rows; r++) {
       const T *d = da + r * ld_da, *out = a + r * ld_a;
       T *to = dz + r * ld_dz;
 #pragma GCC ivdep
-      for (long k = 0; k < n; k++) to[k] = F<T>::backward(d[k], out[k]);
+      for (long k = 0; k < end; k++) to[k] = F<T>::backward(d[k], out[k]);
     }
   }
 };

@@ -8,8 +8,15 @@
 
 #include <cstdlib>
 #include <string>
+#ifdef __APPLE__
+#include <pthread.h>
+#else
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include "engine.hpp"
+#include "random.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -86,6 +93,46 @@ template <class T> struct Given {  // the rows of a call
   }
 };
 
+template <class T> struct Rows {  // of a matrix, padded with zeros as kernels take them
+  long count, n, ld;
+  Array<T> data;
+
+  explicit Rows(const Matrix<const T> &from) : count(long(from.shape(0))), n(long(from.shape(1))), ld((n + 15) / 16 * 16), data(count * ld) {
+    for (long r = 0; r < count; r++) std::memcpy(data + r * ld, from.data() + r * n, size_t(n) * sizeof(T));
+  }
+  operator T *() const { return data; }
+  void copy_to(const Matrix<T> &to) const {
+    check(long(to.shape(0)) == count && long(to.shape(1)) == n, "shapes differ");
+    for (long r = 0; r < count; r++) std::memcpy(to.data() + r * n, data + r * ld, size_t(n) * sizeof(T));
+  }
+};
+
+// --- crossings -------------------------------------------------------------------------------------------------------
+// Only there does Python run its signal handlers. Asked without the GIL, which another thread may not get any more when
+// the interpreter is ending.
+static bool on_main_thread() {
+#ifdef __APPLE__
+  return pthread_main_np();
+#else
+  return syscall(SYS_gettid) == getpid();
+#endif
+}
+// Runs f(stop) without the GIL. What a signal handler raises, for Ctrl-C a KeyboardInterrupt, ends it and is passed on.
+template <class F> static void crossing(const F &f) {
+  threads::Stop stop([] {
+    if (!on_main_thread()) return false;
+    nb::gil_scoped_acquire held;
+    return PyErr_CheckSignals() != 0;
+  });
+  {
+    nb::gil_scoped_release released;
+    f(stop);
+  }
+  if (stop.told()) throw nb::python_error();
+}
+
+// --- networks --------------------------------------------------------------------------------------------------------
+// Lists come in as Python's own: nanobind ends the program if there is no memory to turn them into vectors.
 using StageTuple = std::tuple<int, int, long, long, long, long, long, double, double, bool, double, int64_t>;
 using OptimizerTuple = std::tuple<int, double, double, double, double, double>;
 
@@ -96,17 +143,19 @@ template <class T> void bind(nb::module_ &m, const char *name) {
   using Weights = Maybe<Vector<const T>>;
   nb::class_<Net>(m, name)
       .def("__init__",
-           [](Net *net, const std::vector<StageTuple> &rows, int link, int loss, bool from_outputs, double scale) {
-             check(!rows.empty(), "there must be a stage");
+           [](Net *net, const nb::typed<nb::list, StageTuple> &rows, int link, int loss, bool from_outputs, double scale) {
+             check(rows.size() > 0, "there must be a stage");
              std::vector<Stage> stages;
-             for (const auto &[kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer] : rows)
+             for (nb::handle item : rows) {
+               const auto [kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer] = nb::cast<StageTuple>(item);
                stages.push_back({kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer});
+             }
              new (net) Net(std::move(stages), link, loss, from_outputs, scale);
            },
            "stages"_a, "link"_a, "loss"_a, "from_outputs"_a, "scale"_a)
       .def_prop_ro("n_out", &Net::n_out)
       .def("fit",
-           [](const Net &net, Vector<T> params, std::vector<Vector<T>> memory, Any X, Labels labels, Targets targets, Weights weights,
+           [](const Net &net, Vector<T> params, nb::typed<nb::list, Vector<T>> memory, Any X, Labels labels, Targets targets, Weights weights,
               Vector<const int64_t> order, Vector<const int64_t> bounds, Vector<const double> rates, OptimizerTuple rule, int64_t before,
               uint64_t seed, int64_t step, Vector<double> losses, Vector<double> penalties, int threads) {
              const Given<T> given{X, labels, targets, weights};
@@ -118,11 +167,14 @@ template <class T> void bind(nb::module_ &m, const char *name) {
              for (size_t k = 0; k < order.size(); k++) check(order.data()[k] >= 0 && order.data()[k] < int64_t(X.shape(0)), "order must be rows of X");
              T *vectors[2] = {nullptr, nullptr};
              check(memory.size() <= 2, "an optimizer remembers two vectors at most");
-             for (size_t k = 0; k < memory.size(); k++) check(memory[k].size() == params.size(), "memory must be as long as params"), vectors[k] = memory[k].data();
+             for (size_t k = 0; k < memory.size(); k++) {
+               const auto vector = nb::cast<Vector<T>>(memory[k], false);  // never a copy: it is written to
+               check(vector.size() == params.size(), "memory must be as long as params");
+               vectors[k] = vector.data();
+             }
              const auto [function, momentum, beta1, beta2, epsilon, decay] = rule;
              const Updates updates = {order.data(), bounds.data(), rates.data(), count, {function, momentum, beta1, beta2, epsilon, decay}, before, seed, step};
-             nb::gil_scoped_release released;
-             net.fit(params.data(), vectors, data, updates, losses.data(), penalties.data(), threads);
+             crossing([&](threads::Stop &stop) { net.fit(params.data(), vectors, data, updates, losses.data(), penalties.data(), threads, stop); });
            },
            "params"_a, "memory"_a, "X"_a, "labels"_a.none(), "targets"_a.none(), "weights"_a.none(), "order"_a, "bounds"_a, "rates"_a, "rule"_a,
            "before"_a, "seed"_a, "step"_a, "losses"_a, "penalties"_a, "threads"_a)
@@ -133,8 +185,9 @@ template <class T> void bind(nb::module_ &m, const char *name) {
              const Data<T> data = given.checked(net, true);
              check(grads.size() == params.size() && dx.size() == X.size(), "gradients must be as long as what they are of");
              const long n = long(X.shape(0));
-             nb::gil_scoped_release released;
-             return net.gradient(params.data(), grads.data(), dx.data(), data, n, training, seed, step, threads);
+             double cost = 0;
+             crossing([&](threads::Stop &stop) { cost = net.gradient(params.data(), grads.data(), dx.data(), data, n, training, seed, step, threads, stop); });
+             return cost;
            },
            "params"_a, "grads"_a, "dx"_a, "X"_a, "labels"_a.none(), "targets"_a.none(), "weights"_a.none(), "training"_a, "seed"_a, "step"_a, "threads"_a)
       .def("predict",
@@ -143,8 +196,9 @@ template <class T> void bind(nb::module_ &m, const char *name) {
              const Data<T> data = given.checked(net, false);
              check(outputs.shape(0) == X.shape(0) && long(outputs.shape(1)) == net.n_out(), "outputs must be (n, n_out)");
              const long n = long(X.shape(0));
-             nb::gil_scoped_release released;
-             net.predict(params.data(), data, n, outputs.data(), nullptr, threads);
+             bool fine = false;
+             crossing([&](threads::Stop &stop) { fine = net.predict(params.data(), data, n, outputs.data(), nullptr, threads, stop); });
+             return fine;
            },
            "params"_a, "X"_a, "outputs"_a, "threads"_a)
       .def("evaluate",
@@ -153,17 +207,27 @@ template <class T> void bind(nb::module_ &m, const char *name) {
              const Data<T> data = given.checked(net, true);
              check(outputs.shape(0) == X.shape(0) && long(outputs.shape(1)) == net.n_out() && losses.size() == X.shape(0), "outputs must be (n, n_out)");
              const long n = long(X.shape(0));
-             nb::gil_scoped_release released;
-             net.predict(params.data(), data, n, outputs.data(), losses.data(), threads);
+             bool fine = false;
+             crossing([&](threads::Stop &stop) { fine = net.predict(params.data(), data, n, outputs.data(), losses.data(), threads, stop); });
+             return fine;
            },
            "params"_a, "X"_a, "labels"_a.none(), "targets"_a.none(), "weights"_a.none(), "outputs"_a, "losses"_a, "threads"_a)
-      .def_static("activation", [](int function, Matrix<const T> z, Matrix<T> a) { kernels<T>().activation(function, z.data(), a.data(), long(z.shape(0)), long(z.shape(1))); })
+      .def_static("activation", [](int function, Matrix<const T> z, Matrix<T> a) {
+        Rows<T> rows(z);
+        kernels<T>().activation(function, rows, rows, rows.count, rows.n, rows.ld);
+        rows.copy_to(a);
+      })
       .def_static("activation_backward", [](int function, Matrix<const T> da, Matrix<const T> a, Matrix<T> dz) {
-        kernels<T>().activation_backward(function, da.data(), a.data(), dz.data(), long(a.shape(0)), long(a.shape(1)));
+        Rows<T> d(da), out(a);
+        kernels<T>().activation_backward(function, d, out, d, d.count, d.n, d.ld);
+        d.copy_to(dz);
       });
 }
 
+extern "C" __attribute__((visibility("default"), used)) const char neural_core = 1;  // threadpoolctl knows us by this name
+
 NB_MODULE(_core, m) {
+  kernels<float>(), kernels<double>();  // chosen now: a fork in the middle of it would leave the child waiting
   bind<float>(m, "Network32");
   bind<double>(m, "Network64");
   m.def("names", [](int family) {
@@ -171,5 +235,10 @@ NB_MODULE(_core, m) {
     while (const char *name = kernels<float>().name_of(family, int(found.size()))) found.push_back(name);
     return found;
   });
+  m.def("orders", [](uint64_t seed, uint64_t purpose, uint64_t first, int64_t n, Vector<int64_t> out) {
+    check(n > 0 && n <= int64_t(UINT32_MAX) && int64_t(out.size()) % n == 0, "orders must be of 1 to 2**32 - 1 rows each");
+    nb::gil_scoped_release released;
+    for (uint64_t k = 0; k < out.size() / uint64_t(n); k++) permutation({{seed, purpose}, {0, first + k, 0, 0}}, n, out.data() + int64_t(k) * n);
+  }, "seed"_a, "purpose"_a, "first"_a, "n"_a, "out"_a);
   m.def("instructions", [] { return std::string(kernels<float>().name); });
 }

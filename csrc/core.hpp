@@ -34,6 +34,7 @@ template <class T> struct Job {
   T **A, **D, **mask;
   const long *ld;
   bool training, input_gradient;
+  bool direct;   // A[0] is X itself
 
   const void *X;
   int input;
@@ -57,12 +58,13 @@ template <class T> struct Job {
 template <class T> struct Kernels {
   const char *(*name_of)(int family, int row);  // of activations (0), losses (1), optimizers (2)
   void (*forward)(const Job<T> &, long batch, long first, long last, T *scratch);
-  void (*losses)(const Job<T> &, long first, long last);
+  void (*losses)(const Job<T> &, long first, long last, T *scratch);
   void (*backward)(const Job<T> &, long first, long last, T *scratch);
   void (*penalties)(const Job<T> &);
   void (*update)(const Job<T> &, long batch, int thread, int threads, T *scratch);
-  void (*activation)(int function, const T *z, T *a, long rows, long n);             // for tests
-  void (*activation_backward)(int function, const T *da, const T *a, T *dz, long rows, long n);
-  long scratch;  // elements that a thread needs to work in
+  void (*activation)(int function, const T *z, T *a, long rows, long n, long ld);
+  void (*activation_backward)(int function, const T *da, const T *a, T *dz, long rows, long n, long ld);
+  bool (*finite)(const T *values, long rows, long n, long ld);
+  long (*scratch)(long n_out);  // elements that a thread needs to work in
   const char *name;
 };

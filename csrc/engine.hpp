@@ -1,6 +1,7 @@
 // Runs a network: steps of training, gradients, predictions. Knows threads and memory, but neither Python nor vectors.
 #pragma once
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -12,36 +13,41 @@
 
 template <class T> const Kernels<T> &kernels();  // of the best instruction set of this machine; in bindings.cpp
 
-constexpr long LINE = 64;              // bytes of a cache line
+constexpr size_t ALIGNMENT = 64;       // bytes of a cache line
+constexpr long PADDED = 16;            // elements: rows of weights and values are multiples of it; as in parameters.py
 constexpr long WHOLE = 64;             // elements: room for whole vectors past the end
 constexpr long PREDICT_ROWS = 64;      // predicted at a time by each thread: their values stay in the cache
+constexpr double STOP_FLOPS = 4e9;     // between two looks at whether to stop: about a tenth of a second
+constexpr long STOP_ROWS = 64, STOP_COLUMNS = 64;  // or those of the widest layer: less would waste what is packed
 
-// Zeros that begin on a cache line.
+// Room that begins on a cache line, and holds zeros unless nobody reads what he has not written.
 template <class T> class Array {
   struct Free {
-    void operator()(T *p) const { ::operator delete(p, std::align_val_t(LINE)); }
+    void operator()(T *p) const { ::operator delete(p, std::align_val_t(ALIGNMENT)); }
   };
   std::unique_ptr<T, Free> data;
 
  public:
-  explicit Array(long n) : data((T *)::operator new(size_t(n + WHOLE) * sizeof(T), std::align_val_t(LINE))) {
-    std::memset((void *)data.get(), 0, size_t(n + WHOLE) * sizeof(T));
+  explicit Array(long n, bool zeros = true) : data((T *)::operator new(size_t(n + WHOLE) * sizeof(T), std::align_val_t(ALIGNMENT))) {
+    if (zeros) std::memset((void *)data.get(), 0, size_t(n + WHOLE) * sizeof(T));
   }
   operator T *() const { return data.get(); }
 };
 
 // What one batch is worked out in. Rows are an odd number of cache lines apart: no two meet in one set of the cache.
 template <class T> struct Workspace {
+  long rows;
+  bool backward;
   std::vector<Array<T>> store, scratch;
   std::vector<T *> A, D, mask;
   std::vector<long> ld;
 
-  Workspace(const std::vector<Stage> &stages, long batch, int threads, bool backward) {
+  Workspace(const std::vector<Stage> &stages, long batch, int threads, bool backward_) : rows(batch), backward(backward_) {
     const size_t n = stages.size();
     A.resize(n + 1), D.resize(n + 1), mask.resize(n), ld.resize(n + 1);
     for (size_t s = 0; s <= n; s++) {
       const long width = s ? stages[s - 1].n_out : stages[0].n_in;
-      ld[s] = ((width + 15) / 16 | 1) * 16;
+      ld[s] = ((width + PADDED - 1) / PADDED | 1) * PADDED;
       if (s && stages[s - 1].in_place) {
         A[s] = A[s - 1], D[s] = D[s - 1];
         continue;
@@ -51,7 +57,7 @@ template <class T> struct Workspace {
     }
     for (size_t s = 0; s < n && backward; s++)
       if (stages[s].kind == DROPOUT) mask[s] = store.emplace_back(batch * ld[s + 1]);
-    for (int t = 0; t < threads; t++) scratch.emplace_back(kernels<T>().scratch);
+    for (int t = 0; t < threads; t++) scratch.emplace_back(kernels<T>().scratch(stages[n - 1].n_out), false);
   }
 };
 
@@ -81,6 +87,37 @@ template <class T> class Network {
   bool from_outputs;
   T scale;
 
+  // A workspace for one thread's predictions. One is kept from call to call; who finds it taken, or too small, makes one.
+  mutable std::atomic<Workspace<T> *> spare{nullptr};
+  std::unique_ptr<Workspace<T>> take(long rows, bool backward) const {
+    std::unique_ptr<Workspace<T>> kept(spare.exchange(nullptr));
+    if (kept && kept->rows >= rows && kept->backward >= backward) return kept;
+    return std::make_unique<Workspace<T>>(stages, rows, 1, backward);
+  }
+  bool predict_block(T *params, const Data<T> &data, long n, long first, T *outputs, double *losses, Workspace<T> &work) const {
+    const Kernels<T> &k = kernels<T>();
+    const long rows = std::min(PREDICT_ROWS, n - first), row_bytes = n_in() * (data.input == U8 ? 1 : data.input == F32 ? 4 : 8);
+    Job<T> j = job(params, data, work);
+    j.X = (const char *)data.X + first * row_bytes;
+    T *const gathered = work.A[0];
+    const long ld_gathered = work.ld[0];
+    j.direct = data.input == (sizeof(T) == 4 ? F32 : F64) && scale == 1 && n_in() % PADDED == 0;
+    if (j.direct) work.A[0] = (T *)j.X, work.ld[0] = n_in();  // rows that are as the kernels want them are read where they are
+    k.forward(j, n, 0, rows, work.scratch[0]);
+    bool finite = data.input == U8 || k.finite(work.A[0], rows, n_in(), work.ld[0]);
+    work.A[0] = gathered, work.ld[0] = ld_gathered;
+    T *scores = work.A.back();
+    const long ld = work.ld.back();
+    if (losses) {
+      j.labels = data.labels ? data.labels + first : nullptr, j.targets = data.targets ? data.targets + first * n_out() : nullptr;
+      j.weights = data.weights ? data.weights + first : nullptr, j.row_loss = losses + first, j.share = 1;
+      k.losses(j, 0, rows, work.scratch[0]);
+    }
+    if (link >= 0) k.activation(link, scores, scores, rows, n_out(), ld);
+    for (long r = 0; r < rows; r++) std::memcpy(outputs + (first + r) * n_out(), scores + r * ld, size_t(n_out()) * sizeof(T));
+    return finite && k.finite(scores, rows, n_out(), ld);
+  }
+
   Job<T> job(T *params, const Data<T> &data, const Workspace<T> &work) const {
     Job<T> j{};
     j.stages = int(stages.size()), j.stage = stages.data();
@@ -109,34 +146,57 @@ template <class T> class Network {
     for (long k = 0; k < n; k++) total += values[k];
     return total;
   }
-  // Both halves of a step for one batch; `done` is where thread 0 reads costs, between the halves.
-  template <class Prepare, class Between> void run(Job<T> first, long count, int threads, Workspace<T> &work, const Prepare &prepare, const Between &between) const {
+  // Multiplications and additions for one row in one of the three products.
+  double flops() const {
+    double total = 0;
+    for (const Stage &stage : stages)
+      if (stage.kind == DENSE) total += 2.0 * double(stage.n_in) * double(stage.n_out);
+    return total;
+  }
+  long widest() const {
+    long n = 0;
+    for (const Stage &stage : stages) n = std::max(n, stage.n_in);
+    return n;
+  }
+  // Both halves of a step for one batch; in `between` thread 0 reads costs. A step so large that Ctrl-C would have to wait
+  // for it is taken in pieces: rows are independent, and thread t of n is also threads t p to (t + 1) p - 1 of n p.
+  template <class Prepare, class Between>
+  void run(Job<T> first, long count, int threads, Workspace<T> &work, const Prepare &prepare, const Between &between, threads::Stop &stop) const {
     const Kernels<T> &k = kernels<T>();
+    const double row = flops();
+    const long rows = std::max(STOP_ROWS, long(STOP_FLOPS / (2 * row + 1))), columns = widest() / STOP_COLUMNS;
     threads::steps(
         threads, count,
         [&](long step, int t, int n) {
           Job<T> j = first;
-          const long batch = prepare(j, step), a = batch * t / n, b = batch * (t + 1) / n;
-          k.forward(j, batch, a, b, work.scratch[size_t(t)]);
-          k.losses(j, a, b);
-          k.backward(j, a, b, work.scratch[size_t(t)]);
+          const long batch = prepare(j, step), end = batch * (t + 1) / n;
+          for (long a = batch * t / n, b; a < end && !stop.now(t); a = b) {
+            b = std::min(a + rows, end);
+            k.forward(j, batch, a, b, work.scratch[size_t(t)]);
+            k.losses(j, a, b, work.scratch[size_t(t)]);
+            k.backward(j, a, b, work.scratch[size_t(t)]);
+          }
           if (t == n - 1) k.penalties(j);
         },
-        between,
+        [&](long step) { return between(step), !stop.told(); },
         [&](long step, int t, int n) {
           Job<T> j = first;
           const long batch = prepare(j, step);
-          k.update(j, batch, t, n, work.scratch[size_t(t)]);
+          const int pieces = int(std::clamp<long>(long(row * double(batch) / STOP_FLOPS / n), 1, std::max<long>(columns / n, 1)));
+          for (int piece = t * pieces; piece < (t + 1) * pieces && !stop.now(t); piece++)
+            k.update(j, batch, piece, n * pieces, work.scratch[size_t(t)]);
         });
   }
 
  public:
   Network(std::vector<Stage> stages_, int link_, int loss_, bool from_outputs_, double scale_)
       : stages(std::move(stages_)), link(link_), loss(loss_), from_outputs(from_outputs_), scale(T(scale_)) {}
+  ~Network() { delete spare.load(); }
+  Network(const Network &) = delete;
 
   long n_in() const { return stages.front().n_in; }
   long n_out() const { return stages.back().n_out; }
-  void fit(T *params, T *const memory[2], const Data<T> &data, const Updates &u, double *losses, double *penalties, int threads) const {
+  void fit(T *params, T *const memory[2], const Data<T> &data, const Updates &u, double *losses, double *penalties, int threads, threads::Stop &stop) const {
     long largest = 0;
     for (long k = 0; k < u.count; k++) largest = std::max<long>(largest, long(u.bounds[k + 1] - u.bounds[k]));
     Workspace<T> work(stages, largest, threads, true);
@@ -153,18 +213,18 @@ template <class T> class Network {
       mine.share = share_of(mine, batch);
       return batch;
     };
-    run(j, u.count, threads, work, prepare, [&](long step) { penalties[step] = sum(row_penalty, penalized); });
+    run(j, u.count, threads, work, prepare, [&](long step) { penalties[step] = sum(row_penalty, penalized); }, stop);
   }
 
   // J of all rows as one batch, gradients by the parameters in `grads` and by X in `dx`, n_in apart.
-  double gradient(T *params, T *grads, T *dx, const Data<T> &data, long n, bool training, uint64_t seed, int64_t step, int threads) const {
+  double gradient(T *params, T *grads, T *dx, const Data<T> &data, long n, bool training, uint64_t seed, int64_t step, int threads, threads::Stop &stop) const {
     Workspace<T> work(stages, n, threads, true);
     const long penalized = penalized_rows();
     Array<double> row_penalty(penalized), row_loss(n);
     Job<T> j = job(params, data, work);
     j.training = training, j.input_gradient = true, j.seed = seed, j.step = step;
     j.grads = grads, j.row_loss = row_loss, j.row_penalty = row_penalty, j.share = share_of(j, n), j.rate = 0, j.update = 1;
-    run(j, 1, threads, work, [&](Job<T> &, long) { return n; }, [](long) {});
+    run(j, 1, threads, work, [&](Job<T> &, long) { return n; }, [](long) {}, stop);
     for (long r = 0; r < n; r++)
       for (long k = 0; k < n_in(); k++) dx[r * n_in() + k] = work.D[0][r * work.ld[0] + k] * scale;
     double total = 0;
@@ -172,33 +232,18 @@ template <class T> class Network {
     return sum(row_loss, n) / total + sum(row_penalty, penalized);
   }
 
-  // Outputs (n, n_out), and the weighted loss of each row where `losses` is given.
-  void predict(T *params, const Data<T> &data, long n, T *outputs, double *losses, int most) const {
+  // Outputs (n, n_out), and the weighted loss of each row where `losses` is given. False if an input or output is not finite.
+  bool predict(T *params, const Data<T> &data, long n, T *outputs, double *losses, int most, threads::Stop &stop) const {
     const int threads = int(std::min<long>(most, (n + PREDICT_ROWS - 1) / PREDICT_ROWS));
-    std::vector<Workspace<T>> work;
-    for (int t = 0; t < threads; t++) work.emplace_back(stages, std::min(n, PREDICT_ROWS), 1, losses != nullptr);
-    const long row_bytes = n_in() * (data.input == U8 ? 1 : data.input == F32 ? 4 : 8), blocks = (n + PREDICT_ROWS - 1) / PREDICT_ROWS;
-    const Kernels<T> &k = kernels<T>();
+    std::vector<std::unique_ptr<Workspace<T>>> work;
+    for (int t = 0; t < threads; t++) work.push_back(take(std::min(n, PREDICT_ROWS), losses != nullptr));
+    std::atomic<bool> finite{true};
+    const long blocks = (n + PREDICT_ROWS - 1) / PREDICT_ROWS;
     threads::once(threads, [&](int t, int all) {
-      for (long block = blocks * t / all; block < blocks * (t + 1) / all; block++) {
-        const long first = block * PREDICT_ROWS, rows = std::min(PREDICT_ROWS, n - first);
-        Workspace<T> &mine = work[size_t(t)];
-        Job<T> j = job(params, data, mine);
-        j.X = (const char *)data.X + first * row_bytes;
-        k.forward(j, n, 0, rows, mine.scratch[0]);
-        T *scores = mine.A.back();
-        const long ld = mine.ld.back();
-        if (losses) {
-          j.labels = data.labels ? data.labels + first : nullptr, j.targets = data.targets ? data.targets + first * n_out() : nullptr;
-          j.weights = data.weights ? data.weights + first : nullptr, j.row_loss = losses + first, j.share = 1;
-          k.losses(j, 0, rows);
-        }
-        for (long r = 0; r < rows; r++) {
-          T *out = outputs + (first + r) * n_out();
-          if (link >= 0) k.activation(link, scores + r * ld, out, 1, n_out());
-          else std::memcpy(out, scores + r * ld, size_t(n_out()) * sizeof(T));
-        }
-      }
+      for (long block = blocks * t / all; block < blocks * (t + 1) / all && !stop.now(t); block++)
+        if (!predict_block(params, data, n, block * PREDICT_ROWS, outputs, losses, *work[size_t(t)])) finite = false;
     });
+    delete spare.exchange(work[0].release());
+    return finite;
   }
 };

@@ -9,11 +9,15 @@ namespace {
 
 constexpr int TILE_ROWS = VECTOR_BYTES == 64 ? 12 : 6;     // rows x 2 vectors of sums stay in registers
 constexpr int DOT_ROWS = VECTOR_BYTES == 64 ? 6 : 3;       // likewise rows x 4 sums of products
+constexpr int DOT_ALONE = 9;                              // and as many for a row alone
 constexpr long DEPTH = 256, BLOCK_ROWS = 192, BLOCK_COLUMNS = 64;  // a block of B is read from L1, one of A from L2
+constexpr long PACK_AHEAD = 8;  // rows fetched before they are packed
+constexpr long LINE = 64;       // bytes of a cache line
+constexpr long PANEL_BLOCKS = 16;  // blocks of DEPTH that stay packed while one block of A's rows follows another
 template <class T> constexpr long PANEL = smaller(2 * LANES<T>, LANE * 2);            // columns of B packed side by side
 template <class T> constexpr long PANEL_SIZE = DEPTH * PANEL<T> + 5 * LANE;  // off the 4096-byte grid: no false sharing of sets
-template <class T> constexpr long SCRATCH =
-    BLOCK_ROWS * BLOCK_COLUMNS + (BLOCK_COLUMNS / PANEL<T> + 1) * PANEL_SIZE<T> + BLOCK_ROWS * DEPTH;
+template <class T> constexpr long PANELS_SIZE = (BLOCK_COLUMNS / PANEL<T> + 1) * PANEL_SIZE<T>;
+template <class T> constexpr long SCRATCH = BLOCK_ROWS * BLOCK_COLUMNS + PANEL_BLOCKS * PANELS_SIZE<T> + BLOCK_ROWS * DEPTH;
 
 // Split n into pieces as equal as can be, none above `most`: 25 is 5 x 5, not 4 x 6 + 1.
 template <class F> INLINE void pieces(long n, long most, F f) {
@@ -26,8 +30,8 @@ template <class F> INLINE void pieces(long n, long most, F f) {
 }
 
 // C[i][j] (+)= sum_k A(i, k) B(k, j) for M rows and V vectors; k only ever grows.
-template <class T, int M, int V>
-INLINE void tile(long depth, const T *A, long ai, long ak, const T *B, long bk, T *C, bool first) {
+template <class T> using Tile = void (*)(long depth, const T *A, long ai, long ak, const T *B, long bk, T *C, bool first);
+template <class T, int M, int V> void tile(long depth, const T *A, long ai, long ak, const T *B, long bk, T *C, bool first) {
   vec<T> c[M][V];
   for (int i = 0; i < M; i++)
     for (int j = 0; j < V; j++) c[i][j] = first ? vec<T>{} : load(C + i * BLOCK_COLUMNS + j * LANES<T>);
@@ -43,74 +47,84 @@ INLINE void tile(long depth, const T *A, long ai, long ak, const T *B, long bk, 
     for (int j = 0; j < V; j++) store(C + i * BLOCK_COLUMNS + j * LANES<T>, c[i][j]);
 }
 
-// The same for any M up to TILE_ROWS: a table of instances.
-template <class T, int V> INLINE void tile_of(int rows, long depth, const T *A, long ai, long ak, const T *B, long bk, T *C, bool first) {
-  [&]<int... M>(std::integer_sequence<int, M...>) {
-    ((rows == M + 1 ? tile<T, M + 1, V>(depth, A, ai, ak, B, bk, C, first) : void()), ...);
-  }(std::make_integer_sequence<int, TILE_ROWS>{});
-}
+// TILES[V - 1][M - 1]
+template <class T, class = std::make_integer_sequence<int, TILE_ROWS>> struct Tiles;
+template <class T, int... M> struct Tiles<T, std::integer_sequence<int, M...>> {
+  static constexpr Tile<T> of[2][TILE_ROWS] = {{tile<T, M + 1, 1>...}, {tile<T, M + 1, 2>...}};
+};
 
 // Panels of B side by side, [panel][k][PANEL]: rows of B as they are, or columns of W^T.
 template <class T> void pack_rows(long depth, long width, const T *B, long bk, T *out) {
   for (long k = 0; k < depth; k++)
-    for (long j = 0; j < width; j += LANES<T>)
+    for (long j = 0; j < width; j += LANES<T>) {
+      __builtin_prefetch(B + (k + PACK_AHEAD) * bk + j);
       store(out + j / PANEL<T> * PANEL_SIZE<T> + k * PANEL<T> + j % PANEL<T>, load(B + k * bk + j));
-}
-template <class T> struct Four {
-  typedef T type __attribute__((vector_size(4 * sizeof(T)), aligned(alignof(T)), may_alias));
-};
-template <class T> void pack_transposed(long depth, long width, const T *W, long row, T *out) {
-  using four = typename Four<T>::type;  // four rows of W at a time, turned four columns at a time
-  for (long j = 0; j < PANEL<T>; j += 4)
-    for (long k = 0; k < depth; k += 4) {
-      four w[4];
-      for (long q = 0; q < 4; q++) w[q] = j + q < width ? *(const four *)(W + (j + q) * row + k) : four{};
-      const four ab = __builtin_shufflevector(w[0], w[1], 0, 4, 1, 5), cd = __builtin_shufflevector(w[2], w[3], 0, 4, 1, 5);
-      const four AB = __builtin_shufflevector(w[0], w[1], 2, 6, 3, 7), CD = __builtin_shufflevector(w[2], w[3], 2, 6, 3, 7);
-      T *to = out + k * PANEL<T> + j;
-      *(four *)to = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
-      *(four *)(to + PANEL<T>) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-      *(four *)(to + 2 * PANEL<T>) = __builtin_shufflevector(AB, CD, 0, 1, 4, 5);
-      *(four *)(to + 3 * PANEL<T>) = __builtin_shufflevector(AB, CD, 2, 3, 6, 7);
     }
+}
+// to[k][j] = from[j][k] for four by four of them; rows of `from` past `n` count as 0, rows of `to` past `m` are left alone.
+template <class T> INLINE void turn(const T *from, long row, long n, T *to, long to_row, long m = 4) {
+  using four = Few<T, 4>;
+  four w[4];
+  for (long q = 0; q < 4; q++) w[q] = q < n ? *(const four *)(from + q * row) : four{};
+  const four ab = __builtin_shufflevector(w[0], w[1], 0, 4, 1, 5), cd = __builtin_shufflevector(w[2], w[3], 0, 4, 1, 5);
+  const four AB = __builtin_shufflevector(w[0], w[1], 2, 6, 3, 7), CD = __builtin_shufflevector(w[2], w[3], 2, 6, 3, 7);
+  const four turned[4] = {__builtin_shufflevector(ab, cd, 0, 1, 4, 5), __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
+                          __builtin_shufflevector(AB, CD, 0, 1, 4, 5), __builtin_shufflevector(AB, CD, 2, 3, 6, 7)};
+  for (long q = 0; q < 4; q++)
+    if (q < m) *(four *)(to + q * to_row) = turned[q];
+}
+template <class T> void pack_transposed(long depth, long width, const T *W, long row, T *out) {
+  const long columns = whole<T>(width);  // that a tile reads
+  for (long j = 0; j < columns; j += 4)
+    for (long k = 0; k < depth; k += 4) turn(W + j * row + k, row, width - j, out + k * PANEL<T> + j, PANEL<T>);
 }
 
 // C = A B in blocks; each finished block of C, rows BLOCK_COLUMNS apart, goes to done(row, rows, column, columns, block).
-// TRANSPOSED: B(k, j) is W[j][k]. Reads B in whole vectors, so its rows are padded.
+// TRANSPOSED: B(k, j) is W[j][k]. Reads B, and writes C, in whole vectors, so their rows are padded.
 template <class T, bool TRANSPOSED, class Done>
 INLINE void product(long rows, long first_column, long last_column, long depth, const T *A, long ai, long ak, const T *B, long bk, T *scratch, Done done) {
-  T *C = scratch, *packed_B = C + BLOCK_ROWS * BLOCK_COLUMNS, *packed_A = packed_B + (BLOCK_COLUMNS / PANEL<T> + 1) * PANEL_SIZE<T>;
+  T *C = scratch, *packed_B = C + BLOCK_ROWS * BLOCK_COLUMNS, *packed_A = packed_B + PANEL_BLOCKS * PANELS_SIZE<T>;
   const bool pack_A = ai == 1 && rows > BLOCK_COLUMNS && depth <= DEPTH;  // else each step of k is a cache line further
-  for (long i0 = 0; i0 < rows; i0 += BLOCK_ROWS) {
-    const long n = smaller(rows - i0, BLOCK_ROWS);
-    if (pack_A)
-      pieces(n, TILE_ROWS, [&](long i, long m) {
-        for (long k = 0; k < depth; k++)
-          for (long q = 0; q < m; q++) packed_A[i * depth + k * m + q] = A[i0 + i + q + k * ak];
-      });
-    for (long j0 = first_column; j0 < last_column; j0 += BLOCK_COLUMNS) {
-      const long width = smaller(last_column - j0, BLOCK_COLUMNS);
-      for (long k0 = 0; k0 < depth; k0 += DEPTH) {
-        const long d = smaller(depth - k0, DEPTH);
-        const bool pack_B = TRANSPOSED || (depth > 64 && n > 4 * TILE_ROWS);
-        if (!TRANSPOSED && pack_B) pack_rows(d, width, B + k0 * bk + j0, bk, packed_B);
-        for (long j = 0; j < width; j += PANEL<T>) {
-          T *panel = packed_B + j / PANEL<T> * PANEL_SIZE<T>;
-          if (TRANSPOSED) pack_transposed(d, smaller(width - j, PANEL<T>), B + (j0 + j) * bk + k0, bk, panel);
-          const T *b = pack_B ? panel : B + k0 * bk + j0 + j;
-          const long b_step = pack_B ? PANEL<T> : bk;
-          const bool two = width - j > LANES<T>;
-          pieces(n, TILE_ROWS, [&](long i, long m) {
-            const T *a = pack_A ? packed_A + i * depth : A + (i0 + i) * ai + k0 * ak;
-            const long a_row = pack_A ? 1 : ai, a_step = pack_A ? m : ak;
-            T *c = C + i * BLOCK_COLUMNS + j;
-            if (two) tile_of<T, 2>(m, d, a, a_row, a_step, b, b_step, c, k0 == 0);
-            else tile_of<T, 1>(m, d, a, a_row, a_step, b, b_step, c, k0 == 0);
-          });
-        }
+  const bool fetch_A = ak == 1 && depth > 64;                             // rows of weights, which another core may have changed
+  const bool keep_B = !pack_A && depth <= PANEL_BLOCKS * DEPTH;           // packed once for all rows of A
+  const auto block = [&](long i0, long j0) {
+    const long n = smaller(rows - i0, BLOCK_ROWS), width = smaller(last_column - j0, BLOCK_COLUMNS);
+    for (long k0 = 0; k0 < depth; k0 += DEPTH) {
+      const long d = smaller(depth - k0, DEPTH);
+      const bool pack_B = TRANSPOSED || (depth > 64 && n > 4 * TILE_ROWS), packed = keep_B && i0 > 0;
+      T *panels = packed_B + (keep_B ? k0 / DEPTH * PANELS_SIZE<T> : 0);
+      if (!TRANSPOSED && pack_B && !packed) pack_rows(d, width, B + k0 * bk + j0, bk, panels);
+      for (long j = 0; j < width; j += PANEL<T>) {
+        T *panel = panels + j / PANEL<T> * PANEL_SIZE<T>;
+        if (TRANSPOSED && !packed) pack_transposed(d, smaller(width - j, PANEL<T>), B + (j0 + j) * bk + k0, bk, panel);
+        const T *b = pack_B ? panel : B + k0 * bk + j0 + j;
+        const long b_step = pack_B ? PANEL<T> : bk;
+        const Tile<T> *tiles = Tiles<T>::of[width - j > LANES<T>];
+        pieces(n, TILE_ROWS, [&](long i, long m) {
+          const T *a = pack_A ? packed_A + i * depth : A + (i0 + i) * ai + k0 * ak;
+          if (fetch_A)  // a tile takes as long as its successor's lines do to come
+            for (long q = 0; q < m; q++)
+              for (long k = 0; k < d; k += LINE / sizeof(T)) __builtin_prefetch(a + (m + q) * ai + k);
+          const long a_row = pack_A ? 1 : ai, a_step = pack_A ? m : ak;
+          tiles[m - 1](d, a, a_row, a_step, b, b_step, C + i * BLOCK_COLUMNS + j, k0 == 0);
+        });
       }
-      done(i0, n, j0, width, C);
     }
+    done(i0, n, j0, width, C);
+  };
+  if (pack_A) {
+    for (long i0 = 0; i0 < rows; i0 += BLOCK_ROWS) {
+      pieces(smaller(rows - i0, BLOCK_ROWS), TILE_ROWS, [&](long i, long m) {
+        for (long k = 0; k < depth; k++) {
+          __builtin_prefetch(A + i0 + i + (k + PACK_AHEAD) * ak);
+          for (long q = 0; q < m; q++) packed_A[i * depth + k * m + q] = A[i0 + i + q + k * ak];
+        }
+      });
+      for (long j0 = first_column; j0 < last_column; j0 += BLOCK_COLUMNS) block(i0, j0);
+    }
+  } else {
+    for (long j0 = first_column; j0 < last_column; j0 += BLOCK_COLUMNS)
+      for (long i0 = 0; i0 < rows; i0 += BLOCK_ROWS) block(i0, j0);
   }
 }
 
@@ -128,9 +142,20 @@ template <class T, int M, int N> INLINE void dot_tile(long depth, const T *A, lo
     }
   }
   for (int i = 0; i < M; i++)
-    for (int j = 0; j < N; j++) C[i * ci + j] = sum<T>(c[i][j]);
+    for (int j = 0; j < N; j += 4) {
+      const Few<T, 4> four = sums<T>(c[i][j], j + 1 < N ? c[i][j + 1] : vec<T>{}, j + 2 < N ? c[i][j + 2] : vec<T>{}, j + 3 < N ? c[i][j + 3] : vec<T>{});
+      if (j + 4 <= N) *(Few<T, 4> *)(C + i * ci + j) = four;
+      else
+        for (int q = 0; q < N - j; q++) C[i * ci + j + q] = four[q];
+    }
 }
 template <class T> void dots(long rows, long columns, long depth, const T *A, long ai, const T *W, long row, T *C, long ci) {
+  if (rows == 1)  // as many sums at once as hide how long one addition takes
+    return pieces(columns, DOT_ALONE, [&](long j, long n) {
+      [&]<int... K>(std::integer_sequence<int, K...>) {
+        ((n == K + 1 ? dot_tile<T, 1, K + 1>(depth, A, ai, W + j * row, row, C + j, ci) : void()), ...);
+      }(std::make_integer_sequence<int, DOT_ALONE>{});
+    });
   pieces(columns, 4, [&](long j, long n) {
     pieces(rows, DOT_ROWS, [&](long i, long m) {
       const T *a = A + i * ai, *w = W + j * row;

@@ -1,4 +1,6 @@
-// The losses, row for row as in losses.py: the loss of one row, and its derivative by scores or by outputs.
+// The losses, row for row as in losses.py: each row's loss, and its derivative by scores or by outputs.
+// They work on as many rows at once as a vector has lanes, turned so that output k of all of them lies side by side:
+// a loop over lanes is then one instruction, and what happens to a lane is what losses.py does to a row.
 #pragma once
 #include <limits>
 
@@ -6,92 +8,113 @@
 
 namespace {
 
-// One row: `label` where targets are column numbers (then y is null), y otherwise.
-template <class T> struct Truth {
-  int64_t label;
-  const T *y;
+// Outputs or scores, targets and derivatives, (n, LANES) each; `labels` in place of y where targets are column numbers.
+template <class T> struct Rows {
+  const T *z, *y;
+  const int64_t *labels;
+  T *dz, *loss;
+  long n;
+};
+
+// A loss that is the mean, or the sum, over outputs of a function of each.
+template <class T, class F, bool MEAN> struct Each {
+  static void rows(const Rows<T> &rows) {
+    const T n = T(MEAN ? rows.n : 1);
+    EACH_LANE rows.loss[lane] = 0;
+    for (long k = 0; k < rows.n; k++) {
+      const T *z = rows.z + k * LANES<T>, *y = rows.y + k * LANES<T>;
+      T *dz = rows.dz + k * LANES<T>;
+      EACH_LANE {
+        T d;
+        rows.loss[lane] += F::f(z[lane], y[lane], d);
+        dz[lane] = MEAN ? d / n : d;
+      }
+    }
+    if (MEAN) EACH_LANE rows.loss[lane] /= n;
+  }
 };
 
 template <class T> struct CategoricalCrossentropy {
-  static T of_scores(const T *z, Truth<T> t, T *dz, long n) {
-    T top = z[0], total = 0, of_truth = 0;
-    for (long k = 1; k < n; k++) top = z[k] > top || z[k] != z[k] ? z[k] : top;
-#pragma GCC ivdep
-    for (long k = 0; k < n; k++) dz[k] = exponential(z[k] - top);
-    for (long k = 0; k < n; k++) total += dz[k];
-    for (long k = 0; k < n; k++) dz[k] /= total;
-    if (t.y) {
-      for (long k = 0; k < n; k++) of_truth += (z[k] - top) * t.y[k], dz[k] -= t.y[k];
+  static void of_scores(const Rows<T> &rows) {
+    const T *z = rows.z;
+    T *dz = rows.dz, top[LANES<T>], total[LANES<T>], of_truth[LANES<T>];
+    EACH_LANE top[lane] = z[lane], total[lane] = 0, of_truth[lane] = 0;
+    for (long k = 1; k < rows.n; k++) EACH_LANE {
+      const T x = z[k * LANES<T> + lane];
+      top[lane] = x > top[lane] || x != x ? x : top[lane];
+    }
+    for (long k = 0; k < rows.n; k++) EACH_LANE {
+      const T e = exponential(z[k * LANES<T> + lane] - top[lane]);
+      total[lane] += e, dz[k * LANES<T> + lane] = e;
+    }
+    for (long k = 0; k < rows.n; k++) EACH_LANE dz[k * LANES<T> + lane] /= total[lane];
+    if (rows.labels) {
+      for (long lane = 0; lane < LANES<T>; lane++) {
+        const long k = rows.labels[lane] * LANES<T> + lane;
+        of_truth[lane] = z[k] - top[lane], dz[k] -= 1;
+      }
     } else {
-      of_truth = z[t.label] - top;
-      dz[t.label] -= 1;
+      for (long k = 0; k < rows.n; k++) EACH_LANE {
+        const T y = rows.y[k * LANES<T> + lane];
+        of_truth[lane] += (z[k * LANES<T> + lane] - top[lane]) * y, dz[k * LANES<T> + lane] -= y;
+      }
     }
-    return std::log(total) - of_truth;
+    EACH_LANE rows.loss[lane] = logarithm(total[lane]) - of_truth[lane];
   }
-  static T of_outputs(const T *a, Truth<T> t, T *da, long n) {
-    T loss = 0;
-    for (long k = 0; k < n; k++) {
-      const T p = a[k] < std::numeric_limits<T>::epsilon() ? std::numeric_limits<T>::epsilon() : a[k];
-      const T y = t.y ? t.y[k] : T(k == t.label);
-      da[k] = -y / p;
-      if (y != 0) loss -= y * std::log(p);
-    }
-    return loss;
+  static void of_outputs(const Rows<T> &rows) {
+    const T least = std::numeric_limits<T>::epsilon();
+    EACH_LANE rows.loss[lane] = 0;
+    for (long k = 0; k < rows.n; k++)
+      for (long lane = 0; lane < LANES<T>; lane++) {
+        const T a = rows.z[k * LANES<T> + lane], p = a < least ? least : a;
+        const T y = rows.labels ? T(k == rows.labels[lane]) : rows.y[k * LANES<T> + lane];
+        rows.dz[k * LANES<T> + lane] = -y / p;
+        if (y != 0) rows.loss[lane] -= y * std::log(p);
+      }
   }
 };
 
 template <class T> struct BinaryCrossentropy {
-  static T of_scores(const T *z, Truth<T> t, T *dz, long n) {
-    T loss = 0;
-    for (long k = 0; k < n; k++) {
-      const T size = z[k] < 0 ? -z[k] : z[k];
-      loss += ((z[k] < 0 ? T(0) : z[k]) - z[k] * t.y[k]) + std::log1p(exponential(-size));
-      dz[k] = Sigmoid<T>::f(z[k]) - t.y[k];
+  struct Score {
+    INLINE T f(T z, T y, T &d) {
+      d = Sigmoid<T>::f(z) - y;
+      return ((z < 0 ? T(0) : z) - z * y) + logarithm_of_1_plus(exponential(z < 0 ? z : -z));
     }
-    return loss;
-  }
-  static T of_outputs(const T *a, Truth<T> t, T *da, long n) {
-    const T low = std::numeric_limits<T>::epsilon(), high = 1 - low;
-    T loss = 0;
-    for (long k = 0; k < n; k++) {
-      const T p = a[k] < low ? low : a[k] > high ? high : a[k], y = t.y[k];
-      da[k] = (p - y) / (p * (1 - p));
-      loss -= y * std::log(p) + (1 - y) * std::log1p(-p);
+  };
+  struct Output {
+    INLINE T f(T a, T y, T &d) {
+      const T low = std::numeric_limits<T>::epsilon(), high = 1 - low, p = a < low ? low : a > high ? high : a;
+      d = (p - y) / (p * (1 - p));
+      return -(y * std::log(p) + (1 - y) * std::log1p(-p));
     }
-    return loss;
-  }
+  };
+  static constexpr auto of_scores = Each<T, Score, false>::rows, of_outputs = Each<T, Output, false>::rows;
 };
 
 template <class T> struct MSE {
-  static T of_outputs(const T *a, Truth<T> t, T *da, long n) {
-    T loss = 0;
-    for (long k = 0; k < n; k++) {
-      const T error = a[k] - t.y[k];
-      loss += error * error;
-      da[k] = 2 * error / n;
+  struct Error {
+    INLINE T f(T a, T y, T &d) {
+      d = 2 * (a - y);
+      return (a - y) * (a - y);
     }
-    return loss / n;
-  }
-  static constexpr auto of_scores = of_outputs;
+  };
+  static constexpr auto of_outputs = Each<T, Error, true>::rows, of_scores = of_outputs;
 };
 
 template <class T> struct MAE {
-  static T of_outputs(const T *a, Truth<T> t, T *da, long n) {
-    T loss = 0;
-    for (long k = 0; k < n; k++) {
-      const T error = a[k] - t.y[k];
-      loss += error < 0 ? -error : error;
-      da[k] = sign(error) / n;
+  struct Error {
+    INLINE T f(T a, T y, T &d) {
+      d = sign(a - y);
+      return a < y ? y - a : a - y;
     }
-    return loss / n;
-  }
-  static constexpr auto of_scores = of_outputs;
+  };
+  static constexpr auto of_outputs = Each<T, Error, true>::rows, of_scores = of_outputs;
 };
 
 template <class T> struct LossRow {
   const char *name;
-  T (*of_scores)(const T *, Truth<T>, T *, long);
-  T (*of_outputs)(const T *, Truth<T>, T *, long);
+  void (*of_scores)(const Rows<T> &);
+  void (*of_outputs)(const Rows<T> &);
 };
 template <class T, template <class> class L> constexpr LossRow<T> loss_row(const char *name) {
   return {name, L<T>::of_scores, L<T>::of_outputs};

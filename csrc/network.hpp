@@ -11,9 +11,11 @@
 
 namespace {
 
-constexpr long DOT_WIDTH = 128;  // layers with as many inputs go forward by dot products, which need no packing
+constexpr long DOT_WIDTH = 128;  // layers with as many inputs go forward by dot products, which need no packing,
+constexpr long TURN_WIDTH = 48;  // unless they have as many outputs
 constexpr long DOT_BATCH = 8;    // and so do batches too small for packing to pay
-constexpr long AHEAD = 8;        // rows fetched from memory before their turn
+constexpr long AHEAD = 8;        // rows of X fetched from memory before their turn,
+constexpr long ROWS_AHEAD = 8;   // and rows of parameters before their update
 
 // --- forward ---------------------------------------------------------------------------------------------------------
 template <class T, class U> INLINE void gather_as(const Job<T> &job, long first, long last) {
@@ -34,24 +36,34 @@ template <class T> void gather(const Job<T> &job, long first, long last) {
   else gather_as<T, double>(job, first, last);
 }
 
-// The path depends on the whole batch, never on a thread's share of it: the order of sums must not.
+// Z = C + b for n numbers side by side, as whole vectors; or Z = C.
+template <class T> INLINE void put(T *z, const T *c, const T *b, long n) {
+  for (long k = 0; k < n; k += LANES<T>) store(z + k, b ? load(c + k) + load(b + k) : load(c + k));
+}
+
+// Z = X W^T + b. Which of three ways depends on the whole batch, never on a thread's share: the order of sums must not.
 template <class T> void dense_forward(const Job<T> &job, int s, long batch, long first, long last, T *scratch) {
   const Stage &stage = job.stage[s];
   const T *x = job.A[s] + first * job.ld[s], *W = job.params + stage.weights;
+  const T *b = stage.biases < 0 ? nullptr : job.params + stage.biases;
   T *z = job.A[s + 1] + first * job.ld[s + 1];
   const long rows = last - first, n = stage.n_out, ld = job.ld[s + 1];
-  if (stage.n_in >= DOT_WIDTH || batch < DOT_BATCH) {
+  const bool wide = stage.n_in >= DOT_WIDTH;
+  if (batch < DOT_BATCH || (wide && n < TURN_WIDTH)) {  // nothing is packed
     dots(rows, n, padded(stage.n_in), x, job.ld[s], W, stage.row, z, ld);
+    for (long r = 0; r < rows && b; r++) put(z + r * ld, z + r * ld, b, n);
+  } else if (wide) {  // Z^T = W X^T: a batch of rows is less to pack than W
+    product<T, true>(n, 0, rows, stage.n_in, W, stage.row, 1, x, job.ld[s], scratch, [&](long i0, long m, long r0, long w, const T *C) {
+      T *to = z + r0 * ld + i0;
+      for (long r = 0; r < w; r += 4)
+        for (long i = 0; i < m; i += 4) turn(C + i * BLOCK_COLUMNS + r, BLOCK_COLUMNS, m - i, to + r * ld + i, ld, w - r);
+      for (long r = 0; r < w && b; r++) put(to + r * ld, to + r * ld, b + i0, m);
+    });
   } else {
-    product<T, true>(rows, 0, n, stage.n_in, x, job.ld[s], 1, W, stage.row, scratch,
-                     [&](long i0, long m, long j0, long w, const T *C) {
-                       for (long i = 0; i < m; i++) std::memcpy(z + (i0 + i) * ld + j0, C + i * BLOCK_COLUMNS, w * sizeof(T));
-                     });
+    product<T, true>(rows, 0, n, stage.n_in, x, job.ld[s], 1, W, stage.row, scratch, [&](long i0, long m, long j0, long w, const T *C) {
+      for (long i = 0; i < m; i++) put(z + (i0 + i) * ld + j0, C + i * BLOCK_COLUMNS, b ? b + j0 : nullptr, w);
+    });
   }
-  if (stage.biases < 0) return;
-  const T *b = job.params + stage.biases;
-  for (long r = 0; r < rows; r++)
-    for (long k = 0; k < n; k++) z[r * ld + k] += b[k];
 }
 
 template <class T> void dropout_forward(const Job<T> &job, int s, long first, long last) {
@@ -76,7 +88,7 @@ template <class T> void dropout_forward(const Job<T> &job, int s, long first, lo
 
 template <class T> void forward(const Job<T> &job, long batch, long first, long last, T *scratch) {
   if (first >= last) return;
-  gather(job, first, last);
+  if (!job.direct) gather(job, first, last);
   for (int s = 0; s < job.stages; s++) {
     const Stage &stage = job.stage[s];
     T *x = job.A[s] + first * job.ld[s], *y = job.A[s + 1] + first * job.ld[s + 1];
@@ -91,16 +103,27 @@ template <class T> void forward(const Job<T> &job, long batch, long first, long 
 
 // --- backward --------------------------------------------------------------------------------------------------------
 // Leaves the weighted loss of each row, and in D[stages] dJ/dscores: each row's derivative times its share of J.
-template <class T> void losses(const Job<T> &job, long first, long last) {
+template <class T> void losses(const Job<T> &job, long first, long last, T *scratch) {
   const long n = job.stage[job.stages - 1].n_out, ld = job.ld[job.stages];
-  const LossRow<T> &loss = LOSSES<T>[job.loss];
-  for (long r = first; r < last; r++) {
-    const int64_t i = job.rows ? job.rows[r] : r;
-    const Truth<T> truth = job.labels ? Truth<T>{job.labels[i], nullptr} : Truth<T>{0, job.targets + i * n};
-    T *z = job.A[job.stages] + r * ld, *d = job.D[job.stages] + r * ld;
-    const T value = (job.from_outputs ? loss.of_outputs : loss.of_scores)(z, truth, d, n), w = job.weights ? job.weights[i] : T(1);
-    for (long k = 0; k < n; k++) d[k] *= job.share * w;
-    job.row_loss[r] = double(value * w);
+  const auto loss = job.from_outputs ? LOSSES<T>[job.loss].of_outputs : LOSSES<T>[job.loss].of_scores;
+  T *z = scratch, *dz = z + n * LANES<T>, *y = dz + n * LANES<T>, value[LANES<T>];
+  int64_t labels[LANES<T>];
+  for (long start = first; start < last; start += LANES<T>) {
+    const long count = smaller(last - start, LANES<T>);
+    for (long q = 0; q < LANES<T>; q++) {  // the last lanes repeat a row
+      const long r = start + smaller(q, count - 1), i = job.rows ? job.rows[r] : r;
+      for (long k = 0; k < n; k++) z[k * LANES<T> + q] = job.A[job.stages][r * ld + k];
+      if (job.labels) labels[q] = job.labels[i];
+      else
+        for (long k = 0; k < n; k++) y[k * LANES<T> + q] = job.targets[i * n + k];
+    }
+    loss({z, y, job.labels ? labels : nullptr, dz, value, n});
+    for (long q = 0; q < count; q++) {
+      const long r = start + q;
+      const T w = job.weights ? job.weights[job.rows ? job.rows[r] : r] : T(1), share = job.share * w;
+      for (long k = 0; k < n; k++) job.D[job.stages][r * ld + k] = dz[k * LANES<T> + q] * share;
+      job.row_loss[r] = double(value[q] * w);
+    }
   }
 }
 
@@ -110,7 +133,7 @@ template <class T> void dense_backward(const Job<T> &job, int s, long first, lon
   const long ld = job.ld[s];
   product<T, false>(last - first, 0, stage.n_in, stage.n_out, job.D[s + 1] + first * job.ld[s + 1], job.ld[s + 1], 1,
                     job.params + stage.weights, stage.row, scratch, [&](long i0, long m, long j0, long w, const T *C) {
-                      for (long i = 0; i < m; i++) std::memcpy(dx + (i0 + i) * ld + j0, C + i * BLOCK_COLUMNS, w * sizeof(T));
+                      for (long i = 0; i < m; i++) put<T>(dx + (i0 + i) * ld + j0, C + i * BLOCK_COLUMNS, nullptr, w);
                     });
 }
 
@@ -160,7 +183,11 @@ template <class T> struct Block {
 template <class T, template <class> class Rule>
 void apply(const Job<T> &job, const Step<T> &step, const Block<T> &block, Penalty<T> penalty) {
   for (long i = 0; i < block.rows; i++) {
-    const long o = block.start + i * block.row;
+    const long o = block.start + i * block.row, ahead = o + smaller(ROWS_AHEAD, block.rows - 1 - i) * block.row;
+    for (long k = 0; k < block.n; k += LINE / sizeof(T)) {  // another core has read them: taking them back takes time
+      __builtin_prefetch(job.params + ahead + k, 1);
+      for (T *memory : job.memory) __builtin_prefetch(memory + ahead + k, 1);
+    }
     const T *__restrict g = block.g + i * block.ld;
     T *__restrict w = job.params + o;
     if (job.grads)
@@ -198,18 +225,25 @@ template <class T> void update(const Job<T> &job, long batch, int thread, int th
     if (stage.biases < 0) continue;
     const long lanes = padded(stage.n_out) / LANE;
     for (long q = lanes * thread / threads; q < lanes * (thread + 1) / threads; q++) {
-      T sum[LANE] = {};
-      for (long r = 0; r < batch; r++)
-        for (long k = 0; k < LANE; k++) sum[k] += dz[r * ld + q * LANE + k];
+      T sum[LANE];
+      for (long k = 0; k < LANE; k += LANES<T>) {
+        const T *from = dz + q * LANE + k;
+        vec<T> sums[4] = {};  // each addition waits for the one before it, so there are four rows of them
+        long r = 0;
+        for (; r + 4 <= batch; r += 4)
+          for (long i = 0; i < 4; i++) sums[i] += load(from + (r + i) * ld);
+        for (; r < batch; r++) sums[0] += load(from + r * ld);
+        store(sum + k, (sums[0] + sums[1]) + (sums[2] + sums[3]));
+      }
       const Block<T> block = {sum, 0, stage.biases + q * LANE, 0, 1, smaller(LANE, stage.n_out - q * LANE)};
       change(job, step, block, {T(0), T(0), T(1)});
     }
   }
 }
 
-template <class T> void activation(int function, const T *z, T *a, long rows, long n) { ACTIVATIONS<T>[function].forward(z, a, rows, n, n, n); }
-template <class T> void activation_backward(int function, const T *da, const T *a, T *dz, long rows, long n) {
-  ACTIVATIONS<T>[function].backward(da, a, dz, rows, n, n, n, n);
+template <class T> void activation(int function, const T *z, T *a, long rows, long n, long ld) { ACTIVATIONS<T>[function].forward(z, a, rows, n, ld, ld); }
+template <class T> void activation_backward(int function, const T *da, const T *a, T *dz, long rows, long n, long ld) {
+  ACTIVATIONS<T>[function].backward(da, a, dz, rows, n, ld, ld, ld);
 }
 
 // The name of row k of a table, null past its end.
@@ -218,7 +252,20 @@ static const char *name(int family, int k) {
   return family == 0 ? name_of(ACTIVATIONS<float>, k) : family == 1 ? name_of(LOSSES<float>, k) : name_of(OPTIMIZERS<float>, k);
 }
 
+template <class T> bool finite(const T *values, long rows, long n, long ld) {
+  T zero = 0;  // times anything finite
+  for (long r = 0; r < rows; r++) {
+    vec<T> sum = {};
+    for (long k = 0; k < n; k += LANES<T>) sum += load(values + r * ld + k) * T(0);
+    for (long k = 0; k < LANES<T>; k++) zero += sum[k];
+  }
+  return zero == 0;
+}
+
+// Elements of scratch for a network with so many outputs: what a product packs, or what the losses turn.
+template <class T> long scratch(long n_out) { return SCRATCH<T> > 3 * n_out * LANES<T> ? SCRATCH<T> : 3 * n_out * LANES<T>; }
+
 template <class T> constexpr Kernels<T> KERNELS = {
-    name, forward<T>, losses<T>, backward<T>, penalties<T>, update<T>, activation<T>, activation_backward<T>, SCRATCH<T>, INSTRUCTION_SET};
+    name, forward<T>, losses<T>, backward<T>, penalties<T>, update<T>, activation<T>, activation_backward<T>, finite<T>, scratch<T>, INSTRUCTION_SET};
 
 }  // namespace

@@ -1,4 +1,5 @@
-// The optimizers, row for row as in optimizers.py, on a stretch of the parameters: gradients come in, nothing of them stays.
+// The optimizers, row for row as in optimizers.py, on a stretch of the parameters, in whole vectors: gradients
+// come in, nothing of them stays. Where the gradient is 0, as in padding, a 0 stays 0.
 #pragma once
 #include <cmath>
 
@@ -33,14 +34,16 @@ template <class T> struct Penalty {
 
 template <class T> struct SGD {
   static void update(const Step<T> &s, Penalty<T> p, T *__restrict w, const T *__restrict d, T *, T *, long n) {
+    const long end = whole<T>(n);
 #pragma GCC ivdep
-    for (long k = 0; k < n; k++) w[k] = p.keep * w[k] - s.rate * p.gradient(d[k], w[k]);
+    for (long k = 0; k < end; k++) w[k] = p.keep * w[k] - s.rate * p.gradient(d[k], w[k]);
   }
 };
 template <class T> struct Momentum {
   static void update(const Step<T> &s, Penalty<T> p, T *__restrict w, const T *__restrict d, T *__restrict v, T *, long n) {
+    const long end = whole<T>(n);
 #pragma GCC ivdep
-    for (long k = 0; k < n; k++) {
+    for (long k = 0; k < end; k++) {
       v[k] = s.momentum * v[k] + p.gradient(d[k], w[k]);
       w[k] = p.keep * w[k] - s.rate * v[k];
     }
@@ -48,8 +51,9 @@ template <class T> struct Momentum {
 };
 template <class T> struct Nesterov {
   static void update(const Step<T> &s, Penalty<T> p, T *__restrict w, const T *__restrict d, T *__restrict v, T *, long n) {
+    const long end = whole<T>(n);
 #pragma GCC ivdep
-    for (long k = 0; k < n; k++) {
+    for (long k = 0; k < end; k++) {
       const T g = p.gradient(d[k], w[k]);
       v[k] = s.momentum * v[k] + g;
       w[k] = p.keep * w[k] - s.rate * (g + s.momentum * v[k]);
@@ -58,8 +62,9 @@ template <class T> struct Nesterov {
 };
 template <class T> struct Adam {
   static void update(const Step<T> &s, Penalty<T> p, T *__restrict w, const T *__restrict d, T *__restrict m, T *__restrict v, long n) {
+    const long end = whole<T>(n);
 #pragma GCC ivdep
-    for (long k = 0; k < n; k++) {
+    for (long k = 0; k < end; k++) {
       const T g = p.gradient(d[k], w[k]);
       m[k] = s.beta1 * (m[k] - g) + g;
       v[k] = s.beta2 * v[k] + (1 - s.beta2) * (g * g);

@@ -1,6 +1,8 @@
 // Philox4x64-10 (Salmon et al., 2011), the same numbers as streams.py draws.
 #pragma once
+#include <bit>
 #include <cstdint>
+#include <utility>
 
 namespace {
 
@@ -20,5 +22,20 @@ struct Philox {
     for (int i = 0; i < 4; i++) out[i] = c[i];
   }
 };
+
+// 0 to n - 1 in random order, the same as NumPy's Generator.permutation over this stream: from the last place down, each
+// is exchanged with one at or before it, whose number is drawn by masking 32 bits until it is small enough.
+static inline void permutation(const Philox &stream, int64_t n, int64_t *out) {
+  for (int64_t k = 0; k < n; k++) out[k] = k;
+  uint64_t words[4], last = uint64_t(n) - 1, mask = std::bit_ceil(uint64_t(n)) - 1;
+  for (uint64_t drawn = 0; last > 0; drawn++) {
+    if (drawn % 8 == 0) stream.block(drawn / 8, words);
+    mask >>= last <= mask >> 1;
+    const uint64_t other = uint32_t(words[drawn / 2 % 4] >> (drawn % 2 * 32)) & mask;
+    const bool small = other <= last;  // no jump that could be guessed wrong: what is too large changes nothing
+    std::swap(out[last], out[small ? other : last]);
+    last -= small;
+  }
+}
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <system_error>
+#include <exception>
 #include <thread>
 #include <vector>
 
@@ -51,7 +51,7 @@ class Barrier {
 // Who does what never changes a result, so this is free to depend on the clock.
 class Patience {
   static constexpr double SHARE = 0.3;  // of a step slept through: more than an uneven split of the work makes
-  static constexpr double SHORTEST = 0.02, LONGEST = 0.5;  // seconds alone
+  static constexpr double SHORTEST = 0.004, LONGEST = 0.1;  // seconds alone
   double alone = SHORTEST;
   Clock::time_point since = Clock::now(), last = since;
 
@@ -74,10 +74,34 @@ class Patience {
   }
 };
 
+// Whether the call is to end before its time. Thread 0, the caller's own, asks now and then; all of them see the answer.
+class Stop {
+  bool (*const ask)();
+  Clock::time_point last = Clock::now();
+  std::atomic<bool> yes{false};
+  static constexpr double EVERY = 0.1;  // seconds
+
+ public:
+  explicit Stop(bool (*ask_)()) : ask(ask_) {}
+  bool told() const { return yes.load(std::memory_order_relaxed); }
+  bool now(int thread) {
+    if (thread == 0 && !told() && Time(Clock::now() - last).count() > EVERY) {
+      yes.store(ask(), std::memory_order_relaxed);
+      last = Clock::now();
+    }
+    return told();
+  }
+};
+
 // Run steps 0 to count - 1, each of them in two halves with a barrier after each: rows(step, thread, threads), and after
-// between(step) on thread 0 alone, columns(step, thread, threads).
+// between(step) on thread 0 alone, columns(step, thread, threads). The step in which between returns false is the last.
 template <class Rows, class Between, class Columns>
 void steps(int wanted, long count, const Rows &rows, const Between &between, const Columns &columns) {
+  if (wanted == 1) {
+    bool on = true;
+    for (long step = 0; step < count && on; step++) rows(step, 0, 1), on = between(step), columns(step, 0, 1);
+    return;
+  }
   Barrier barrier;
   // How many threads are active, and from which step on, as one number: whoever reads it late still reads both right.
   std::atomic<uint64_t> plan{0};
@@ -91,6 +115,7 @@ void steps(int wanted, long count, const Rows &rows, const Between &between, con
   const auto work = [&](int t) {
     Patience patience;
     double slept = 0;
+    bool on = true;
     for (long step = 0;;) {
       const unsigned seen = changes.load(std::memory_order_acquire);
       const uint64_t now = plan.load(std::memory_order_acquire);
@@ -103,11 +128,11 @@ void steps(int wanted, long count, const Rows &rows, const Between &between, con
       }
       rows(step, t, active);
       slept += barrier.wait(active);
-      if (t == 0) between(step);
+      if (t == 0) on = between(step);
       columns(step, t, active);
-      step++;
+      step = on ? step + 1 : count;
       const int next = t > 0 || all == 1 ? active : step == count ? all : patience.next(active, all, slept);
-      if (next < active) decide(step, next);  // while the others are held by the barrier
+      if (next < active || !on) decide(step, next);  // while the others are held by the barrier
       slept = barrier.wait(active);
       if (next > active) decide(step, next);  // when there is no barrier that they could meet
     }
@@ -116,7 +141,7 @@ void steps(int wanted, long count, const Rows &rows, const Between &between, con
   others.reserve(size_t(wanted));
   try {
     for (int t = 1; t < wanted; t++, all++) others.emplace_back(work, t);
-  } catch (const std::system_error &) {  // no more threads to be had: fewer will do
+  } catch (const std::exception &) {  // no more threads, or memory for them, to be had: fewer will do
   }
   decide(0, all);  // only now does anybody begin
   work(0);
@@ -125,7 +150,7 @@ void steps(int wanted, long count, const Rows &rows, const Between &between, con
 
 // Run part(thread, threads) on each of them once.
 template <class Part> void once(int wanted, const Part &part) {
-  steps(wanted, 1, [&](long, int t, int n) { part(t, n); }, [](long) {}, [](long, int, int) {});
+  steps(wanted, 1, [&](long, int t, int n) { part(t, n); }, [](long) { return true; }, [](long, int, int) {});
 }
 
 }  // namespace threads

@@ -10,6 +10,9 @@
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
+// A loop over the lanes of one vector, which the compiler turns into one instruction for each operation.
+#define EACH_LANE _Pragma("GCC ivdep") for (long lane = 0; lane < LANES<T>; lane++)
+
 namespace {
 
 template <class T> struct Vector {
@@ -22,17 +25,30 @@ template <class T> INLINE vec<T> load(const T *p) { return *(const vec<T> *)p; }
 template <class T> INLINE void store(T *p, vec<T> v) { *(vec<T> *)p = v; }
 template <class T> INLINE vec<T> splat(T a) { return a - vec<T>{}; }  // filling it lane by lane is several times slower
 
-// The sum of all lanes, always in the same order: halves are added until one lane is left.
-template <class T> INLINE T sum(vec<T> v) {
-  T lane[LANES<T>];
-  std::memcpy(lane, &v, sizeof v);
-  for (long half = LANES<T> / 2; half; half /= 2)
-    for (long k = 0; k < half; k++) lane[k] += lane[k + half];
-  return lane[0];
+template <class T, int N> struct FewOf {
+  typedef T type __attribute__((vector_size(N * sizeof(T)), aligned(alignof(T)), may_alias));
+};
+template <class T, int N> using Few = typename FewOf<T, N>::type;
+
+// Halves are added until four lanes are left.
+template <class T> INLINE Few<T, 4> fold(vec<T> v) {
+  Few<T, 4> part[LANES<T> < 4 ? 1 : LANES<T> / 4] = {};
+  std::memcpy(part, &v, sizeof v);
+  for (long half = LANES<T> / 8; half; half /= 2)
+    for (long k = 0; k < half; k++) part[k] += part[k + half];
+  return part[0];
+}
+// The sums of all lanes of four vectors, always in the same order.
+template <class T> INLINE Few<T, 4> sums(vec<T> a, vec<T> b, vec<T> c, vec<T> d) {
+  const Few<T, 4> A = fold<T>(a), B = fold<T>(b), C = fold<T>(c), D = fold<T>(d);
+  const Few<T, 4> ab = __builtin_shufflevector(A, B, 0, 4, 1, 5) + __builtin_shufflevector(A, B, 2, 6, 3, 7);
+  const Few<T, 4> cd = __builtin_shufflevector(C, D, 0, 4, 1, 5) + __builtin_shufflevector(C, D, 2, 6, 3, 7);
+  return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
 }
 
 constexpr long LANE = 16;  // elements; as in parameters.py
 constexpr long padded(long n) { return (n + LANE - 1) / LANE * LANE; }
+template <class T> constexpr long whole(long n) { return (n + LANES<T> - 1) / LANES<T> * LANES<T>; }  // as vectors
 constexpr long smaller(long a, long b) { return a < b ? a : b; }
 
 }  // namespace

@@ -21,7 +21,7 @@ from neural.schedules import SCHEDULES
 SOURCE = Path(neural.__file__).parent
 LEVELS = (
     ("errors",),
-    ("inputs", "parameters", "schedules", "significance", "streams", "fashion", "canvas", "course"),
+    ("inputs", "parameters", "schedules", "significance", "streams", "fashion", "canvas", "course", "threads"),
     ("activations", "initializers", "datasets", "metrics", "optimizers", "plot_inputs"),
     ("layer", "losses"),
     ("layers",),

@@ -1,12 +1,7 @@
 """The core against the NumPy engine: every row of every table, awkward numbers, whole networks, any threads."""
 
 import copy
-import hashlib
 import itertools
-import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -27,6 +22,7 @@ from neural.activations import ACTIVATIONS
 from neural.losses import LOSSES
 from neural.optimizers import OPTIMIZERS
 from tests.networks import draw
+from tests.processes import in_a_process
 
 pytestmark = pytest.mark.skipif(core._core is None, reason="this installation has no compiled core")
 
@@ -251,50 +247,7 @@ def test_the_environment_chooses(monkeypatch):
     assert net.engine_ == "numpy"
 
 
-# --- threads -------------------------------------------------------------------------------------------------------
-WIDE = ((6, 3), (6, 700, 3), (784, 25, 10), (300, 257, 129, 7))
-
-
-def digest(sizes, dtype, threads, optimizer):
-    rng = np.random.default_rng(0)
-    data, y = rng.normal(size=(260, sizes[0])), rng.integers(0, sizes[-1], 260)
-    layers = [DenseLayer(i, o, "relu", l1=1e-4) for i, o in itertools.pairwise(sizes[:-1])]
-    layers.append(DenseLayer(sizes[-2], sizes[-1], "softmax"))
-    net = NeuralNetwork(layers, "categorical_crossentropy", dtype=dtype, random_state=0)
-    net.fit(data, y, epochs=3, learning_rate=0.01, batch_size=100, optimizer=optimizer, n_threads=threads, verbose=0)
-    assert net.engine_ == "core"
-    return hashlib.sha256(net.params.tobytes()).hexdigest()
-
-
-def in_a_process(code, **environment):
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
-    return run.stdout.strip()
-
-
-@pytest.fixture
-def any_work_pays(monkeypatch):
-    """Threads also for networks too small for them to pay."""
-    monkeypatch.setenv("NEURAL_FLOPS_FOR_THREADS", "0")
-
-
-@pytest.mark.usefixtures("any_work_pays")
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("sizes", WIDE, ids=str)
-def test_the_bits_do_not_depend_on_the_number_of_threads(sizes, dtype):
-    for optimizer in ("sgd", "adam"):
-        assert len({digest(sizes, dtype, threads, optimizer) for threads in (1, 2, 3, 4, 8)}) == 1
-
-
-@pytest.mark.usefixtures("any_work_pays")
-def test_nor_on_the_process_nor_on_a_pool_of_threads():
-    code = "from tests.test_mirror import digest; print(digest((784, 25, 10), 'float32', 2, 'adam'))"
-    there = in_a_process(code)
-    with ThreadPoolExecutor(4) as pool:
-        found = set(pool.map(lambda threads: digest((784, 25, 10), "float32", threads, "adam"), [1, 2, 3, 2]))
-    assert {there} == found
-
-
+# --- instruction sets ----------------------------------------------------------------------------------------------
 def test_instruction_sets_agree():
     code = (
         "from neural import core; import numpy as np; from tests.test_mirror import network, X, LABELS; "
@@ -306,11 +259,3 @@ def test_instruction_sets_agree():
         costs[name] = float(cost)
     assert max(costs.values()) == pytest.approx(min(costs.values()), rel=1e-5)
     assert "base" in costs
-
-
-def test_set_threads():
-    core.set_threads(3)
-    assert core.n_threads() == 3
-    core.set_threads(None)
-    with pytest.raises(ValueError, match="n must be a whole number of at least 1"):
-        core.set_threads(0)

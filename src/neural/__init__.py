@@ -15,7 +15,14 @@ from neural.activations import (
     Tanh,
 )
 from neural.callbacks import Callback, EarlyStopping, History
-from neural.errors import DataUnavailable, EngineUnavailable, ModelFileError, NeuralError, TrainingDiverged
+from neural.errors import (
+    DataUnavailable,
+    EngineUnavailable,
+    EngineWarning,
+    ModelFileError,
+    NeuralError,
+    TrainingDiverged,
+)
 from neural.layer import Layer
 from neural.layers import ActivationLayer, DenseLayer, DropoutLayer
 from neural.losses import (
@@ -31,6 +38,7 @@ from neural.metrics import Accuracy, F1Score, Metrics, Precision, Recall
 from neural.nn import Network, NeuralNetwork
 from neural.optimizers import SGD, Adam, AdamW, Optimizer
 from neural.schedules import Constant, Cosine, OneCycle, Schedule, Step
+from neural.threads import n_threads, set_threads
 
 __version__ = "0.1.0"
 
@@ -56,6 +64,7 @@ __all__ = [
     "DropoutLayer",
     "EarlyStopping",
     "EngineUnavailable",
+    "EngineWarning",
     "F1Score",
     "HardSigmoid",
     "History",
@@ -78,4 +87,6 @@ __all__ = [
     "Step",
     "Tanh",
     "TrainingDiverged",
+    "n_threads",
+    "set_threads",
 ]

@@ -6,57 +6,34 @@ optimizers; what a user wrote in Python runs on the NumPy engine, and :func:`why
 
 from __future__ import annotations
 
+import functools
 import os
+import warnings
 from typing import Any
 
 import numpy as np
 
-from neural import activations, layers, losses, optimizers
+from neural import activations, layers, losses, optimizers, streams, threads
 from neural.engine import Data, NumpyEngine, Program, Run
-from neural.errors import EngineUnavailable, check_number, one_of, sentence
+from neural.errors import EngineUnavailable, EngineWarning, one_of, sentence
 from neural.layer import Layer, Mode
 from neural.losses import Loss
 from neural.optimizers import Optimizer
+from neural.threads import n_threads
 
 try:
     import neural._core as _core
-except ImportError:  # built without a compiler
-    _core = None
+except ImportError as error:  # built without a compiler, or for another machine
+    _core, WHY_NO_CORE = None, str(error)  # type: ignore[assignment]
+else:
+    threads.watch_for_threadpoolctl()
 
 ENGINES = ("auto", "numpy", "core")
 FLOPS_FOR_THREADS = 4e6  # of a step, below which a second thread does not pay for its barriers
+FEW_ROWS = 64  # predicted by one thread without asking whether a second would pay
 MOST_THREADS = 255  # that the team's plan can count
 KINDS: dict[type, int] = {layers.DenseLayer: 0, layers.ActivationLayer: 1, layers.DropoutLayer: 2}
 FAMILIES = () if _core is None else tuple(_core.names(family) for family in range(3))
-_threads: int | None = None
-
-
-def set_threads(n: int | None) -> None:
-    """Set how many threads a fit or prediction may use at most; None leaves it to OMP_NUM_THREADS, else the cores.
-
-    Small networks use one whatever is set, and no number changes any result.
-
-    >>> set_threads(1)
-    >>> n_threads()
-    1
-    >>> set_threads(None)
-    """
-    global _threads
-    _threads = None if n is None else check_number("n", n, low=1, whole=True)
-
-
-def n_threads() -> int:
-    """Return how many threads a fit or prediction may use at most."""
-    if _threads is not None:
-        return _threads
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    if asked.isdigit():
-        return max(1, int(asked))
-    return (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )  # Linux has it alone
-
-
 Chain = list[tuple[int, Layer]]
 
 
@@ -125,9 +102,9 @@ class CoreEngine(NumpyEngine):
     def __init__(self, n_threads: int | None = None) -> None:
         super().__init__(None)
         self.most = n_threads
-        self._native: tuple[Program, Any] | None = None
+        self._native: tuple[Program, _core.Network32 | _core.Network64] | None = None
 
-    def native(self, program: Program) -> Any:
+    def native(self, program: Program) -> _core.Network32 | _core.Network64:
         """Return the program as the core has it, described once."""
         if self._native is None or self._native[0] is not program:
             kind = _core.Network32 if program.dtype == np.float32 else _core.Network64
@@ -155,6 +132,11 @@ class CoreEngine(NumpyEngine):
             "threads": self._threads_for(program, batch),
         }
 
+    def orders(self, seed: int, first: int, count: int, n: int) -> np.ndarray:
+        out = np.empty(count * n, np.int64)
+        _core.orders(seed, streams.PURPOSES["shuffle"], first, n, out)
+        return out
+
     def run(self, program: Program, data: Data, run: Run) -> tuple[np.ndarray, np.ndarray]:
         losses, penalties = np.empty(len(run.order)), np.zeros(len(run.rates))
         self.native(program).fit(
@@ -175,7 +157,7 @@ class CoreEngine(NumpyEngine):
 
     def gradient(self, program: Program, data: Data, mode: Mode) -> tuple[float, np.ndarray, np.ndarray]:
         grads, dx = np.zeros_like(program.params), np.empty(data.X.shape, program.dtype)
-        where = {"training": mode.training, "seed": mode.seed, "step": mode.step}
+        where: dict[str, Any] = {"training": mode.training, "seed": mode.seed, "step": mode.step}
         cost = self.native(program).gradient(
             program.params, grads, dx, **where, **self._given(program, data, len(data))
         )
@@ -193,6 +175,22 @@ class CoreEngine(NumpyEngine):
         outputs = np.empty((len(X), native.n_out), program.dtype)
         native.predict(program.params, X, outputs, self._threads_for(program, len(X)))
         return outputs
+
+    def predict_at_once(self, program: Program, X: Any) -> np.ndarray | None:
+        """Return the outputs for X as it comes; None where something is amiss, and the long way is to say what.
+
+        The core itself sees whether X fits, and whether numbers are finite, while it has them in hand.
+        """
+        if type(X) is not np.ndarray or X.ndim != 2:
+            return None
+        native, n, params = self.native(program), len(X), program.params
+        outputs = np.empty((n, native.n_out), params.dtype)
+        threads = 1 if n <= FEW_ROWS else self._threads_for(program, n)
+        try:
+            fine = n > 0 and native.predict(params, X, outputs, threads)
+        except (TypeError, ValueError):
+            return None
+        return outputs if fine else None
 
 
 # --- the choice ----------------------------------------------------------------------------------------------------
@@ -217,11 +215,24 @@ def choose(
     """Return the engine of that name for these formulas; "auto" is the core wherever it can run them.
 
     The environment's NEURAL_ENGINE, "numpy" or "core", stands for "auto" if it is set. Raises EngineUnavailable, with
-    the reason, for a core that cannot.
+    the reason, for a core that cannot. Warns once, with EngineWarning, of "auto" where there is no core.
     """
     if name == "auto":
         name = check_name(os.environ.get("NEURAL_ENGINE", "auto"))
+    if name == "auto" and _core is None:
+        _warn_of_no_core()
     reason = "" if name == "numpy" else why_not(chain, loss, optimizer)
     if name == "core" and reason:
         raise EngineUnavailable(f"engine='core' cannot run this network: {reason}. Use 'auto'.")
     return NumpyEngine(n_threads) if name == "numpy" or reason else CoreEngine(n_threads)
+
+
+@functools.cache  # once
+def _warn_of_no_core() -> None:
+    warnings.warn(
+        f"Networks run on NumPy, which is slower: neural has no compiled core here ({WHY_NO_CORE}). To get it, install "
+        "neural-dense again where there is a C++20 compiler. To do without it and this warning, use engine='numpy' or "
+        "NEURAL_ENGINE=numpy.",
+        EngineWarning,
+        stacklevel=5,  # whoever called fit
+    )

@@ -19,6 +19,7 @@ from neural.layer import Layer, Mode
 from neural.losses import Loss
 from neural.optimizers import Optimizer
 from neural.parameters import Own, Place
+from neural.streams import epoch_order
 
 PREDICT_ROWS = 1024  # rows predicted at a time: bounds the memory, and keeps small networks within the cache
 
@@ -85,9 +86,10 @@ class Run:
 
     def bounds(self) -> np.ndarray:
         """Return where each batch begins in the order and the last one ends; none reaches over an epoch's end."""
-        ends = range(0, len(self.order), self.epoch_rows)
-        starts = [np.arange(e, min(e + self.epoch_rows, len(self.order)), self.batch_size) for e in ends]
-        return np.concatenate([*starts, [len(self.order)]])
+        starts = np.arange(0, self.epoch_rows, self.batch_size)
+        epochs = np.arange(0, len(self.order), self.epoch_rows)
+        bounds = (epochs[:, None] + starts).reshape(-1)
+        return np.append(bounds[bounds < len(self.order)], len(self.order))
 
 
 class Workspace:
@@ -197,6 +199,10 @@ class NumpyEngine:
             _threadpool_limits()  # or EngineUnavailable, before anything is touched
         self.n_threads = n_threads
         self._work: Workspace | None = None  # of the program that is being trained
+
+    def orders(self, seed: int, first: int, count: int, n: int) -> np.ndarray:
+        """Return the orders in which ``count`` epochs, from number ``first`` on, visit ``n`` rows: (count * n,)."""
+        return np.concatenate([epoch_order(seed, epoch, n) for epoch in range(first, first + count)])
 
     def run(self, program: Program, data: Data, run: Run) -> tuple[np.ndarray, np.ndarray]:
         """Take one update for each rate, in place; return each row's weighted loss and each update's penalty."""

@@ -37,6 +37,10 @@ class EngineUnavailable(NeuralError):
     """The engine that was asked for is not there, or cannot run this network."""
 
 
+class EngineWarning(UserWarning):
+    """Networks run, but on a slower engine than they could, since the core was not built."""
+
+
 class TrainingDiverged(NeuralError):
     """Cost or weights stopped being finite; the network is back in its last finite state.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from neural.errors import look_up, one_of, sentence
 
-Initializer = Callable[[np.random.Generator, tuple[int, ...], int, int], np.ndarray]
+Initializer = Callable[["np.random.Generator", tuple[int, ...], int, int], np.ndarray]  # quoted: not imported yet
 
 
 def he(rng: np.random.Generator, shape: tuple[int, ...], n_in: int, n_out: int) -> np.ndarray:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from operator import is_
 from typing import Any
 
@@ -24,6 +26,8 @@ from neural.training import Settings, Training
 from neural.updates import TrainingState
 
 BUILDING = threading.RLock()  # one for all networks: building is short, and a lock of its own would not pickle
+if hasattr(os, "register_at_fork"):  # a fork waits for it: in the child nobody would ever let it go
+    os.register_at_fork(before=BUILDING.acquire, after_in_parent=BUILDING.release, after_in_child=BUILDING.release)
 
 
 class NeuralNetwork:
@@ -77,6 +81,7 @@ class NeuralNetwork:
         self.classes_: np.ndarray | None = None
         self.engine_: str | None = None
         self._fitting = False
+        self._ready: tuple[list[Any], Callable[[Any], np.ndarray | None]] | None = None  # of the last prediction
         if use_loss is not None:
             self.use_loss(use_loss)
         if not isinstance(layers, Iterable | None):
@@ -337,11 +342,21 @@ class NeuralNetwork:
 
         Trains nothing. Before a fit these are the outputs of random weights, and an open ``n_in`` is fixed by X.
         """
+        functions = [getattr(layer, "function", None) for layer in self.layers]
+        parts = [self.engine, self.input_scale, self._params, *self.layers, *functions]
+        if self._ready is not None and len(parts) == len(self._ready[0]) and all(map(is_, parts, self._ready[0])):
+            outputs = self._ready[1](X)
+            if outputs is not None:
+                return outputs
         rows = self._rows(X)
         self.build(rows.shape[1])
         program = Program(self._formulas(), self._places, self.params, scale=self.input_scale)
-        outputs = core.choose(self.engine, program.chain).predict(program, rows)
+        engine = core.choose(self.engine, program.chain)
+        outputs = engine.predict(program, rows)
         inputs.check_finite("the network's outputs", outputs, self.dtype)
+        if isinstance(engine, core.CoreEngine):
+            parts[2] = self._params
+            self._ready = parts, partial(engine.predict_at_once, program)
         return outputs
 
     def evaluate(self, X: Any, y: Any, metrics: Any = (), *, sample_weight: Any = None) -> dict[str, float]:
@@ -423,7 +438,7 @@ class NeuralNetwork:
 
     def __getstate__(self) -> dict[str, Any]:
         # The layers carry the numbers.
-        state = {**vars(self), "_params": None, "_places": [], "_built": None, "_fitting": False}
+        state = {**vars(self), "_ready": None, "_params": None, "_places": [], "_built": None, "_fitting": False}
         return {**state, "was_built": self._is_built()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

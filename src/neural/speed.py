@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from neural import core
 from neural.course import Course
 from neural.datasets import ImageData
 from neural.experiments import Experiment, Results, Split, blas_threads, fit, load, network
 from neural.layers import DenseLayer
 from neural.nn import NeuralNetwork
 from neural.streams import epoch_order
+from neural.threads import n_threads
 
 Array = np.ndarray[Any, Any]
 
@@ -123,7 +123,7 @@ def compare(experiment: Experiment, split: Split, seed: int = 0, repeats: int = 
         layer.weights, layer.biases = W, b
     costs = [one.evaluate(split.X_train, split.y_train)["loss"] for one in (net, twin)]
     engine = str(twin.engine_)
-    most = core.n_threads() if engine == "core" else counts[0]
+    most = n_threads() if engine == "core" else counts[0]
     return Speed(experiment, len(X), tuple(course[best]), best, costs[0], tuple(ours), engine, most, costs[1])
 
 

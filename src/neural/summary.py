@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html as escaping
 from typing import Any
 
 from neural.layer import Layer
@@ -87,6 +86,8 @@ def text(layers: list[Layer]) -> str:
 
 def html(layers: list[Layer]) -> str:
     """Return the table as HTML."""
+    import html as escaping  # with its table of all entities: only where it is shown
+
     table, total = rows(layers)
 
     def line(cells: Any, tag: str) -> str:

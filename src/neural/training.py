@@ -20,7 +20,7 @@ from neural.engine import Data, Program
 from neural.errors import TrainingDiverged, check_number, sentence, warn
 from neural.inputs import numbers
 from neural.optimizers import Optimizer
-from neural.streams import epoch_order, stream
+from neural.streams import stream
 from neural.updates import Snapshot, TrainingState, Updates
 
 SLICE_SECONDS = 0.25  # aimed at for one crossing to the engine, so that progress and Ctrl-C stay prompt
@@ -167,7 +167,7 @@ class Training:
     def _run_epoch(self) -> None:
         started, begun = time.perf_counter(), self._updates.snapshot()
         self._call("on_epoch_begin")
-        order = epoch_order(self.state.seed, self.state.epoch, len(self.data))
+        order = self.engine.orders(self.state.seed, self.state.epoch, 1, len(self.data))
         losses, penalties = np.empty(len(order)), np.empty(self.per_epoch)
         first = 0
         try:
@@ -177,18 +177,21 @@ class Training:
                 before = self._updates.snapshot() if first else begun
                 losses[rows], penalties[first : first + n] = self._run_slice(order[rows], first, n, before)
                 first += n
+            self.state.epoch += 1
         except TrainingDiverged:
             raise
         except BaseException:  # Ctrl-C, no memory, an error in a user's layer: the network is as after its last epoch
             self._updates.restore(begun)
             raise
-        self.state.epoch += 1
-        self._end_epoch(losses, order, penalties, time.perf_counter() - started)
+        (cost,) = self._costs(losses, order, penalties)
+        self._end_epoch(*cost, time.perf_counter() - started)
 
-    def _end_epoch(self, losses: np.ndarray, order: np.ndarray, penalties: np.ndarray, seconds: float) -> None:
+    def _end_epoch(self, data_loss: float, penalty: float, seconds: float) -> None:
         self._outputs = None
-        self.numbers = self._measure(losses, order, penalties)
-        self.numbers["seconds"] = seconds
+        self.numbers = {
+            "loss": data_loss + penalty, "data_loss": data_loss, "penalty": penalty, "learning_rate": self.rate,
+            **self._measured(), "seconds": seconds,
+        }  # fmt: skip
         self.history.record(self.numbers)
         self._call("on_epoch_end")
 
@@ -201,10 +204,12 @@ class Training:
         if count < 2:
             return False
         started, begun, n = time.perf_counter(), self._updates.snapshot(), len(self.data)
-        orders = [epoch_order(self.state.seed, self.state.epoch + k, n) for k in range(count)]
+        orders = self.engine.orders(self.state.seed, self.state.epoch, count, n)
         rates = self._rates(count * self.per_epoch)
         try:
-            found = self._updates.run(np.concatenate(orders), rates, begun)
+            found = self._updates.run(orders, rates, begun)
+            if found is not None:
+                self.state.epoch += count
         except BaseException:
             self._updates.restore(begun)
             raise
@@ -212,14 +217,13 @@ class Training:
             self._slice = self.per_epoch
             return False
         losses, penalties = found
-        self.state.epoch += count
         seconds = (time.perf_counter() - started) / count
-        for k, order in enumerate(orders):
+        costs = self._costs(losses, orders, penalties)
+        for rate, cost in zip(rates[self.per_epoch - 1 :: self.per_epoch].tolist(), costs, strict=True):
+            self.rate = rate
             self.epoch += 1
             self.done += self.per_epoch
-            updates = slice(k * self.per_epoch, (k + 1) * self.per_epoch)
-            self.rate = float(rates[updates][-1])
-            self._end_epoch(losses[k * n : (k + 1) * n], order, penalties[updates], seconds)
+            self._end_epoch(*cost, seconds)
         self._time_slice(seconds / self.per_epoch)
         return True
 
@@ -262,20 +266,23 @@ class Training:
             raise ValueError(sentence("schedule", rule, factors.tolist()))
         return self.settings.learning_rate * factors.astype(np.float64)
 
-    def _measure(self, losses: np.ndarray, order: np.ndarray, penalties: np.ndarray) -> dict[str, float]:
-        """Return the numbers of an epoch: the cost as it was met on the way, metrics as the network is now."""
-        weights = self.data.weights
-        counts = None if weights is None else weights[order].astype(np.float64)
-        total = len(order) if counts is None else counts.sum()
-        data_loss, penalty = float(losses.sum() / total), 0.0
+    def _costs(self, losses: np.ndarray, order: np.ndarray, penalties: np.ndarray) -> list[tuple[float, float]]:
+        """Return the cost of each of these epochs as it was met on the way: its mean loss and its mean penalty."""
+        n, weights = len(self.data), self.data.weights
+        counts = np.ones((1, n)) if weights is None else weights[order].astype(np.float64).reshape(-1, n)
+        totals, data_loss = counts.sum(axis=1), losses.reshape(-1, n).sum(axis=1)
+        penalty = np.zeros(len(data_loss))
         if self.program.penalties:  # the mean over the samples, as that of the losses is
-            counts = np.ones(len(order)) if counts is None else counts
-            shares = np.add.reduceat(counts, np.arange(0, len(order), self.batch_size))
-            penalty = float(np.dot(penalties, shares) / total)
-        numbers = {"loss": data_loss + penalty, "data_loss": data_loss, "penalty": penalty, "learning_rate": self.rate}
+            shares = np.add.reduceat(counts, np.arange(0, n, self.batch_size), axis=1)
+            penalty = (penalties.reshape(len(penalty), -1) * shares).sum(axis=1) / totals
+        return list(zip((data_loss / totals).tolist(), penalty.tolist(), strict=True))
+
+    def _measured(self) -> dict[str, float]:
+        """Return the metrics of the network as it is now, and the validation's."""
+        numbers: dict[str, float] = {}
         wanted = self.settings.metrics
         if wanted:
-            numbers |= measure(wanted, self._loss, self.data.y, self.predicted())
+            numbers = measure(wanted, self._loss, self.data.y, self.predicted())
         if self.validation is not None:
             numbers["val_loss"], outputs = self.engine.evaluate(self.program, self.validation)
             if not np.isfinite(numbers["val_loss"]):
