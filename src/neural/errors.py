@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import difflib
+import os
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,7 +17,7 @@ Row = TypeVar("Row")
 
 
 LARGEST = float(np.finfo(np.float64).max)
-PACKAGE = str(Path(__file__).parent)
+PACKAGE = os.path.dirname(__file__)
 
 
 class NeuralError(Exception):
@@ -98,6 +97,8 @@ def look_up(what: str, name: str, table: Mapping[str, Row]) -> Row:
 
 def guess(name: str, names: Iterable[str]) -> str:
     """Return the next step ``Did you mean 'a'?``, or nothing if no name is near."""
+    import difflib  # only when a name is wrong
+
     near = difflib.get_close_matches(name, list(names), n=1)
     return f"Did you mean {near[0]!r}?" if near else ""
 
@@ -137,6 +138,6 @@ def check_number(
 def warn(message: str) -> None:
     """Warn of the user's own line: the nearest on the way here that is not in the package."""
     frame, level = sys._getframe(1), 2  # of whoever calls this; level 1 would be the line below
-    while frame.f_back is not None and str(Path(frame.f_code.co_filename).parent) == PACKAGE:
+    while frame.f_back is not None and os.path.dirname(frame.f_code.co_filename) == PACKAGE:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, stacklevel=level)
