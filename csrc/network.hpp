@@ -72,14 +72,14 @@ template <class T> void dropout_forward(const Job<T> &job, int s, long first, lo
   const uint32_t threshold = uint32_t(stage.rate * 4294967296.0);
   const T kept = T(1 / (1 - stage.rate));
   const Philox stream = {{job.seed, 2}, {0, uint64_t(stage.layer), uint64_t(job.step), 0}};
-  uint64_t words[4], have = ~0ull;
+  uint64_t words[1][4], have = ~0ull;
   for (long r = first; r < last; r++) {
     const T *x = job.A[s] + r * job.ld[s];
     T *y = job.A[s + 1] + r * job.ld[s + 1], *mask = job.mask[s] + r * job.ld[s + 1];
     for (long k = 0; k < n; k++) {
       const uint64_t i = uint64_t(r) * n + k;  // a 32-bit half of the stream for each element of the batch
-      if (i / 8 != have) stream.block(have = i / 8, words);
-      const uint32_t half = uint32_t(words[i / 2 % 4] >> (i % 2 * 32));
+      if (i / 8 != have) stream.blocks(have = i / 8, words);
+      const uint32_t half = uint32_t(words[0][i / 2 % 4] >> (i % 2 * 32));
       mask[k] = half >= threshold ? kept : T(0);
       y[k] = x[k] * mask[k];
     }
