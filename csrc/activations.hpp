@@ -84,63 +84,65 @@ INLINE double logarithm_of_1_plus(double x) { return std::log1p(x); }
 
 template <class T> INLINE T sign(T x) { return x > 0 ? T(1) : x < 0 ? T(-1) : x; }  // of NaN, NaN
 
+// One struct for each: f(z), and dz for da where a = f(z). `p` is the setting of those that have one.
 template <class T> struct Linear {
-  static T f(T z) { return z; }
-  static T backward(T da, T) { return da; }
+  static T f(T z, T) { return z; }
+  static T backward(T da, T, T, T) { return da; }
 };
 template <class T> struct ReLU {
-  static T f(T z) { return z < 0 ? T(0) : z; }  // not z > 0 ? z : 0, which would turn NaN into a healthy 0
-  static T backward(T da, T a) { return a > 0 ? da : a * da; }
+  static T f(T z, T) { return z < 0 ? T(0) : z; }  // not z > 0 ? z : 0, which would turn NaN into a healthy 0
+  static T backward(T da, T, T a, T) { return a > 0 ? da : a * da; }
 };
 template <class T> struct Tanh {
-  static T f(T z) { return hyperbolic_tangent(z); }
-  static T backward(T da, T a) { return (1 - a * a) * da; }
+  static T f(T z, T) { return hyperbolic_tangent(z); }
+  static T backward(T da, T, T a, T) { return (1 - a * a) * da; }
 };
 template <class T> struct Sigmoid {
-  static T f(T z) { return 1 / (1 + exponential(-z)); }
-  static T backward(T da, T a) { return (1 - a) * a * da; }
+  static T f(T z, T) { return 1 / (1 + exponential(-z)); }
+  static T backward(T da, T, T a, T) { return (1 - a) * a * da; }
 };
 template <class T> struct HardSigmoid {
-  static T f(T z) {
+  static T f(T z, T) {
     T a = z * T(0.2) + T(0.5);
     a = a < 0 ? T(0) : a;
     return a > 1 ? T(1) : a;
   }
-  static T backward(T da, T a) { return sign((1 - a) * a) * T(0.2) * da; }
+  static T backward(T da, T, T a, T) { return sign((1 - a) * a) * T(0.2) * da; }
 };
 
-// What every activation offers over rows `ld` apart, which are padded with zeros to whole vectors; in place is fine.
+// Values of one stage: rows `ld` apart, which are padded with zeros to whole vectors. In place is fine.
 template <class T> struct ActivationRow {
   const char *name;
-  void (*forward)(const T *z, T *a, long rows, long n, long ld_z, long ld_a);
-  void (*backward)(const T *da, const T *a, T *dz, long rows, long n, long ld_da, long ld_a, long ld_dz);
+  bool needs_z;  // the backward reads z, so it must be kept; else it makes do with a
+  void (*forward)(const T *z, T *a, long rows, long n, long ld_z, long ld_a, T p);
+  void (*backward)(const T *da, const T *z, const T *a, T *dz, long rows, long n, long ld, T p);
 };
 template <class T, template <class> class F> struct Elementwise {
-  static void forward(const T *z, T *a, long rows, long n, long ld_z, long ld_a) {
-    const bool pads = F<T>::f(T(0)) == 0;
+  static void forward(const T *z, T *a, long rows, long n, long ld_z, long ld_a, T p) {
+    const bool pads = F<T>::f(T(0), p) == 0;
     const long end = whole<T>(n);
     for (long r = 0; r < rows; r++) {
       const T *from = z + r * ld_z;
       T *to = a + r * ld_a;
 #pragma GCC ivdep
-      for (long k = 0; k < end; k++) to[k] = F<T>::f(from[k]);
+      for (long k = 0; k < end; k++) to[k] = F<T>::f(from[k], p);
       if (!pads)
         for (long k = n; k < end; k++) to[k] = 0;
     }
   }
-  static void backward(const T *da, const T *a, T *dz, long rows, long n, long ld_da, long ld_a, long ld_dz) {
+  static void backward(const T *da, const T *z, const T *a, T *dz, long rows, long n, long ld, T p) {
     const long end = whole<T>(n);
     for (long r = 0; r < rows; r++) {
-      const T *d = da + r * ld_da, *out = a + r * ld_a;
-      T *to = dz + r * ld_dz;
+      const T *d = da + r * ld, *in = z + r * ld, *out = a + r * ld;
+      T *to = dz + r * ld;
 #pragma GCC ivdep
-      for (long k = 0; k < end; k++) to[k] = F<T>::backward(d[k], out[k]);
+      for (long k = 0; k < end; k++) to[k] = F<T>::backward(d[k], in[k], out[k], p);
     }
   }
 };
 
 template <class T> struct Softmax {
-  static void forward(const T *z, T *a, long rows, long n, long ld_z, long ld_a) {
+  static void forward(const T *z, T *a, long rows, long n, long ld_z, long ld_a, T) {
     for (long r = 0; r < rows; r++) {
       const T *from = z + r * ld_z;
       T *to = a + r * ld_a, top = from[0], total = 0;
@@ -151,18 +153,19 @@ template <class T> struct Softmax {
       for (long k = 0; k < n; k++) to[k] /= total;
     }
   }
-  static void backward(const T *da, const T *a, T *dz, long rows, long n, long ld_da, long ld_a, long ld_dz) {
+  static void backward(const T *da, const T *, const T *a, T *dz, long rows, long n, long ld, T) {
     for (long r = 0; r < rows; r++) {
-      const T *d = da + r * ld_da, *out = a + r * ld_a;
-      T *to = dz + r * ld_dz, total = 0;
+      const T *d = da + r * ld, *out = a + r * ld;
+      T *to = dz + r * ld, total = 0;
       for (long k = 0; k < n; k++) total += out[k] * d[k];
       for (long k = 0; k < n; k++) to[k] = out[k] * (d[k] - total);
     }
   }
 };
 
-template <class T, template <class> class F> constexpr ActivationRow<T> row(const char *name) {
-  return {name, Elementwise<T, F>::forward, Elementwise<T, F>::backward};
+constexpr bool NEEDS_Z = true;
+template <class T, template <class> class F> constexpr ActivationRow<T> row(const char *name, bool needs_z = false) {
+  return {name, needs_z, Elementwise<T, F>::forward, Elementwise<T, F>::backward};
 }
 template <class T> constexpr ActivationRow<T> ACTIVATIONS[] = {
     row<T, Linear>("linear"),
@@ -170,7 +173,7 @@ template <class T> constexpr ActivationRow<T> ACTIVATIONS[] = {
     row<T, Tanh>("tanh"),
     row<T, Sigmoid>("sigmoid"),
     row<T, HardSigmoid>("hard_sigmoid"),
-    {"softmax", Softmax<T>::forward, Softmax<T>::backward},
+    {"softmax", false, Softmax<T>::forward, Softmax<T>::backward},
 };
 
 }  // namespace

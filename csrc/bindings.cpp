@@ -133,7 +133,7 @@ template <class F> static void crossing(const F &f) {
 
 // --- networks --------------------------------------------------------------------------------------------------------
 // Lists come in as Python's own: nanobind ends the program if there is no memory to turn them into vectors.
-using StageTuple = std::tuple<int, int, long, long, long, long, long, double, double, bool, double, int64_t>;
+using StageTuple = std::tuple<int, int, long, long, long, long, long, double, double, bool, double, int64_t, double>;
 using OptimizerTuple = std::tuple<int, double, double, double, double, double>;
 
 template <class T> void bind(nb::module_ &m, const char *name) {
@@ -143,16 +143,16 @@ template <class T> void bind(nb::module_ &m, const char *name) {
   using Weights = Maybe<Vector<const T>>;
   nb::class_<Net>(m, name)
       .def("__init__",
-           [](Net *net, const nb::typed<nb::list, StageTuple> &rows, int link, int loss, bool from_outputs, double scale) {
+           [](Net *net, const nb::typed<nb::list, StageTuple> &rows, int link, double link_setting, int loss, bool from_outputs, Vector<const T> settings, double scale) {
              check(rows.size() > 0, "there must be a stage");
              std::vector<Stage> stages;
              for (nb::handle item : rows) {
-               const auto [kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer] = nb::cast<StageTuple>(item);
-               stages.push_back({kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer});
+               const auto [kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer, setting] = nb::cast<StageTuple>(item);
+               stages.push_back({kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, setting, layer});
              }
-             new (net) Net(std::move(stages), link, loss, from_outputs, scale);
+             new (net) Net(std::move(stages), link, link_setting, loss, from_outputs, {settings.data(), settings.data() + settings.size()}, scale);
            },
-           "stages"_a, "link"_a, "loss"_a, "from_outputs"_a, "scale"_a)
+           "stages"_a, "link"_a, "link_setting"_a, "loss"_a, "from_outputs"_a, "settings"_a, "scale"_a)
       .def_prop_ro("n_out", &Net::n_out)
       .def("fit",
            [](const Net &net, Vector<T> params, nb::typed<nb::list, Vector<T>> memory, Any X, Labels labels, Targets targets, Weights weights,
@@ -212,14 +212,14 @@ template <class T> void bind(nb::module_ &m, const char *name) {
              return fine;
            },
            "params"_a, "X"_a, "labels"_a.none(), "targets"_a.none(), "weights"_a.none(), "outputs"_a, "losses"_a, "threads"_a)
-      .def_static("activation", [](int function, Matrix<const T> z, Matrix<T> a) {
+      .def_static("activation", [](int function, double setting, Matrix<const T> z, Matrix<T> a) {
         Rows<T> rows(z);
-        kernels<T>().activation(function, rows, rows, rows.count, rows.n, rows.ld);
+        kernels<T>().activation(function, T(setting), rows, rows, rows.count, rows.n, rows.ld);
         rows.copy_to(a);
       })
-      .def_static("activation_backward", [](int function, Matrix<const T> da, Matrix<const T> a, Matrix<T> dz) {
-        Rows<T> d(da), out(a);
-        kernels<T>().activation_backward(function, d, out, d, d.count, d.n, d.ld);
+      .def_static("activation_backward", [](int function, double setting, Matrix<const T> da, Matrix<const T> z, Matrix<const T> a, Matrix<T> dz) {
+        Rows<T> d(da), in(z), out(a);
+        kernels<T>().activation_backward(function, T(setting), d, in, out, d, d.count, d.n, d.ld);
         d.copy_to(dz);
       });
 }
@@ -235,6 +235,7 @@ NB_MODULE(_core, m) {
     while (const char *name = kernels<float>().name_of(family, int(found.size()))) found.push_back(name);
     return found;
   });
+  m.def("needs_z", [](int activation) { return kernels<float>().needs_z(activation); });
   m.def("orders", [](uint64_t seed, uint64_t purpose, uint64_t first, int64_t n, Vector<int64_t> out) {
     check(n > 0 && n <= int64_t(UINT32_MAX) && int64_t(out.size()) % n == 0, "orders must be of 1 to 2**32 - 1 rows each");
     nb::gil_scoped_release released;

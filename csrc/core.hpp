@@ -15,6 +15,7 @@ struct Stage {
   double l1, l2;         // DENSE: penalty, already over the batch size
   bool in_place;         // writes over its input, which nobody needs any more
   double rate;           // DROPOUT
+  double setting;        // ACTIVATION: of those that have one
   int64_t layer;         // DROPOUT: the number of its stream
 };
 
@@ -45,6 +46,7 @@ template <class T> struct Job {
   const T *weights;       // of samples; null: all 1
   int loss;
   bool from_outputs;      // the loss takes outputs, not scores
+  const T *settings;      // of the loss
   T share;                // 1 / batch, or 1 / sum of weights
 
   Optimizer optimizer;
@@ -62,8 +64,9 @@ template <class T> struct Kernels {
   void (*backward)(const Job<T> &, long first, long last, T *scratch);
   void (*penalties)(const Job<T> &);
   void (*update)(const Job<T> &, long batch, int thread, int threads, T *scratch);
-  void (*activation)(int function, const T *z, T *a, long rows, long n, long ld);
-  void (*activation_backward)(int function, const T *da, const T *a, T *dz, long rows, long n, long ld);
+  bool (*needs_z)(int function);
+  void (*activation)(int function, T setting, const T *z, T *a, long rows, long n, long ld);
+  void (*activation_backward)(int function, T setting, const T *da, const T *z, const T *a, T *dz, long rows, long n, long ld);
   bool (*finite)(const T *values, long rows, long n, long ld);
   long (*scratch)(long n_out);  // elements that a thread needs to work in
   const char *name;

@@ -83,8 +83,10 @@ struct Updates {
 template <class T> class Network {
   std::vector<Stage> stages;
   int link;  // the activation that turns scores into outputs, -1 for none
+  double link_setting;
   int loss;
   bool from_outputs;
+  std::vector<T> settings;  // of the loss
   T scale;
 
   // A workspace for one thread's predictions. One is kept from call to call; who finds it taken, or too small, makes one.
@@ -113,7 +115,7 @@ template <class T> class Network {
       j.weights = data.weights ? data.weights + first : nullptr, j.row_loss = losses + first, j.share = 1;
       k.losses(j, 0, rows, work.scratch[0]);
     }
-    if (link >= 0) k.activation(link, scores, scores, rows, n_out(), ld);
+    if (link >= 0) k.activation(link, T(link_setting), scores, scores, rows, n_out(), ld);
     for (long r = 0; r < rows; r++) std::memcpy(outputs + (first + r) * n_out(), scores + r * ld, size_t(n_out()) * sizeof(T));
     return finite && k.finite(scores, rows, n_out(), ld);
   }
@@ -126,7 +128,7 @@ template <class T> class Network {
     j.ld = work.ld.data();
     j.X = data.X, j.input = data.input, j.scale = scale;
     j.labels = data.labels, j.targets = data.targets, j.weights = data.weights;
-    j.loss = loss, j.from_outputs = from_outputs;
+    j.loss = loss, j.from_outputs = from_outputs, j.settings = settings.data();
     return j;
   }
   long penalized_rows() const {
@@ -189,8 +191,8 @@ template <class T> class Network {
   }
 
  public:
-  Network(std::vector<Stage> stages_, int link_, int loss_, bool from_outputs_, double scale_)
-      : stages(std::move(stages_)), link(link_), loss(loss_), from_outputs(from_outputs_), scale(T(scale_)) {}
+  Network(std::vector<Stage> stages_, int link_, double link_setting_, int loss_, bool from_outputs_, std::vector<T> settings_, double scale_)
+      : stages(std::move(stages_)), link(link_), link_setting(link_setting_), loss(loss_), from_outputs(from_outputs_), settings(std::move(settings_)), scale(T(scale_)) {}
   ~Network() { delete spare.load(); }
   Network(const Network &) = delete;
 

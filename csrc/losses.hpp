@@ -14,9 +14,11 @@ template <class T> struct Rows {
   const int64_t *labels;
   T *dz, *loss;
   long n;
+  const T *settings;  // of the loss
 };
 
-// A loss that is the mean, or the sum, over outputs of a function of each.
+// A loss that is the mean, or the sum, over outputs of a function of each: f(z, y, settings, k, d) for output k, which
+// leaves the derivative in d.
 template <class T, class F, bool MEAN> struct Each {
   static void rows(const Rows<T> &rows) {
     const T n = T(MEAN ? rows.n : 1);
@@ -26,7 +28,7 @@ template <class T, class F, bool MEAN> struct Each {
       T *dz = rows.dz + k * LANES<T>;
       EACH_LANE {
         T d;
-        rows.loss[lane] += F::f(z[lane], y[lane], d);
+        rows.loss[lane] += F::f(z[lane], y[lane], rows.settings, k, d);
         dz[lane] = MEAN ? d / n : d;
       }
     }
@@ -76,13 +78,13 @@ template <class T> struct CategoricalCrossentropy {
 
 template <class T> struct BinaryCrossentropy {
   struct Score {
-    INLINE T f(T z, T y, T &d) {
-      d = Sigmoid<T>::f(z) - y;
+    INLINE T f(T z, T y, const T *, long, T &d) {
+      d = Sigmoid<T>::f(z, 0) - y;
       return ((z < 0 ? T(0) : z) - z * y) + logarithm_of_1_plus(exponential(z < 0 ? z : -z));
     }
   };
   struct Output {
-    INLINE T f(T a, T y, T &d) {
+    INLINE T f(T a, T y, const T *, long, T &d) {
       const T low = std::numeric_limits<T>::epsilon(), high = 1 - low, p = a < low ? low : a > high ? high : a;
       d = (p - y) / (p * (1 - p));
       return -(y * std::log(p) + (1 - y) * std::log1p(-p));
@@ -93,7 +95,7 @@ template <class T> struct BinaryCrossentropy {
 
 template <class T> struct MSE {
   struct Error {
-    INLINE T f(T a, T y, T &d) {
+    INLINE T f(T a, T y, const T *, long, T &d) {
       d = 2 * (a - y);
       return (a - y) * (a - y);
     }
@@ -103,7 +105,7 @@ template <class T> struct MSE {
 
 template <class T> struct MAE {
   struct Error {
-    INLINE T f(T a, T y, T &d) {
+    INLINE T f(T a, T y, const T *, long, T &d) {
       d = sign(a - y);
       return a < y ? y - a : a - y;
     }

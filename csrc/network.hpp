@@ -94,7 +94,7 @@ template <class T> void forward(const Job<T> &job, long batch, long first, long 
     T *x = job.A[s] + first * job.ld[s], *y = job.A[s + 1] + first * job.ld[s + 1];
     if (stage.kind == DENSE) dense_forward(job, s, batch, first, last, scratch);
     else if (stage.kind == ACTIVATION)
-      ACTIVATIONS<T>[stage.function].forward(x, y, last - first, stage.n_in, job.ld[s], job.ld[s + 1]);
+      ACTIVATIONS<T>[stage.function].forward(x, y, last - first, stage.n_in, job.ld[s], job.ld[s + 1], T(stage.setting));
     else if (job.training) dropout_forward(job, s, first, last);
     else if (x != y)
       for (long r = 0; r < last - first; r++) std::memcpy(y + r * job.ld[s + 1], x + r * job.ld[s], stage.n_in * sizeof(T));
@@ -117,7 +117,7 @@ template <class T> void losses(const Job<T> &job, long first, long last, T *scra
       else
         for (long k = 0; k < n; k++) y[k * LANES<T> + q] = job.targets[i * n + k];
     }
-    loss({z, y, job.labels ? labels : nullptr, dz, value, n});
+    loss({z, y, job.labels ? labels : nullptr, dz, value, n, job.settings});
     for (long q = 0; q < count; q++) {
       const long r = start + q;
       const T w = job.weights ? job.weights[job.rows ? job.rows[r] : r] : T(1), share = job.share * w;
@@ -158,11 +158,11 @@ template <class T> void backward(const Job<T> &job, long first, long last, T *sc
   const int lowest = job.input_gradient ? 0 : 1;
   for (int s = job.stages - 1; s >= lowest; s--) {
     const Stage &stage = job.stage[s];
-    const T *dy = job.D[s + 1] + first * job.ld[s + 1], *y = job.A[s + 1] + first * job.ld[s + 1];
+    const T *dy = job.D[s + 1] + first * job.ld[s + 1], *y = job.A[s + 1] + first * job.ld[s + 1], *x = job.A[s] + first * job.ld[s];
     T *dx = job.D[s] + first * job.ld[s];
     if (stage.kind == DENSE) dense_backward(job, s, first, last, scratch);
     else if (stage.kind == ACTIVATION)
-      ACTIVATIONS<T>[stage.function].backward(dy, y, dx, last - first, stage.n_in, job.ld[s + 1], job.ld[s + 1], job.ld[s]);
+      ACTIVATIONS<T>[stage.function].backward(dy, x, y, dx, last - first, stage.n_in, job.ld[s], T(stage.setting));
     else {
       const T *mask = job.mask[s] + first * job.ld[s + 1];
       for (long r = 0; r < last - first; r++)
@@ -241,9 +241,12 @@ template <class T> void update(const Job<T> &job, long batch, int thread, int th
   }
 }
 
-template <class T> void activation(int function, const T *z, T *a, long rows, long n, long ld) { ACTIVATIONS<T>[function].forward(z, a, rows, n, ld, ld); }
-template <class T> void activation_backward(int function, const T *da, const T *a, T *dz, long rows, long n, long ld) {
-  ACTIVATIONS<T>[function].backward(da, a, dz, rows, n, ld, ld, ld);
+static bool needs_z(int function) { return ACTIVATIONS<float>[function].needs_z; }
+template <class T> void activation(int function, T setting, const T *z, T *a, long rows, long n, long ld) {
+  ACTIVATIONS<T>[function].forward(z, a, rows, n, ld, ld, setting);
+}
+template <class T> void activation_backward(int function, T setting, const T *da, const T *z, const T *a, T *dz, long rows, long n, long ld) {
+  ACTIVATIONS<T>[function].backward(da, z, a, dz, rows, n, ld, setting);
 }
 
 // The name of row k of a table, null past its end.
@@ -266,6 +269,6 @@ template <class T> bool finite(const T *values, long rows, long n, long ld) {
 template <class T> long scratch(long n_out) { return SCRATCH<T> > 3 * n_out * LANES<T> ? SCRATCH<T> : 3 * n_out * LANES<T>; }
 
 template <class T> constexpr Kernels<T> KERNELS = {
-    name, forward<T>, losses<T>, backward<T>, penalties<T>, update<T>, activation<T>, activation_backward<T>, finite<T>, scratch<T>, INSTRUCTION_SET};
+    name, forward<T>, losses<T>, backward<T>, penalties<T>, update<T>, needs_z, activation<T>, activation_backward<T>, finite<T>, scratch<T>, INSTRUCTION_SET};
 
 }  // namespace

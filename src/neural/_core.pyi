@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 class Network32:
     def __init__(
         self,
-        stages: list[tuple[int, int, int, int, int, int, int, float, float, bool, float, int]],
+        stages: list[tuple[int, int, int, int, int, int, int, float, float, bool, float, int, float]],
         link: int,
+        link_setting: float,
         loss: int,
         from_outputs: bool,
+        settings: NDArray[np.float32],
         scale: float,
     ) -> None: ...
     @property
@@ -64,19 +66,27 @@ class Network32:
         threads: int,
     ) -> bool: ...
     @staticmethod
-    def activation(arg0: int, arg1: NDArray[np.float32], arg2: NDArray[np.float32], /) -> None: ...
+    def activation(arg0: int, arg1: float, arg2: NDArray[np.float32], arg3: NDArray[np.float32], /) -> None: ...
     @staticmethod
     def activation_backward(
-        arg0: int, arg1: NDArray[np.float32], arg2: NDArray[np.float32], arg3: NDArray[np.float32], /
+        arg0: int,
+        arg1: float,
+        arg2: NDArray[np.float32],
+        arg3: NDArray[np.float32],
+        arg4: NDArray[np.float32],
+        arg5: NDArray[np.float32],
+        /,
     ) -> None: ...
 
 class Network64:
     def __init__(
         self,
-        stages: list[tuple[int, int, int, int, int, int, int, float, float, bool, float, int]],
+        stages: list[tuple[int, int, int, int, int, int, int, float, float, bool, float, int, float]],
         link: int,
+        link_setting: float,
         loss: int,
         from_outputs: bool,
+        settings: NDArray[np.float64],
         scale: float,
     ) -> None: ...
     @property
@@ -129,12 +139,19 @@ class Network64:
         threads: int,
     ) -> bool: ...
     @staticmethod
-    def activation(arg0: int, arg1: NDArray[np.float64], arg2: NDArray[np.float64], /) -> None: ...
+    def activation(arg0: int, arg1: float, arg2: NDArray[np.float64], arg3: NDArray[np.float64], /) -> None: ...
     @staticmethod
     def activation_backward(
-        arg0: int, arg1: NDArray[np.float64], arg2: NDArray[np.float64], arg3: NDArray[np.float64], /
+        arg0: int,
+        arg1: float,
+        arg2: NDArray[np.float64],
+        arg3: NDArray[np.float64],
+        arg4: NDArray[np.float64],
+        arg5: NDArray[np.float64],
+        /,
     ) -> None: ...
 
 def names(arg: int, /) -> list[str]: ...
+def needs_z(arg: int, /) -> bool: ...
 def orders(seed: int, purpose: int, first: int, n: int, out: NDArray[np.int64]) -> None: ...
 def instructions() -> str: ...

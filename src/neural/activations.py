@@ -56,6 +56,7 @@ class Activation:
     range: tuple[float, float] = (-np.inf, np.inf)
     kinks: ClassVar[tuple[float, ...]] = ()
     relu_like: ClassVar[bool] = False  # wants He's start
+    needs_z: ClassVar[bool] = False  # the backward reads z; where it makes do with a, the core keeps a alone
 
     def __init_subclass__(cls) -> None:
         """Let a user's own ``activation(self, z)`` work on the class too, as ours do."""

@@ -71,13 +71,18 @@ def rule(optimizer: Optimizer) -> tuple[int, float, float, float, float, float]:
     return FAMILIES[2].index(name), momentum, *betas, optimizer.weight_decay
 
 
+def setting_of(function: activations.Activation) -> float:
+    """Return the number that an activation is made with, 0 if it has none."""
+    return float(next(iter(function.settings().values()), 0.0))
+
+
 def describe(program: Program) -> list[tuple[Any, ...]]:
     """Return the chain as rows of plain values, in the order of ``Stage`` in core.hpp."""
     width: Any = program.chain[0][1]._width
     penalties = {place: (l1, l2) for place, l1, l2 in program.penalties}
     rows: list[tuple[Any, ...]] = []
     for number, layer in program.chain:
-        function, row, W, b, l1, l2, after, in_place, rate = 0, 0, -1, -1, 0.0, 0.0, width, False, 0.0
+        function, row, W, b, l1, l2, after, in_place, rate, setting = 0, 0, -1, -1, 0.0, 0.0, width, False, 0.0, 0.0
         if isinstance(layer, layers.DenseLayer):
             places = {p.name: p for p in program.places if p.layer == number}
             weights = places["weights"]
@@ -85,11 +90,12 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
             b = places["biases"].start if layer.bias else -1
             l1, l2 = penalties.get(weights, (0.0, 0.0))
         elif isinstance(layer, layers.ActivationLayer):
-            function = FAMILIES[0].index(layer.function.name)
-            in_place = bool(rows) and rows[-1][0] == 0  # a dense layer's backward does not need what came out of it
+            function, setting = FAMILIES[0].index(layer.function.name), setting_of(layer.function)
+            after_dense = bool(rows) and rows[-1][0] == 0  # whose backward does not need what came out of it
+            in_place = after_dense and not layer.function.needs_z
         elif isinstance(layer, layers.DropoutLayer):
             rate = layer.dropout_rate
-        rows.append((KINDS[type(layer)], function, width, after, row, W, b, l1, l2, in_place, rate, number))
+        rows.append((KINDS[type(layer)], function, width, after, row, W, b, l1, l2, in_place, rate, number, setting))
         width = after
     return rows
 
@@ -110,10 +116,14 @@ class CoreEngine(NumpyEngine):
             kind = _core.Network32 if program.dtype == np.float32 else _core.Network64
             loss = 0 if program.loss is None else FAMILIES[1].index(program.loss.name)
             link: Any = program.link
-            row = -1 if link is None else FAMILIES[0].index(link.function.name)
+            row, setting = (
+                (-1, 0.0) if link is None else (FAMILIES[0].index(link.function.name), setting_of(link.function))
+            )
+            n_out = describe(program)[-1][3]
+            settings = np.array([] if program.loss is None else program.loss.constants(n_out), program.dtype)
             scale = 1.0 if program.scale is None else program.scale
             of_outputs = program.cost is not None and program.cost.__name__ == "of_outputs"
-            self._native = program, kind(describe(program), row, loss, of_outputs, scale)
+            self._native = program, kind(describe(program), row, setting, loss, of_outputs, settings, scale)
         return self._native[1]
 
     def _threads_for(self, program: Program, batch: int) -> int:

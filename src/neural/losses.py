@@ -78,6 +78,10 @@ class Loss:
         """Return what a person calls the truth: class labels as column numbers, or the values themselves."""
         return targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets
 
+    def constants(self, n_out: int) -> list[float]:
+        """Return the numbers that the loss is made with, besides l2, for a network with ``n_out`` outputs."""
+        return [float(value) for name, value in self.settings().items() if name != "l2"]
+
     def describe(self) -> str:
         """Return a name for errors."""
         return type(self).__name__
