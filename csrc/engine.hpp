@@ -185,7 +185,7 @@ template <class T> class Network {
           Job<T> j = first;
           const long batch = prepare(j, step);
           const int pieces = int(std::clamp<long>(long(row * double(batch) / STOP_FLOPS / n), 1, std::max<long>(columns / n, 1)));
-          for (int piece = t * pieces; piece < (t + 1) * pieces && !stop.now(t); piece++)
+          for (int piece = t * pieces; piece < (t + 1) * pieces && (pieces == 1 || !stop.now(t)); piece++)
             k.update(j, batch, piece, n * pieces, work.scratch[size_t(t)]);
         });
   }

@@ -146,6 +146,17 @@ def test_nor_on_joblib(backend):
     assert set(joblib.Parallel(n_jobs=2, backend=backend)(jobs)) == {digest(FEW)}
 
 
+@needs_core
+def test_a_large_update_in_pieces_has_the_same_bits():
+    X = np.random.default_rng(0).random((4100, 1000), np.float32)  # 8 GFLOP for each of the three products
+    weights = []
+    for threads in (1, 3):
+        net = NeuralNetwork([DenseLayer(1000, 1000, "tanh"), DenseLayer(1000, 1)], "mse", random_state=0)
+        net.fit(X, X[:, 0], epochs=1, batch_size=None, n_threads=threads, verbose=0)
+        weights.append(net.params.tobytes())
+    assert weights[0] == weights[1]
+
+
 # --- forks ---------------------------------------------------------------------------------------------------------
 def in_a_child(function):
     """Return what a function prints, or rather would, in a fork of this process."""
