@@ -13,5 +13,5 @@ def network(seed=0, **settings):
     return NeuralNetwork(layers, CategoricalCrossentropy(l2=0.01), random_state=seed, **settings)
 
 
-def fit(net, epochs=5, **settings):
-    return net.fit(X, LABELS, **{"epochs": epochs, "learning_rate": 0.1, "batch_size": 16, "verbose": 0} | settings)
+def fit(net, epochs=5, y=LABELS, **settings):
+    return net.fit(X, y, **{"epochs": epochs, "learning_rate": 0.1, "batch_size": 16, "verbose": 0} | settings)

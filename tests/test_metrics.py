@@ -9,8 +9,8 @@ import sklearn.metrics as sk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neural import metrics
-from neural.metrics import METRICS, Metric, Metrics, resolve
+from neural import DenseLayer, EarlyStopping, NeuralNetwork, metrics
+from neural.metrics import ALIASES, METRICS, Metric, Metrics, resolve
 
 AVERAGED = {"precision": 0, "recall": 1, "f1_score": 2}  # place in scikit-learn's precision_recall_fscore_support
 FOUND = settings(derandomize=True, deadline=None, max_examples=150)
@@ -228,7 +228,7 @@ def test_predict_classes(y_pred, expected):
 
 
 def test_inputs_are_left_alone():
-    y_true, y_pred = np.eye(3)[[0, 1, 2]], np.random.default_rng(0).random((3, 3))
+    y_true, y_pred = np.eye(3)[[0, 1, 2]], np.random.default_rng(0).dirichlet(np.ones(3), 3)
     before = y_true.copy(), y_pred.copy()
     for row in METRICS.values():
         row.function(y_true, y_pred)
@@ -366,11 +366,56 @@ def test_rows_of_the_table(name):
     row = METRICS[name]
     assert row.name == name
     assert resolve(name) is resolve(row) is row
-    assert resolve(row.function) == replace(row, name={"f1": "f1_score", "r2": "r2_score"}.get(name, name))
-    y = LABELS if row.takes == "labels" else LABELS + 0.25
-    perfect, poor = row.function(y, y), row.function(y, y[::-1])
-    assert type(perfect) is float
+    assert resolve(row.function) == replace(row, name=ALIASES.get(name, name))
+    y = np.arange(12) % 3
+    right, wrong = np.eye(3)[y], np.eye(3)[(y + np.r_[2, 1, 1, 1, 2, 2, 1, 0, 2, 1, 2, 1]) % 3]
+    truth = right if row.takes == "values" else y
+    perfect, poor = row.function(truth, right), row.function(truth, wrong)
+    assert type(perfect) is type(poor) is float
     assert (perfect > poor) == row.higher_is_better
+    assert getattr(Metrics, row.function.__name__) is row.function is getattr(metrics, row.function.__name__)
+
+
+def test_every_name_is_in_the_table_or_on_the_list():
+    assert set(ALIASES.values()) <= METRICS.keys() - ALIASES.keys()
+    functions = {row.function for row in METRICS.values()} | {metrics.confusion_matrix, metrics.predict_classes}
+    assert {value.__func__ for value in vars(Metrics).values() if isinstance(value, staticmethod)} == functions
+
+
+def names_that_take(*kinds):
+    return [name for name, row in METRICS.items() if row.takes in kinds]
+
+
+NETWORKS = {  # the link, the loss, the targets, and the metrics that suit them
+    "two classes": ("sigmoid", "binary_crossentropy", 1, set(names_that_take("labels", "outputs"))),
+    "three classes": ("softmax", "categorical_crossentropy", 3, set(names_that_take("labels", "outputs"))),
+    "values": ("linear", "mse", 1, set(names_that_take("values"))),
+}
+
+
+@pytest.mark.parametrize("case", NETWORKS)
+def test_every_name_in_fit_evaluate_and_history(case):
+    link, loss, n_out, names = NETWORKS[case]
+    if n_out == 1:
+        names = {name for name in names if METRICS[name].function is not metrics.top_k_accuracy}  # of two the best two
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    y = X[:, 0] if loss == "mse" else (X[:, 0] > 0).astype(int) + (X[:, 1] > 0 if n_out == 3 else 0)
+    net = NeuralNetwork([DenseLayer(4, n_out, link)], loss, random_state=0)
+    history = net.fit(X, y, epochs=2, metrics=sorted(names), validation_data=(X, y), verbose=0)
+    outputs = net.predict(X)
+    found = net.evaluate(X, y, sorted(names))
+    for name in names:
+        assert history[name] == history[f"val_{name}"]
+        assert history[name][-1] == pytest.approx(found[name], rel=1e-6)
+        predicted = outputs if METRICS[name].takes == "outputs" or n_out > 1 else outputs[:, 0]
+        if METRICS[name].takes == "labels":
+            predicted = metrics.predict_classes(outputs)
+        assert found[name] == pytest.approx(METRICS[name].function(y, predicted), rel=1e-5, abs=1e-7)
+
+
+@pytest.mark.parametrize("monitor", ["val_auc", "val_log_loss"])
+def test_early_stopping_knows_which_way_is_better(monitor):
+    assert EarlyStopping(monitor).mode == ("max" if monitor == "val_auc" else "min")
 
 
 def test_resolve():

@@ -14,7 +14,7 @@ from neural.activations import (
     Softmax,
     Tanh,
 )
-from neural.callbacks import Callback, EarlyStopping, History
+from neural.callbacks import Callback, Checkpoint, EarlyStopping, History, ReduceOnPlateau
 from neural.errors import (
     DataUnavailable,
     EngineUnavailable,
@@ -37,7 +37,18 @@ from neural.losses import (
 from neural.metrics import Accuracy, F1Score, Metrics, Precision, Recall
 from neural.nn import Network, NeuralNetwork
 from neural.optimizers import SGD, Adam, AdamW, Optimizer
-from neural.schedules import Constant, Cosine, OneCycle, Schedule, Step
+from neural.schedules import (
+    Constant,
+    Cosine,
+    CosineRestarts,
+    Exponential,
+    InverseScaling,
+    OneCycle,
+    Polynomial,
+    Schedule,
+    Step,
+    Warmup,
+)
 from neural.threads import n_threads, set_threads
 
 __version__ = "0.1.0"
@@ -56,8 +67,10 @@ __all__ = [
     "Callback",
     "CategoricalCrossEntropy",
     "CategoricalCrossentropy",
+    "Checkpoint",
     "Constant",
     "Cosine",
+    "CosineRestarts",
     "CustomActivation",
     "DataUnavailable",
     "DenseLayer",
@@ -65,9 +78,11 @@ __all__ = [
     "EarlyStopping",
     "EngineUnavailable",
     "EngineWarning",
+    "Exponential",
     "F1Score",
     "HardSigmoid",
     "History",
+    "InverseScaling",
     "Layer",
     "Linear",
     "Loss",
@@ -78,15 +93,18 @@ __all__ = [
     "NeuralNetwork",
     "OneCycle",
     "Optimizer",
+    "Polynomial",
     "Precision",
     "ReLU",
     "Recall",
+    "ReduceOnPlateau",
     "Schedule",
     "Sigmoid",
     "Softmax",
     "Step",
     "Tanh",
     "TrainingDiverged",
+    "Warmup",
     "n_threads",
     "set_threads",
 ]

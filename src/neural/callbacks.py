@@ -1,23 +1,28 @@
-"""What happens between epochs: the history, early stopping, progress, and a user's own hooks.
+"""What happens between epochs: the history, what a monitored number decides, progress, and a user's own hooks.
 
 A callback is any object with one or more of these methods; each gets the :class:`Training` in progress:
 
     on_train_begin   on_epoch_begin   on_batch_end   on_epoch_end   on_train_end
 
-A plain function is called at the end of each epoch as ``f(true, predicted, loss, epoch)``.
+A plain function is called at the end of each epoch as ``f(true, predicted, loss, epoch)``. What writes each epoch down
+is in loggers.py.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import sys
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from neural import metrics
-from neural.errors import check_number, guess, one_of, sentence
+from neural.errors import ModelFileError, check_number, guess, one_of, sentence
+from neural.inputs import check_finite, numbers
 
 ALWAYS = ("loss", "data_loss", "penalty", "learning_rate", "seconds")  # numbers of each epoch, whatever is asked for
 ORDINARY = 1e6  # costs below it are written with four decimals, larger ones with an exponent
@@ -37,7 +42,8 @@ class History(list[float]):
     """The cost J of each epoch, as a list; every number by its name, as ``history["val_loss"]``.
 
     Names: ``loss`` (J), ``data_loss`` and ``penalty`` (its two parts), ``learning_rate``, ``seconds``, the metrics, and
-    with validation data the same metrics and ``val_loss`` (without penalty).
+    with validation data the same metrics and ``val_loss`` (without penalty). ``stopped`` says why the fit ended before
+    its last epoch, "" if it did not.
 
     >>> history = History()
     >>> history.record({"loss": 0.5, "val_loss": 0.6})
@@ -48,6 +54,7 @@ class History(list[float]):
     def __init__(self, values: Iterable[float] = ()) -> None:
         super().__init__(values)
         self.history: dict[str, list[float]] = {"loss": list(values)}
+        self.stopped = ""
 
     def record(self, numbers: dict[str, float]) -> None:
         """Add one epoch."""
@@ -70,7 +77,7 @@ class History(list[float]):
         return key in self.history if isinstance(key, str) else super().__contains__(key)
 
     def __reduce__(self) -> Any:
-        return type(self), (list(self),), {"history": self.history}
+        return type(self), (list(self),), {"history": self.history, "stopped": self.stopped}
 
     def plot(self, *names: str, **options: Any) -> Any:
         """Return a figure with a curve for each name, ``loss`` if none is given."""
@@ -82,7 +89,16 @@ class History(list[float]):
 
 
 class Callback:
-    """A root for a user's own callbacks, with every hook doing nothing; not required."""
+    """A root for a user's own callbacks, with every hook doing nothing; not required.
+
+    One that looks at nothing but each epoch's number and ``training.numbers`` may set ``numbers_only = True``: then the
+    core may run several short epochs in one crossing, and its ``on_epoch_end`` is called for each of them afterwards.
+    """
+
+    numbers_only: ClassVar[bool] = False
+
+    def check(self, names: list[str]) -> None:
+        """Raise ValueError if this does not suit a fit whose numbers have these names; asked before it begins."""
 
     def on_train_begin(self, training: Any) -> None:
         """Before the first epoch."""
@@ -114,11 +130,70 @@ class EachEpoch(Callback):
         self.function(training.true, training.predicted(), training.numbers["loss"], training.epoch)
 
 
-class EarlyStopping(Callback):
+class Monitor(Callback):
+    """The root of what follows one number of the history: has it improved by more than ``min_delta``?
+
+    ``mode`` is "min" or "max", or "auto", which knows losses and the metrics that have a name. ``best`` is the best
+    number so far and ``best_epoch`` its epoch, 0 before the first.
+
+    >>> Monitor("val_accuracy").mode
+    'max'
+    """
+
+    def __init__(self, monitor: str = "val_loss", *, min_delta: float = 0.0, mode: str = "auto") -> None:
+        if not isinstance(monitor, str):
+            raise TypeError(sentence("monitor", "a name in the history, such as 'val_loss'", monitor))
+        self.monitor = monitor
+        self.min_delta = check_number("min_delta", min_delta, low=0)
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(sentence("mode", one_of(("auto", "min", "max")), mode))
+        self.mode = self._direction(monitor) if mode == "auto" else mode
+        self.forget()
+
+    @staticmethod
+    def _direction(monitor: str) -> str:
+        name = monitor.removeprefix("val_")
+        if name in ("loss", "data_loss", "penalty"):
+            return "min"
+        if name in metrics.METRICS:
+            return "max" if metrics.METRICS[name].higher_is_better else "min"
+        raise ValueError(sentence("mode", "'min' or 'max' for a monitor that is not known by name", monitor))
+
+    def forget(self) -> None:
+        """Begin anew: nothing has been seen."""
+        self.best, self.best_epoch = np.inf if self.mode == "min" else -np.inf, 0
+        self.epochs = 0  # watched
+        self._place: tuple[int, int] | None = None  # where the last fit ended
+
+    def check(self, names: list[str]) -> None:
+        if self.monitor not in names:
+            of_validation = self.monitor.startswith("val_") and "val_loss" not in names
+            step = "Give fit validation_data or validation_split." if of_validation else guess(self.monitor, names)
+            raise ValueError(sentence("monitor", one_of(names), self.monitor, step))
+
+    def improved(self, training: Any) -> bool:
+        """Take in this epoch's number; return whether it is the best."""
+        self.epochs += 1
+        value = training.numbers[self.monitor]
+        gain = self.best - value if self.mode == "min" else value - self.best
+        if gain > self.min_delta:
+            self.best, self.best_epoch = value, self.epochs
+        return bool(gain > self.min_delta)
+
+    def go_on(self, training: Any) -> None:
+        """Forget, unless this fit begins where the last one that was watched ended: two fits are then as one."""
+        if self._place != training.place:
+            self.forget()
+
+    def on_train_end(self, training: Any) -> None:
+        self._place = training.place
+
+
+class EarlyStopping(Monitor):
     """Stops when ``monitor`` has not improved by more than ``min_delta`` for ``patience`` epochs; the best comes back.
 
     ``mode`` is "min" or "max", or "auto", which knows losses and the metrics that have a name. Attributes after a fit:
-    ``best``, ``best_epoch``, ``stopped_epoch`` (None if it ran to the end).
+    ``best``, ``best_epoch``, ``stopped_epoch`` (None if it ran to the end). Each fit is watched by itself.
 
     >>> EarlyStopping("val_accuracy").mode
     'max'
@@ -133,41 +208,17 @@ class EarlyStopping(Callback):
         mode: str = "auto",
         restore_best: bool = True,
     ) -> None:
-        if not isinstance(monitor, str):
-            raise TypeError(sentence("monitor", "a name in the history, such as 'val_loss'", monitor))
-        self.monitor = monitor
+        super().__init__(monitor, min_delta=min_delta, mode=mode)
         self.patience = check_number("patience", patience, low=0, whole=True)
-        self.min_delta = check_number("min_delta", min_delta, low=0)
         self.restore_best = restore_best
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(sentence("mode", one_of(("auto", "min", "max")), mode))
-        self.mode = self._direction(monitor) if mode == "auto" else mode
-
-    @staticmethod
-    def _direction(monitor: str) -> str:
-        name = monitor.removeprefix("val_")
-        if name in ("loss", "data_loss", "penalty"):
-            return "min"
-        if name in metrics.METRICS:
-            return "max" if metrics.METRICS[name].higher_is_better else "min"
-        raise ValueError(sentence("mode", "'min' or 'max' for a monitor that is not known by name", monitor))
-
-    def check(self, names: list[str]) -> None:
-        """Raise ValueError if the fit will have no number of that name; it asks before it begins."""
-        if self.monitor not in names:
-            of_validation = self.monitor.startswith("val_") and "val_loss" not in names
-            step = "Give fit validation_data or validation_split." if of_validation else guess(self.monitor, names)
-            raise ValueError(sentence("monitor", one_of(names), self.monitor, step))
 
     def on_train_begin(self, training: Any) -> None:
-        self.best, self.best_epoch, self.stopped_epoch = np.inf if self.mode == "min" else -np.inf, 0, None
+        self.forget()
+        self.stopped_epoch = None
         self.best_params = training.network.params.copy()
 
     def on_epoch_end(self, training: Any) -> None:
-        value = training.numbers[self.monitor]
-        gain = self.best - value if self.mode == "min" else value - self.best
-        if gain > self.min_delta:
-            self.best, self.best_epoch = value, training.epoch
+        if self.improved(training):
             self.best_params[:] = training.network.params
         elif training.epoch - self.best_epoch >= self.patience:
             self.stopped_epoch = training.epoch
@@ -178,9 +229,150 @@ class EarlyStopping(Callback):
             training.network.params[:] = self.best_params
 
 
+class ReduceOnPlateau(Monitor):
+    """Multiplies the learning rate by ``drop`` each time ``monitor`` has not improved for ``patience`` epochs.
+
+    (As in He et al., Deep residual learning, 2016, section 3.4, where an eye on the curve did it.) The rate of the
+    schedule is multiplied by ``factor``, which is not dropped below ``end``. ``reduced`` lists the epochs after which
+    it fell. Given to the next fit of the same network, it goes on where it was.
+
+    >>> ReduceOnPlateau("val_loss", drop=0.5, patience=5).factor
+    1.0
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        drop: float = 0.1,
+        patience: int = 5,
+        *,
+        end: float = 0.0,
+        min_delta: float = 0.0,
+        mode: str = "auto",
+    ) -> None:
+        self.drop = check_number("drop", drop, low=0, strict=True, high=1)
+        self.patience = check_number("patience", patience, low=1, whole=True)
+        self.end = check_number("end", end, low=0, high=1)
+        super().__init__(monitor, min_delta=min_delta, mode=mode)
+
+    def forget(self) -> None:
+        super().forget()
+        self.factor, self.waited = 1.0, 0
+        self.reduced: list[int] = []
+
+    def on_train_begin(self, training: Any) -> None:
+        self.go_on(training)
+        training.rate_factor *= self.factor
+
+    def on_epoch_end(self, training: Any) -> None:
+        self.waited = 0 if self.improved(training) else self.waited + 1
+        if self.waited < self.patience:
+            return
+        self.waited = 0
+        if self.factor * self.drop >= self.end:
+            self.factor *= self.drop
+            training.rate_factor *= self.drop
+            self.reduced.append(self.epochs)
+
+
+class Checkpoint(Monitor):
+    """Keeps the parameters of the best epoch by ``monitor``, in memory and, given ``path``, in a .npz file as well.
+
+    The file holds an array for each parameter, ``layer1.weights`` (n_out, n_in) and so on. It is written beside its
+    place and then put there in one step, so that a run that is killed leaves the old file or the new one. Attributes:
+    ``best``, ``best_epoch``, ``best_params`` (None before the first). Given to the next fit of the same network, it
+    goes on. The optimizer's memory is not kept.
+
+    >>> import neural
+    >>> net = neural.NeuralNetwork([neural.DenseLayer(1, 1)], "mse", random_state=0)
+    >>> checkpoint = Checkpoint("loss")
+    >>> history = net.fit([[0.0], [1.0]], [0.0, 1.0], 20, 0.1, callbacks=checkpoint, verbose=0)
+    >>> checkpoint.best == min(history), checkpoint.restore(net) is net
+    (True, True)
+    """
+
+    def __init__(
+        self, monitor: str = "val_loss", path: Any = None, *, min_delta: float = 0.0, mode: str = "auto"
+    ) -> None:
+        super().__init__(monitor, min_delta=min_delta, mode=mode)
+        self.path = None if path is None else os.fspath(path)
+
+    def forget(self) -> None:
+        super().forget()
+        self.best_params: np.ndarray | None = None
+
+    def check(self, names: list[str]) -> None:
+        super().check(names)
+        if self.path is not None and not os.path.isdir(os.path.dirname(self.path) or "."):
+            raise ValueError(sentence("path", "a file in a folder that is there", self.path))
+
+    def on_train_begin(self, training: Any) -> None:
+        self.go_on(training)
+
+    def on_epoch_end(self, training: Any) -> None:
+        if self.improved(training):
+            self.best_params = training.network.params.copy()
+            if self.path is not None:
+                self._write(training.network)
+
+    def _write(self, network: Any) -> None:
+        content, unfinished = io.BytesIO(), f"{self.path}.{os.getpid()}.tmp"
+        arrays: dict[str, Any] = _named(network)
+        np.savez(content, **arrays)
+        try:
+            with open(unfinished, "wb") as file:
+                file.write(content.getbuffer())
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(unfinished, str(self.path))
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.remove(unfinished)
+            raise
+
+    def restore(self, network: Any) -> Any:
+        """Copy the best parameters into the network, from memory or else from the file, and return it.
+
+        Raises ValueError if there are none or they are of another shape, ModelFileError for a damaged file, OSError
+        for one that is not there; the network is then as it was.
+        """
+        if self.best_params is None and self.path is not None:
+            views, found = _named(network), _read(self.path)
+            wanted = {name: values.shape for name, values in views.items()}
+            if {name: values.shape for name, values in found.items()} != wanted:
+                raise ValueError(sentence(f"the parameters in {self.path}", f"the network's, {wanted}", list(found)))
+            for name, values in found.items():
+                check_finite(f"{name} in {self.path}", values, network.dtype)
+            for name, values in views.items():
+                values[...] = found[name]
+            return network
+        if self.best_params is None or self.best_params.shape != network.params.shape:
+            rule = "those of a fit of this network"
+            raise ValueError(sentence("the checkpoint's parameters", rule, self.best_params, "Fit with it first."))
+        network.params[:] = self.best_params
+        return network
+
+
+def _named(network: Any) -> dict[str, np.ndarray]:
+    """Return each parameter of a network, as a view, under its name in a file."""
+    layers = enumerate(network.views(network.params), 1)
+    return {f"layer{number}.{name}": values for number, views in layers for name, values in views.items()}
+
+
+def _read(path: str) -> dict[str, np.ndarray]:
+    from zipfile import BadZipFile
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: numbers(name, file[name]) for name in file.files}
+    except (ValueError, TypeError, EOFError, AttributeError, BadZipFile) as error:
+        raise ModelFileError(f"{path} is no .npz file of parameters: {error}") from None
+
+
 class Progress(Callback):
     """Prints ``Epoch 11-500 =========> cost: 0.7316`` every tenth epoch and at the last; on a terminal, a live bar."""
 
+    numbers_only = True
     WIDTH = 24
     REFRESH = 0.1  # seconds between two drawings of the bar
 

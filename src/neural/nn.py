@@ -5,15 +5,18 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from operator import is_
 from typing import Any
 
 import numpy as np
 
-from neural import activations, core, inputs, losses, summary, training
+from neural import activations, core, inputs, losses, optimizers, summary, training
+from neural import data as prepare
 from neural.callbacks import History
+from neural.chain import check_layers, check_widths, widths_of
 from neural.engine import Data, NumpyEngine, Program
 from neural.errors import check_number, sentence
 from neural.layer import Layer, Mode
@@ -23,7 +26,7 @@ from neural.optimizers import Optimizer
 from neural.parameters import Place, aligned_zeros, lay_out
 from neural.streams import seed_from
 from neural.training import Settings, Training
-from neural.updates import TrainingState
+from neural.updates import TrainingState, Updates
 
 BUILDING = threading.RLock()  # one for all networks: building is short, and a lock of its own would not pickle
 if hasattr(os, "register_at_fork"):  # a fork waits for it: in the child nobody would ever let it go
@@ -88,8 +91,8 @@ class NeuralNetwork:
             raise TypeError(sentence("layers", "a list of layers", layers))
         found = list(layers or ())
         if found:
-            self._check_layers(found)  # all of them, before one is adopted by a network that may not come to be
-            _check_widths(found)
+            check_layers(found, self)  # all of them, before one is adopted by a network that may not come to be
+            check_widths(found)
         for layer in found:
             self.add(layer)
 
@@ -99,8 +102,8 @@ class NeuralNetwork:
 
         A layer that cannot take what the last one gives is refused, and the network stays as it was.
         """
-        self._check_layers([*self.layers, layer])
-        _check_widths([*self.layers, layer])
+        check_layers([*self.layers, layer], self)
+        check_widths([*self.layers, layer])
         self._adopt(layer)
         self.layers.append(layer)
         return self
@@ -110,21 +113,6 @@ class NeuralNetwork:
         self._loss = losses.resolve(loss)
         self.loss_ = self._loss.own_loss if isinstance(self._loss, losses.CustomLoss) else self._loss
         return self
-
-    def _check_layers(self, layers: list[Layer]) -> None:
-        """Raise unless there are layers, each of them once, and none in another network."""
-        if not layers:
-            raise ValueError("The network must have a layer at least. Got none. Add one: net.add(DenseLayer(784, 10)).")
-        for number, layer in enumerate(layers):
-            if not isinstance(layer, Layer):
-                raise TypeError(sentence("layer", "a Layer object, such as DenseLayer(784, 25)", layer))
-            twice = any(layer is other for other in layers[:number])
-            others = [] if layer._owner is None or layer._owner is self else layer._owner.layers
-            if twice or any(layer is other for other in others):
-                where = "this network already" if twice else "another network"
-                raise ValueError(
-                    f"A layer must be in one network, once. Got {layer!r}, which is in {where}. Use copy.deepcopy."
-                )
 
     def _adopt(self, layer: Layer) -> None:
         layer._owner, layer._start = self, (self.seed, self._adopted)
@@ -175,15 +163,8 @@ class NeuralNetwork:
 
     def _widths(self, n_inputs: int | None = None) -> list[int]:
         """Return the number of inputs of each layer; ValueError where two layers do not fit. Changes nothing."""
-        self._check_layers(self.layers)
-        width = self.n_inputs if n_inputs is None else n_inputs
-        if width is None:
-            raise ValueError("The width of the inputs is not known yet. Give the first DenseLayer n_in, or call fit.")
-        widths = []
-        for number, layer in enumerate(self.layers):
-            widths.append(width)
-            width = _width_after(number, layer, width)
-        return widths
+        check_layers(self.layers, self)
+        return widths_of(self.layers, self.n_inputs if n_inputs is None else n_inputs)
 
     @property
     def n_inputs(self) -> int | None:
@@ -243,7 +224,7 @@ class NeuralNetwork:
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         epochs: int = 30,
         learning_rate: float = 0.01,
         batch_size: int | None = 64,
@@ -256,6 +237,8 @@ class NeuralNetwork:
         callbacks: Any = (),
         callback: Any = None,
         sample_weight: Any = None,
+        class_weight: Any = None,
+        time_limit: float | None = None,
         verbose: int = 1,
         n_threads: int | None = None,
     ) -> History:
@@ -267,21 +250,27 @@ class NeuralNetwork:
 
         Parameters
         ----------
-        X : (n, n_in), numbers of any kind; uint8 stays uint8.
+        X : (n, n_in), numbers of any kind; uint8 stays uint8, and a memory-mapped file of float32, float64 or uint8 is
+            read where it is (but for ``validation_split``, which copies rows: give ``validation_data``).
         y : targets as the loss takes them: labels (n,), one-hot (n, K), values (n,) or (n, n_out).
-        batch_size : rows an update; None, or more than there are, is all of them. A last short batch is used too.
-        optimizer, schedule : names, classes or objects. ``learning_rate`` is the rate, whatever the optimizer.
+        batch_size : rows an update; None, or more than there are, is all of them. A last short batch is used too. To
+            accumulate the gradients of k batches is ``batch_size * k``, so there is no argument for that.
+        optimizer, schedule : names, classes or objects; a schedule may be a function of the update's number, which
+            gives a factor. ``learning_rate`` is the rate, whatever the optimizer.
         validation_data, validation_split : (X, y) or (X, y, sample_weight), or a fraction of the rows, drawn at random.
         metrics : names or functions of (y_true, y_pred), for the history; each costs a forward pass an epoch.
         callbacks, callback : objects with hooks, or functions (true, predicted, loss, epoch).
         sample_weight : (n,): a batch's J is the weighted mean of its rows; in a full batch, weight 2 is the row twice.
+        class_weight : "balanced" or {class: weight}: multiplies the weights of the rows of a class, in training only.
+        time_limit : seconds; the fit ends with the epoch in which they are over, as if it had been asked for so many
+            epochs, and ``history.stopped`` says so. A schedule has then gone a part of its way.
         verbose : 0 silent, 1 a line every tenth epoch (a live bar on a terminal), 2 a line every epoch.
         n_threads : at most so many; no number changes a bit on the core; on NumPy it limits BLAS.
         """
-        if self._fitting:
-            raise RuntimeError("A network must be fitted by one fit at a time. Copy it first: copy.deepcopy(net).")
+        self._check_free()
+        prepare.refuse_batches(X, y)
         settings = Settings.of(
-            epochs, learning_rate, batch_size, optimizer, schedule, metrics, callbacks, callback, verbose
+            epochs, learning_rate, batch_size, optimizer, schedule, metrics, callbacks, callback, verbose, time_limit
         )
         if n_threads is not None:
             check_number("n_threads", n_threads, low=1, whole=True)
@@ -290,7 +279,8 @@ class NeuralNetwork:
         rows = self._rows(X)
         engine = self._engine_for(settings.optimizer, n_threads)
         data, classes = self._data(rows, y, sample_weight)
-        data, validation = training.split_off(data, validation_split, self.seed)
+        data, validation = prepare.split_off(data, validation_split, self.seed)
+        data = prepare.class_weighted(data, class_weight, classes, self._loss, self.dtype)
         if validation_data is not None:
             validation = self._validation(validation_data, rows.shape[1], classes)
         settings.check(self._loss, self.n_outputs(rows.shape[1]), data, validation)
@@ -298,44 +288,83 @@ class NeuralNetwork:
         program = self.program(min(settings.batch_size or len(data), len(data)))
         self.state.use(settings.optimizer, self.params)
         self.classes_ = classes
-        run = Training(self, program, data, validation, settings, self._using(engine)).run
+        with self._being_fitted():
+            return Training(self, program, data, validation, settings, self._using(engine)).run()
+
+    def train_on_batch(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        learning_rate: float = 0.01,
+        optimizer: Any = "sgd",
+        batch_size: int | None = None,
+        n_threads: int | None = None,
+    ) -> float:
+        """Make one update with all rows as its batch, and return their J before it.
+
+        It is the update that ``fit`` makes: it goes on with the optimizer's memory and the stream of dropout, and a
+        loop over the batches of an epoch gives the bits of that epoch. If something is not finite after it, nothing has
+        happened, and TrainingDiverged says in which layer. It counts no epoch, and leaves ``history_`` alone.
+
+        Parameters
+        ----------
+        X, y, sample_weight : as in ``fit``; text labels have to be all there in the first batch.
+        learning_rate, optimizer : as in ``fit``; another optimizer, or other settings, begins with a fresh memory.
+        batch_size : the m of the penalty, len(X) unless given: the usual number of rows, for a batch that is short.
+        n_threads : as in ``fit``; for one update 1 may be the fastest, as threads are made anew for each call.
+
+        >>> net = NeuralNetwork([DenseLayer(1, 1)], "mse", random_state=0)
+        >>> costs = [net.train_on_batch([[0.0], [1.0]], [1.0, 3.0], learning_rate=0.3) for _ in range(100)]
+        >>> costs[-1] < 1e-6, net.predict([[2.0]]).round(2)
+        (True, array([[5.]], dtype=float32))
+        """
+        self._check_free()
+        rate, rule = check_number("learning_rate", learning_rate, low=0), optimizers.resolve(optimizer)
+        if n_threads is not None:
+            check_number("n_threads", n_threads, low=1, whole=True)
+        rows = self._rows(X)
+        engine = self._engine_for(rule, n_threads)
+        data, classes = self._data(rows, y, sample_weight)
+        m = len(data) if batch_size is None else check_number("batch_size", batch_size, low=len(data), whole=True)
+        self.build(rows.shape[1])
+        program = self.program(m)
+        self.state.use(rule, self.params)
+        self.classes_ = classes
+        with self._being_fitted():
+            updates = Updates(self._using(engine), program, data, self.state, rule, len(data))
+            return training.one_update(updates, rate)
+
+    def _check_free(self) -> None:
+        if self._fitting:
+            raise RuntimeError("A network must be fitted by one fit at a time. Copy it first: copy.deepcopy(net).")
+
+    @contextmanager
+    def _being_fitted(self) -> Iterator[None]:
         self._fitting = True
         try:
-            return run()
+            yield
         finally:
             self._fitting = False
 
     def _rows(self, X: Any) -> np.ndarray:
         """Return rows of X checked, for a network with layers."""
         if not self._is_built():
-            self._check_layers(self.layers)
+            check_layers(self.layers, self)
         return inputs.rows("X", X, self.dtype, self.n_inputs)
 
     def _data(self, X: np.ndarray, y: Any, sample_weight: Any, classes: Any = None) -> tuple[Data, Any]:
         """Return rows, targets and weights checked and encoded, and the class labels."""
         assert self._loss is not None
         known = self.classes_ if classes is None else classes
-        y, classes = self._loss.encode(y, self.n_outputs(X.shape[1]), known)
-        inputs.same_length(X=X, y=y)
-        inputs.check_finite("y", y, self.dtype)
-        y = y if y.dtype == np.int64 and y.ndim == 1 else y.astype(self.dtype)
-        weights = inputs.weights(sample_weight, len(X), self.dtype)
-        if weights is not None and isinstance(self._loss, losses.CustomLoss):
-            raise ValueError(
-                f"sample_weight needs a loss with a value a row. Got {self._loss.name}, which gives the batch's mean. "
-                "Give it of_outputs(a, y, da, own) in place of loss and loss_prime."
-            )
-        return Data(X, y, weights), classes
+        return prepare.encoded(X, y, sample_weight, self._loss, self.n_outputs(X.shape[1]), self.dtype, known)
 
     def _validation(self, given: Any, width: int, classes: Any) -> Data:
-        if not isinstance(given, tuple | list) or len(given) not in (2, 3):
-            kind = ValueError if isinstance(given, tuple | list) else TypeError
-            raise kind(sentence("validation_data", "(X, y) or (X, y, sample_weight)", given))
-        try:
-            X = inputs.rows("X", given[0], self.dtype, width)
-            return self._data(X, given[1], given[2] if len(given) == 3 else None, classes)[0]
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"validation_data: {error}") from None
+        def take(X: Any, y: Any, sample_weight: Any = None) -> Data:
+            return self._data(inputs.rows("X", X, self.dtype, width), y, sample_weight, classes)[0]
+
+        return prepare.for_validation(given, take)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the outputs (n, n_out) for X (n, n_in): probabilities after softmax or sigmoid.
@@ -448,20 +477,6 @@ class NeuralNetwork:
             layer._owner = self
         if was_built:
             self.build()
-
-
-def _check_widths(layers: list[Layer]) -> None:
-    """Raise ValueError where two layers do not fit, as far as widths are known."""
-    width = None
-    for number, layer in enumerate(layers):
-        width = getattr(layer, "n_out", None) if width is None else _width_after(number, layer, width)
-
-
-def _width_after(number: int, layer: Layer, width: int) -> int:
-    try:
-        return layer.width_after(width)
-    except ValueError as error:
-        raise ValueError(f"layer {number + 1}: {error}") from None
 
 
 Network = NeuralNetwork

@@ -20,7 +20,6 @@ from neural.engine import Data, Program
 from neural.errors import TrainingDiverged, check_number, sentence, warn
 from neural.inputs import numbers
 from neural.optimizers import Optimizer
-from neural.streams import stream
 from neural.updates import Snapshot, TrainingState, Updates
 
 SLICE_SECONDS = 0.25  # aimed at for one crossing to the engine, so that progress and Ctrl-C stay prompt
@@ -40,6 +39,7 @@ class Settings:
     schedule: schedules.Schedule
     metrics: list[metrics.Metric]
     callbacks: list[Any]
+    time_limit: float | None
 
     @classmethod
     def of(
@@ -53,6 +53,7 @@ class Settings:
         callbacks: Any,
         callback: Any,
         verbose: Any,
+        time_limit: Any,
     ) -> Settings:
         """Check every argument before anything is touched."""
         if batch_size is not None:
@@ -60,6 +61,8 @@ class Settings:
         found = hooks.resolve(callbacks, callback)
         if not isinstance(verbose, int) or verbose not in (0, 1, 2):
             raise ValueError(sentence("verbose", "0, 1 (every tenth epoch) or 2 (every epoch)", verbose))
+        if time_limit is not None:
+            time_limit = check_number("time_limit", time_limit, low=0, strict=True)
         return cls(
             check_number("epochs", epochs, low=1, whole=True),
             check_number("learning_rate", learning_rate, low=0),
@@ -68,6 +71,7 @@ class Settings:
             schedules.resolve(schedule),
             resolve_metrics(wanted),
             [*found, *([hooks.Progress(every=10 if verbose == 1 else 1)] if verbose else [])],
+            time_limit,
         )
 
     def names(self, validated: bool) -> list[str]:
@@ -76,22 +80,23 @@ class Settings:
         return [*NUMBERS, *wanted, *(f"val_{name}" for name in ("loss", *wanted) if validated)]
 
     def check(self, loss: Any, n_out: int, data: Data, validation: Data | None) -> None:
-        """Refuse, before anything is touched, metrics that do not suit the targets, and an unknown monitor."""
+        """Refuse, before anything is touched, metrics that do not suit the targets, and callbacks that do not."""
         parts = [data] if validation is None else [data, validation]
         known = [metric for metric in self.metrics if metric.takes != "outputs"]  # a user's own has its turn later
         for part in parts:
             measure(known, loss, part.y, np.full((len(part), n_out), 0.5))
         for callback in self.callbacks:
-            if isinstance(callback, hooks.EarlyStopping):
+            if isinstance(callback, hooks.Callback):
                 callback.check(self.names(validation is not None))
 
 
 class Training:
     """One call of ``fit``, as callbacks see it.
 
-    ``network``; ``epoch`` (from 1) of ``epochs``; ``numbers`` of the last epoch and ``names`` of them all; ``history``;
-    ``rate``, the learning rate of the last update; ``losses`` of its rows; ``true`` and ``predicted()``;
-    ``stop(reason)``; ``stopped``, the reason; ``error`` that ended it.
+    ``network``; ``epoch`` (from 1) of ``epochs``; ``before``, the epochs of earlier fits; ``numbers`` of the last epoch
+    and ``names`` of them all; ``history``; ``rate``, the learning rate of the last update; ``rate_factor``, which a
+    callback may set: it multiplies all rates from the next update on; ``losses`` of the last update's rows; ``true``
+    and ``predicted()``; ``stop(reason)``; ``stopped``, the reason; ``error`` that ended it.
     """
 
     def __init__(
@@ -105,7 +110,7 @@ class Training:
         self.batch_size = min(settings.batch_size or len(data), len(data))
         self.per_epoch = -(-len(data) // self.batch_size)
         self.history, self.numbers = hooks.History(), dict[str, float]()
-        self.rate, self.stopped = settings.learning_rate, ""
+        self.rate, self.rate_factor, self.before = settings.learning_rate, 1.0, self.state.epoch
         self.error: BaseException | None = None
         self.done = 0  # updates of this fit
         self._updates = Updates(engine, program, data, self.state, settings.optimizer, self.batch_size)
@@ -123,6 +128,11 @@ class Training:
         return np.array(self._loss.labels(self.data.y))
 
     @property
+    def place(self) -> tuple[int, int]:
+        """The network's seed and its epochs so far: a callback that finds the place where it left off may go on."""
+        return self.state.seed, self.state.epoch
+
+    @property
     def fraction(self) -> float:
         """How much of this fit is done, from 0 to 1."""
         return self.done / (self.per_epoch * self.epochs)
@@ -135,12 +145,17 @@ class Training:
 
     def stop(self, reason: str) -> None:
         """End the fit after this epoch."""
-        self.stopped = reason
+        self.history.stopped = reason
+
+    @property
+    def stopped(self) -> str:
+        """Why the fit ends before its last epoch; "" if it does not."""
+        return self.history.stopped
 
     # --- the loop --------------------------------------------------------------------------------------------------
     def run(self) -> hooks.History:
         """Run all epochs; the history so far is on the network whatever happens."""
-        self.network.history_ = self.history
+        self.network.history_, self._started = self.history, time.perf_counter()
         self._call("on_train_begin")
         try:
             while self.epoch < self.epochs and not self.stopped:
@@ -188,6 +203,8 @@ class Training:
 
     def _end_epoch(self, data_loss: float, penalty: float, seconds: float) -> None:
         self._outputs = None
+        if self.epoch == self.state.epoch - self.before < self.epochs and self._left <= 0:
+            self.stop(f"the time limit of {self.settings.time_limit:g} s is over")
         self.numbers = {
             "loss": data_loss + penalty, "data_loss": data_loss, "penalty": penalty, "learning_rate": self.rate,
             **self._measured(), "seconds": seconds,
@@ -232,12 +249,18 @@ class Training:
         return (
             bool(self.settings.metrics)
             or self.validation is not None
-            or not all(isinstance(callback, hooks.Progress) for callback in self.callbacks)
+            or not all(isinstance(callback, hooks.Callback) and callback.numbers_only for callback in self.callbacks)
         )
+
+    @property
+    def _left(self) -> float:
+        """The seconds of the time limit that are left."""
+        limit = self.settings.time_limit
+        return np.inf if limit is None else self._started + limit - time.perf_counter()
 
     def _time_slice(self, seconds: float) -> None:
         """Fix the length of the next crossing by what an update took; show how far the fit is."""
-        self._slice = max(1, int(SLICE_SECONDS / max(seconds, 1e-9)))
+        self._slice = max(1, int(min(SLICE_SECONDS, self._left) / max(seconds, 1e-9)))
         for callback in self.callbacks:
             if isinstance(callback, hooks.Progress):
                 callback.on_progress(self, self.fraction)
@@ -264,7 +287,8 @@ class Training:
         if factors.shape != steps.shape or factors.min() < 0:
             rule = f"{n} factors of the learning rate of at least 0, from {schedule}"
             raise ValueError(sentence("schedule", rule, factors.tolist()))
-        return self.settings.learning_rate * factors.astype(np.float64)
+        factor = check_number("training.rate_factor", self.rate_factor, low=0)
+        return self.settings.learning_rate * factors.astype(np.float64) * factor
 
     def _costs(self, losses: np.ndarray, order: np.ndarray, penalties: np.ndarray) -> list[tuple[float, float]]:
         """Return the cost of each of these epochs as it was met on the way: its mean loss and its mean penalty."""
@@ -304,6 +328,20 @@ class Training:
             method = getattr(callback, hook, None)
             if method is not None:
                 method(self)
+
+
+def one_update(updates: Updates, rate: float) -> float:
+    """Make one update with all rows as its batch; return their J before it. What goes wrong is undone."""
+    rows, before = np.arange(len(updates.data)), updates.snapshot()
+    try:
+        cost = updates.one(rows, rate)
+    except BaseException:
+        updates.restore(before)
+        raise
+    if cost is None:
+        _, where, cause = updates.trace(rows, np.array([rate]))
+        raise TrainingDiverged(1, 1, where, rate, cause)
+    return cost
 
 
 def resolve_metrics(wanted: Any) -> list[metrics.Metric]:
@@ -352,24 +390,3 @@ def _number(metric: metrics.Metric, truth: np.ndarray, outputs: np.ndarray) -> f
     if np.ndim(value) or not isinstance(value, int | float | np.number | np.ndarray):
         raise TypeError(sentence(f"metric {metric.name}", "a function that returns a number", value))
     return float(value)
-
-
-def split_off(data: Data, fraction: float, seed: int) -> tuple[Data, Data | None]:
-    """Return rows to train on and rows to validate on, drawn at random; the same rows for the same seed and length."""
-    if check_number("validation_split", fraction, low=0) == 0:
-        return data, None
-    n = round(len(data) * fraction)
-    if fraction >= 1 or not 0 < n < len(data):
-        raise ValueError(
-            sentence("validation_split", f"a fraction that leaves rows on both sides of {len(data)}", fraction)
-        )
-    order = stream(seed, "split").permutation(len(data))
-    parts = _take(data, np.sort(order[n:])), _take(data, np.sort(order[:n]))
-    if any(part.weights is not None and not part.weights.any() for part in parts):
-        rule = "above 0 for one sample at least on both sides of validation_split"
-        raise ValueError(sentence("sample_weight", rule, data.weights))
-    return parts
-
-
-def _take(data: Data, rows: np.ndarray) -> Data:
-    return Data(data.X[rows], data.y[rows], None if data.weights is None else data.weights[rows])

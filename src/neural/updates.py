@@ -88,6 +88,15 @@ class Updates:
         self.past = before, order, rates
         return losses, penalties
 
+    def one(self, rows: np.ndarray, rate: float) -> float | None:
+        """Make one update with these rows as its batch; return their J before it, None if nothing has happened."""
+        found = self.run(rows, np.array([rate]), self.snapshot())
+        if found is None:
+            return None
+        (losses, penalties), weights = found, self.data.weights
+        total = len(rows) if weights is None else float(weights[rows].sum(dtype=np.float64)) or 1.0
+        return float(losses.sum()) / total + float(penalties[0])
+
     def trace(self, order: np.ndarray, rates: np.ndarray) -> tuple[int, str, str]:
         """Return which update of a slice that came to nothing broke (from 0), in which layer first, and what broke.
 
