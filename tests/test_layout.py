@@ -24,6 +24,7 @@ LEVELS = (
     ("inputs", "parameters", "schedules", "significance", "streams", "fashion", "canvas", "course", "threads"),
     ("activations", "initializers", "datasets", "metrics", "optimizers", "plot_inputs"),
     ("layer", "losses"),
+    ("normalization", "residual"),
     ("layers",),
     ("checks",),
     ("engine", "summary"),

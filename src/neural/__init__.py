@@ -24,7 +24,13 @@ from neural.errors import (
     TrainingDiverged,
 )
 from neural.layer import Layer
-from neural.layers import ActivationLayer, DenseLayer, DropoutLayer
+from neural.layers import (
+    ActivationLayer,
+    DenseLayer,
+    DropoutLayer,
+    GaussianNoise,
+    PReLU,
+)
 from neural.losses import (
     MAE,
     MSE,
@@ -36,7 +42,9 @@ from neural.losses import (
 )
 from neural.metrics import Accuracy, F1Score, Metrics, Precision, Recall
 from neural.nn import Network, NeuralNetwork
+from neural.normalization import BatchNorm, LayerNorm
 from neural.optimizers import SGD, Adam, AdamW, Optimizer
+from neural.residual import Residual
 from neural.schedules import Constant, Cosine, OneCycle, Schedule, Step
 from neural.threads import n_threads, set_threads
 
@@ -51,6 +59,7 @@ __all__ = [
     "ActivationLayer",
     "Adam",
     "AdamW",
+    "BatchNorm",
     "BinaryCrossEntropy",
     "BinaryCrossentropy",
     "Callback",
@@ -66,9 +75,11 @@ __all__ = [
     "EngineUnavailable",
     "EngineWarning",
     "F1Score",
+    "GaussianNoise",
     "HardSigmoid",
     "History",
     "Layer",
+    "LayerNorm",
     "Linear",
     "Loss",
     "Metrics",
@@ -78,9 +89,11 @@ __all__ = [
     "NeuralNetwork",
     "OneCycle",
     "Optimizer",
+    "PReLU",
     "Precision",
     "ReLU",
     "Recall",
+    "Residual",
     "Schedule",
     "Sigmoid",
     "Softmax",

@@ -101,7 +101,8 @@ class NeuralNetwork:
         """
         self._check_layers([*self.layers, layer])
         _check_widths([*self.layers, layer])
-        self._adopt(layer)
+        for leaf in layer.leaves():
+            self._adopt(leaf)
         self.layers.append(layer)
         return self
 
@@ -115,11 +116,13 @@ class NeuralNetwork:
         """Raise unless there are layers, each of them once, and none in another network."""
         if not layers:
             raise ValueError("The network must have a layer at least. Got none. Add one: net.add(DenseLayer(784, 10)).")
-        for number, layer in enumerate(layers):
+        for layer in layers:
             if not isinstance(layer, Layer):
                 raise TypeError(sentence("layer", "a Layer object, such as DenseLayer(784, 25)", layer))
-            twice = any(layer is other for other in layers[:number])
-            others = [] if layer._owner is None or layer._owner is self else layer._owner.layers
+        leaves = [leaf for layer in layers for leaf in layer.leaves()]
+        for number, layer in enumerate(leaves):
+            twice = any(layer is other for other in leaves[:number])
+            others = [] if layer._owner is None or layer._owner is self else layer._owner.leaves
             if twice or any(layer is other for other in others):
                 where = "this network already" if twice else "another network"
                 raise ValueError(
@@ -136,11 +139,11 @@ class NeuralNetwork:
             if not self._is_built():
                 if self._fitting:
                     raise RuntimeError("The layers must stay as they are while fit runs. Change them after it.")
-                before = [vars(layer).copy() for layer in self.layers]
+                before = [vars(layer).copy() for layer in self.leaves]
                 try:
                     self._build(n_inputs)
                 except BaseException:  # such as an initializer's own: all layers are as they were
-                    for layer, attributes in zip(self.layers, before, strict=True):
+                    for layer, attributes in zip(self.leaves, before, strict=True):
                         vars(layer).clear()
                         vars(layer).update(attributes)
                     raise
@@ -150,28 +153,33 @@ class NeuralNetwork:
         widths = self._widths(n_inputs)
         if self._loss is not None:
             self._chain()
-        for layer in self.layers:
+        for layer in self.leaves:
             if layer._owner is not self:  # put into the list by hand
                 self._adopt(layer)
-        for layer, width in zip(self.layers, widths, strict=True):
+        for layer, width in zip(self.leaves, widths, strict=True):
             layer.connect(width)
-        dense = [layer for layer in self.layers if isinstance(layer, DenseLayer)]
+        dense = [layer for layer in self.leaves if isinstance(layer, DenseLayer)]
         for layer in dense[:-1]:
             layer.warn_if_equal()
-        for layer in self.layers:
+        for layer in self.leaves:
             if layer._flat is None:
                 layer.draw()
-        places = lay_out([layer.shapes() for layer in self.layers])
+        places = lay_out([layer.shapes() for layer in self.leaves])
         params = aligned_zeros(places[-1].stop if places else 0, self.dtype)
-        for number, layer in enumerate(self.layers):
+        for number, layer in enumerate(self.leaves):
             layer.settle([place for place in places if place.layer == number], params)
         if self._built is not None:  # other layers than before: the optimizer's memory was of those
             self.state.optimizer = None
-        self._places, self._params, self._built = places, params, tuple(self.layers)
+        self._places, self._params, self._built = places, params, tuple(self.leaves)
+
+    @property
+    def leaves(self) -> list[Layer]:
+        """The layers, with what a Residual is made of in its place: they are numbered by it."""
+        return [leaf for layer in self.layers for leaf in layer.leaves()]
 
     def _is_built(self) -> bool:
-        built = self._built
-        return built is not None and len(built) == len(self.layers) and all(map(is_, built, self.layers))
+        built, leaves = self._built, self.leaves
+        return built is not None and len(built) == len(leaves) and all(map(is_, built, leaves))
 
     def _widths(self, n_inputs: int | None = None) -> list[int]:
         """Return the number of inputs of each layer; ValueError where two layers do not fit. Changes nothing."""
@@ -181,17 +189,19 @@ class NeuralNetwork:
             raise ValueError("The width of the inputs is not known yet. Give the first DenseLayer n_in, or call fit.")
         widths = []
         for number, layer in enumerate(self.layers):
-            widths.append(width)
-            width = _width_after(number, layer, width)
+            after = _width_after(number, layer, width)
+            widths += layer.widths(width)
+            width = after
         return widths
 
     @property
     def n_inputs(self) -> int | None:
         """The number of features; None until it is known."""
-        for layer in self.layers:
+        leaves = self.leaves
+        for layer in leaves:
             if isinstance(layer, DenseLayer):
                 return layer.n_in
-        return self.layers[0]._width if self.layers else None
+        return leaves[0]._width if leaves else None
 
     def n_outputs(self, n_inputs: int | None = None) -> int:
         """Return the width of the last layer."""
@@ -205,8 +215,8 @@ class NeuralNetwork:
         """
         if self._loss is None:
             raise ValueError("The network has no loss. Give it one: net.use_loss('categorical_crossentropy').")
-        for what, rated in [("the loss", self._loss), *((layer.describe(), layer) for layer in self.layers)]:
-            for name in ("l1", "l2"):  # plain attributes, which anybody may have set since
+        for what, rated in [("the loss", self._loss), *((layer.describe(), layer) for layer in self.leaves)]:
+            for name in ("l1", "l2", "rate_factor"):  # plain attributes, which anybody may have set since
                 check_number(f"{name} of {what}", getattr(rated, name, 0), low=0)
         chain = self._formulas()
         last = chain[-1][1]
@@ -220,17 +230,31 @@ class NeuralNetwork:
         return chain, None, self._loss.of_outputs
 
     def _formulas(self) -> list[tuple[int, Layer]]:
-        return [(number, part) for number, layer in enumerate(self.layers) for part in layer.expanded()]
+        return [(number, part) for number, leaf in enumerate(self.leaves) for part in leaf.expanded()]
 
     def program(self, batch_size: int = 1) -> Program:
         """Return the network as an engine trains it, its penalties over ``batch_size``."""
         chain, link, cost = self._chain()
         self.build()
         assert self._loss is not None
-        weights = tuple(place for place in self._places if place.name in self.layers[place.layer].penalized)
-        pairs = [(p, self.layers[p.layer].l1, self.layers[p.layer].l2 or self._loss.l2) for p in weights]
+        leaves = self.leaves
+        weights = tuple(place for place in self._places if place.name in leaves[place.layer].penalized)
+        pairs = [(p, leaves[p.layer].l1, leaves[p.layer].l2 or self._loss.l2) for p in weights]
         penalties = tuple((p, l1 / batch_size, l2 / batch_size) for p, l1, l2 in pairs if l1 or l2)
-        return Program(chain, self._places, self.params, self._loss, cost, link, self.input_scale, penalties, weights)
+        scale, rates = self.input_scale, self._rates()
+        return Program(chain, self._places, self.params, self._loss, cost, link, scale, penalties, weights, rates)
+
+    def _rates(self) -> tuple[tuple[slice, float], ...]:
+        """Return the stretches of the parameters that are trained, and each one's factor of the learning rate."""
+        leaves, found = self.leaves, list[tuple[slice, float]]()
+        for place in self._places:
+            leaf = leaves[place.layer]
+            factor = 0.0 if place.name in leaf.untrained else float(leaf.rate_factor)
+            if found and found[-1][1] == factor:
+                found[-1] = slice(found[-1][0].start, place.stop), factor
+            else:
+                found.append((slice(place.start, place.stop), factor))
+        return tuple((part, factor) for part, factor in found if factor)
 
     def _engine_for(self, optimizer: Optimizer | None = None, n_threads: int | None = None) -> NumpyEngine:
         return core.choose(self.engine, self._chain()[0], self._loss, optimizer, n_threads)
@@ -342,8 +366,9 @@ class NeuralNetwork:
 
         Trains nothing. Before a fit these are the outputs of random weights, and an open ``n_in`` is fixed by X.
         """
-        functions = [getattr(layer, "function", None) for layer in self.layers]
-        parts = [self.engine, self.input_scale, self._params, *self.layers, *functions]
+        leaves = self.leaves
+        functions = [getattr(layer, "function", None) for layer in leaves]
+        parts = [self.engine, self.input_scale, self._params, *leaves, *functions]
         if self._ready is not None and len(parts) == len(self._ready[0]) and all(map(is_, parts, self._ready[0])):
             outputs = self._ready[1](X)
             if outputs is not None:
@@ -404,18 +429,18 @@ class NeuralNetwork:
         self.build()
         return [
             {place.name: place.view(flat) for place in self._places if place.layer == number}
-            for number in range(len(self.layers))
+            for number in range(len(self.leaves))
         ]
 
     @property
     def weights(self) -> list[np.ndarray]:
         """W of each DenseLayer, (n_out, n_in), as views."""
-        return [layer.weights for layer in self.layers if isinstance(layer, DenseLayer)]
+        return [layer.weights for layer in self.leaves if isinstance(layer, DenseLayer)]
 
     @property
     def biases(self) -> list[Any]:
         """Return b of each DenseLayer, (n_out, 1), as views; 0 where there is none."""
-        return [layer.biases for layer in self.layers if isinstance(layer, DenseLayer)]
+        return [layer.biases for layer in self.leaves if isinstance(layer, DenseLayer)]
 
     # --- for people ------------------------------------------------------------------------------------------------
     def summary(self) -> None:
@@ -423,10 +448,10 @@ class NeuralNetwork:
         print(self)
 
     def __str__(self) -> str:
-        return summary.text(self.layers)
+        return summary.text(self.leaves)
 
     def _repr_html_(self) -> str:
-        return summary.html(self.layers)
+        return summary.html(self.leaves)
 
     def __repr__(self) -> str:
         loss = "" if self._loss is None else f", {self._loss!r}"
@@ -444,7 +469,7 @@ class NeuralNetwork:
     def __setstate__(self, state: dict[str, Any]) -> None:
         was_built = state.pop("was_built")
         vars(self).update(state)
-        for layer in self.layers:
+        for layer in self.leaves:
             layer._owner = self
         if was_built:
             self.build()
