@@ -159,6 +159,9 @@ class Layer:
         if A.ndim != 2:
             raise ValueError(sentence(f"the input of {self.describe()}", "(features, batch), samples in columns", A))
         self.width_after(A.shape[0])
+        for leaf, width in zip(self.leaves(), self.widths(A.shape[0]), strict=True):
+            if leaf._width is None:
+                leaf.connect(width)
         self._calls += 1
         seed, number = self._place_in_streams()
         mode = Mode(training=True, seed=seed, step=self._calls)
