@@ -133,7 +133,7 @@ template <class F> static void crossing(const F &f) {
 
 // --- networks --------------------------------------------------------------------------------------------------------
 // Lists come in as Python's own: nanobind ends the program if there is no memory to turn them into vectors.
-using StageTuple = std::tuple<int, int, long, long, long, long, long, double, double, bool, double, int64_t, double>;
+using StageTuple = std::tuple<int, int, long, long, long, long, long, double, double, bool, double, int64_t, double, double, long, long, long>;
 using OptimizerTuple = std::tuple<int, double, double, double, double, double>;
 
 template <class T> void bind(nb::module_ &m, const char *name) {
@@ -147,8 +147,8 @@ template <class T> void bind(nb::module_ &m, const char *name) {
              check(rows.size() > 0, "there must be a stage");
              std::vector<Stage> stages;
              for (nb::handle item : rows) {
-               const auto [kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer, setting] = nb::cast<StageTuple>(item);
-               stages.push_back({kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, setting, layer});
+               const auto [kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer, setting, factor, partner, mean, variance] = nb::cast<StageTuple>(item);
+               stages.push_back({kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer, setting, factor, partner, mean, variance});
              }
              new (net) Net(std::move(stages), link, link_setting, loss, from_outputs, {settings.data(), settings.data() + settings.size()}, scale);
            },

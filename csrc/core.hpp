@@ -2,21 +2,24 @@
 #pragma once
 #include <cstdint>
 
-enum Kind { DENSE, ACTIVATION, DROPOUT };  // of formulas
+enum Kind { DENSE, ACTIVATION, DROPOUT, NOISE, PRELU, BATCHNORM, LAYERNORM, FORK, JOIN };  // of formulas
 enum Input { U8, F32, F64 };               // of X
 
 // One formula of the chain. Offsets are into the flat vectors, -1 for "none".
 struct Stage {
   int kind;
-  int function;          // ACTIVATION: its row in the table
+  int function;          // ACTIVATION: its row in the table; DROPOUT, NOISE: the purpose of its stream
   long n_in, n_out;
   long row;              // DENSE: elements from one row of weights to the next
-  long weights, biases;  // DENSE: offsets
+  long weights, biases;  // DENSE: offsets; also gain and offset, or slopes
   double l1, l2;         // DENSE: penalty, already over the batch size
   bool in_place;         // writes over its input, which nobody needs any more
-  double rate;           // DROPOUT
-  double setting;        // ACTIVATION: of those that have one
-  int64_t layer;         // DROPOUT: the number of its stream
+  double rate;           // DROPOUT: the share dropped; NOISE: its deviation; BATCHNORM: momentum
+  int64_t layer;         // DROPOUT, NOISE: the number of its stream
+  double setting;        // ACTIVATION: of those that have one; BATCHNORM, LAYERNORM: epsilon
+  double factor;         // of the learning rate; 0 where nothing is trained
+  long partner;          // FORK: the value whose error is added; JOIN: the value that is added
+  long running_mean, running_variance;  // BATCHNORM: offsets
 };
 
 struct Optimizer {
@@ -32,7 +35,9 @@ template <class T> struct Job {
   T *params;
   T *memory[2];  // of the optimizer, as long as params
   T *grads;      // where gradients go if they are asked for
-  T **A, **D, **mask;
+  T **A, **D;
+  T **kept;        // of stage s, what its way back needs, row by row: a mask, or normalized values
+  T **statistics;  // of stage s, what belongs to whole columns or rows
   const long *ld;
   bool training, input_gradient;
   bool direct;   // A[0] is X itself
@@ -59,15 +64,18 @@ template <class T> struct Job {
 
 template <class T> struct Kernels {
   const char *(*name_of)(int family, int row);  // of activations (0), losses (1), optimizers (2)
-  void (*forward)(const Job<T> &, long batch, long first, long last, T *scratch);
+  // Stages `from` to `to` - 1 for rows `first` to `last` - 1, and back from stage `from` down to `to`.
+  void (*forward)(const Job<T> &, long batch, long first, long last, int from, int to, T *scratch);
   void (*losses)(const Job<T> &, long first, long last, T *scratch);
-  void (*backward)(const Job<T> &, long first, long last, T *scratch);
+  void (*backward)(const Job<T> &, long first, long last, int from, int to, T *scratch);
+  void (*batch_forward)(const Job<T> &, int stage, long batch, int thread, int threads);
+  void (*batch_backward)(const Job<T> &, int stage, long batch, int thread, int threads);
   void (*penalties)(const Job<T> &);
   void (*update)(const Job<T> &, long batch, int thread, int threads, T *scratch);
   bool (*needs_z)(int function);
   void (*activation)(int function, T setting, const T *z, T *a, long rows, long n, long ld);
   void (*activation_backward)(int function, T setting, const T *da, const T *z, const T *a, T *dz, long rows, long n, long ld);
   bool (*finite)(const T *values, long rows, long n, long ld);
-  long (*scratch)(long n_out);  // elements that a thread needs to work in
+  long (*scratch)(long widest);  // elements that a thread needs to work in
   const char *name;
 };

@@ -16,6 +16,7 @@ template <class T> const Kernels<T> &kernels();  // of the best instruction set 
 constexpr size_t ALIGNMENT = 64;       // bytes of a cache line
 constexpr long PADDED = 16;            // elements: rows of weights and values are multiples of it; as in parameters.py
 constexpr long WHOLE = 64;             // elements: room for whole vectors past the end
+constexpr long COLUMN_STATISTICS = 5;  // of a BatchNorm, for each of its columns; as in normalization.hpp
 constexpr long PREDICT_ROWS = 64;      // predicted at a time by each thread: their values stay in the cache
 constexpr double STOP_FLOPS = 4e9;     // between two looks at whether to stop: about a tenth of a second
 constexpr long STOP_ROWS = 64, STOP_COLUMNS = 64;  // or those of the widest layer: less would waste what is packed
@@ -39,14 +40,16 @@ template <class T> struct Workspace {
   long rows;
   bool backward;
   std::vector<Array<T>> store, scratch;
-  std::vector<T *> A, D, mask;
+  std::vector<T *> A, D, kept, statistics;
   std::vector<long> ld;
 
   Workspace(const std::vector<Stage> &stages, long batch, int threads, bool backward_) : rows(batch), backward(backward_) {
     const size_t n = stages.size();
-    A.resize(n + 1), D.resize(n + 1), mask.resize(n), ld.resize(n + 1);
+    long widest = 0;
+    A.resize(n + 1), D.resize(n + 1), kept.resize(n), statistics.resize(n), ld.resize(n + 1);
     for (size_t s = 0; s <= n; s++) {
       const long width = s ? stages[s - 1].n_out : stages[0].n_in;
+      widest = std::max(widest, width);
       ld[s] = ((width + PADDED - 1) / PADDED | 1) * PADDED;
       if (s && stages[s - 1].in_place) {
         A[s] = A[s - 1], D[s] = D[s - 1];
@@ -55,9 +58,12 @@ template <class T> struct Workspace {
       A[s] = store.emplace_back(batch * ld[s]);
       if (backward) D[s] = store.emplace_back(batch * ld[s]);
     }
-    for (size_t s = 0; s < n && backward; s++)
-      if (stages[s].kind == DROPOUT) mask[s] = store.emplace_back(batch * ld[s + 1]);
-    for (int t = 0; t < threads; t++) scratch.emplace_back(kernels<T>().scratch(stages[n - 1].n_out), false);
+    for (size_t s = 0; s < n; s++) {
+      const int kind = stages[s].kind;
+      if (kind == DROPOUT || kind == BATCHNORM || kind == LAYERNORM) kept[s] = store.emplace_back(batch * ld[s + 1]);
+      if (kind == BATCHNORM || kind == LAYERNORM) statistics[s] = store.emplace_back(std::max(batch, COLUMN_STATISTICS * ld[s + 1]));
+    }
+    for (int t = 0; t < threads; t++) scratch.emplace_back(kernels<T>().scratch(widest), false);
   }
 };
 
@@ -103,9 +109,9 @@ template <class T> class Network {
     j.X = (const char *)data.X + first * row_bytes;
     T *const gathered = work.A[0];
     const long ld_gathered = work.ld[0];
-    j.direct = data.input == (sizeof(T) == 4 ? F32 : F64) && scale == 1 && n_in() % PADDED == 0;
+    j.direct = data.input == (sizeof(T) == 4 ? F32 : F64) && scale == 1 && n_in() % PADDED == 0 && !stages[0].in_place;
     if (j.direct) work.A[0] = (T *)j.X, work.ld[0] = n_in();  // rows that are as the kernels want them are read where they are
-    k.forward(j, n, 0, rows, work.scratch[0]);
+    k.forward(j, n, 0, rows, 0, int(stages.size()), work.scratch[0]);
     bool finite = data.input == U8 || k.finite(work.A[0], rows, n_in(), work.ld[0]);
     work.A[0] = gathered, work.ld[0] = ld_gathered;
     T *scores = work.A.back();
@@ -124,7 +130,7 @@ template <class T> class Network {
     Job<T> j{};
     j.stages = int(stages.size()), j.stage = stages.data();
     j.params = j.memory[0] = j.memory[1] = params;
-    j.A = const_cast<T **>(work.A.data()), j.D = const_cast<T **>(work.D.data()), j.mask = const_cast<T **>(work.mask.data());
+    j.A = const_cast<T **>(work.A.data()), j.D = const_cast<T **>(work.D.data()), j.kept = const_cast<T **>(work.kept.data()), j.statistics = const_cast<T **>(work.statistics.data());
     j.ld = work.ld.data();
     j.X = data.X, j.input = data.input, j.scale = scale;
     j.labels = data.labels, j.targets = data.targets, j.weights = data.weights;
@@ -160,34 +166,67 @@ template <class T> class Network {
     for (const Stage &stage : stages) n = std::max(n, stage.n_in);
     return n;
   }
-  // Both halves of a step for one batch; in `between` thread 0 reads costs. A step so large that Ctrl-C would have to wait
+  // A step's phases: rows go forward and back, except that the whole batch must be known where it is normalized.
+  struct Phase {
+    enum { ROWS, BATCH_FORWARD, BATCH_BACKWARD, UPDATE } what = ROWS;
+    int stage = 0;                          // BATCH_: the one that is normalized
+    int forward_from = 0, forward_to = 0;   // ROWS: through these stages,
+    bool losses = false;                    // to the losses,
+    int back_from = -1, back_to = 0;        // and back through these
+  };
+  std::vector<Phase> phases_of(bool training) const {
+    const int n = int(stages.size());
+    std::vector<Phase> phases;
+    Phase rows;
+    for (int s = 0; s < n; s++) {
+      if (stages[size_t(s)].kind != BATCHNORM || !training) continue;
+      rows.forward_to = s;
+      phases.insert(phases.end(), {rows, {Phase::BATCH_FORWARD, s}});
+      rows.forward_from = s;
+    }
+    rows.forward_to = n, rows.losses = true, rows.back_from = n - 1;
+    for (int s = n - 1; s >= 0; s--) {
+      if (stages[size_t(s)].kind != BATCHNORM || !training) continue;
+      rows.back_to = s + 1;
+      phases.insert(phases.end(), {rows, {Phase::BATCH_BACKWARD, s}});
+      rows = Phase(), rows.back_from = s;
+    }
+    rows.back_to = 0;
+    phases.insert(phases.end(), {rows, {Phase::UPDATE}});
+    return phases;
+  }
+
+  // The phases of a step for one batch; in `between` thread 0 reads costs. A step so large that Ctrl-C would have to wait
   // for it is taken in pieces: rows are independent, and thread t of n is also threads t p to (t + 1) p - 1 of n p.
   template <class Prepare, class Between>
   void run(Job<T> first, long count, int threads, Workspace<T> &work, const Prepare &prepare, const Between &between, threads::Stop &stop) const {
     const Kernels<T> &k = kernels<T>();
     const double row = flops();
     const long rows = std::max(STOP_ROWS, long(STOP_FLOPS / (2 * row + 1))), columns = widest() / STOP_COLUMNS;
+    const std::vector<Phase> phases = phases_of(first.training);
     threads::steps(
-        threads, count,
-        [&](long step, int t, int n) {
+        threads, count, int(phases.size()),
+        [&](long step, int p, int t, int n) {
+          const Phase &phase = phases[size_t(p)];
+          T *const scratch = work.scratch[size_t(t)];
           Job<T> j = first;
           const long batch = prepare(j, step), end = batch * (t + 1) / n;
+          if (phase.what == Phase::BATCH_FORWARD) return k.batch_forward(j, phase.stage, batch, t, n);
+          if (phase.what == Phase::BATCH_BACKWARD) return k.batch_backward(j, phase.stage, batch, t, n);
+          if (phase.what == Phase::UPDATE) {
+            const int pieces = int(std::clamp<long>(long(row * double(batch) / STOP_FLOPS / n), 1, std::max<long>(columns / n, 1)));
+            for (int piece = t * pieces; piece < (t + 1) * pieces && (pieces == 1 || !stop.now(t)); piece++) k.update(j, batch, piece, n * pieces, scratch);
+            return;
+          }
           for (long a = batch * t / n, b; a < end && !stop.now(t); a = b) {
             b = std::min(a + rows, end);
-            k.forward(j, batch, a, b, work.scratch[size_t(t)]);
-            k.losses(j, a, b, work.scratch[size_t(t)]);
-            k.backward(j, a, b, work.scratch[size_t(t)]);
+            k.forward(j, batch, a, b, phase.forward_from, phase.forward_to, scratch);
+            if (phase.losses) k.losses(j, a, b, scratch);
+            k.backward(j, a, b, phase.back_from, phase.back_to, scratch);
           }
-          if (t == n - 1) k.penalties(j);
+          if (phase.losses && t == n - 1) k.penalties(j);
         },
-        [&](long step) { return between(step), !stop.told(); },
-        [&](long step, int t, int n) {
-          Job<T> j = first;
-          const long batch = prepare(j, step);
-          const int pieces = int(std::clamp<long>(long(row * double(batch) / STOP_FLOPS / n), 1, std::max<long>(columns / n, 1)));
-          for (int piece = t * pieces; piece < (t + 1) * pieces && (pieces == 1 || !stop.now(t)); piece++)
-            k.update(j, batch, piece, n * pieces, work.scratch[size_t(t)]);
-        });
+        [&](long step) { return between(step), !stop.told(); });
   }
 
  public:

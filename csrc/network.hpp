@@ -6,6 +6,7 @@
 #include "core.hpp"
 #include "gemm.hpp"
 #include "losses.hpp"
+#include "normalization.hpp"
 #include "optimizers.hpp"
 #include "random.hpp"
 
@@ -71,11 +72,11 @@ template <class T> void dropout_forward(const Job<T> &job, int s, long first, lo
   const long n = stage.n_in;
   const uint32_t threshold = uint32_t(stage.rate * 4294967296.0);
   const T kept = T(1 / (1 - stage.rate));
-  const Philox stream = {{job.seed, 2}, {0, uint64_t(stage.layer), uint64_t(job.step), 0}};
+  const Philox stream = {{job.seed, uint64_t(stage.function)}, {0, uint64_t(stage.layer), uint64_t(job.step), 0}};
   uint64_t words[1][4], have = ~0ull;
   for (long r = first; r < last; r++) {
     const T *x = job.A[s] + r * job.ld[s];
-    T *y = job.A[s + 1] + r * job.ld[s + 1], *mask = job.mask[s] + r * job.ld[s + 1];
+    T *y = job.A[s + 1] + r * job.ld[s + 1], *mask = job.kept[s] + r * job.ld[s + 1];
     for (long k = 0; k < n; k++) {
       const uint64_t i = uint64_t(r) * n + k;  // a 32-bit half of the stream for each element of the batch
       if (i / 8 != have) stream.blocks(have = i / 8, words);
@@ -86,18 +87,47 @@ template <class T> void dropout_forward(const Job<T> &job, int s, long first, lo
   }
 }
 
-template <class T> void forward(const Job<T> &job, long batch, long first, long last, T *scratch) {
+// Box and Muller's normal numbers, one for each 64-bit word of the stream, as in streams.py.
+template <class T> void noise_forward(const Job<T> &job, int s, long first, long last) {
+  const Stage &stage = job.stage[s];
+  const long n = stage.n_in;
+  const Philox stream = {{job.seed, uint64_t(stage.function)}, {0, uint64_t(stage.layer), uint64_t(job.step), 0}};
+  uint64_t words[1][4], have = ~0ull;
+  for (long r = first; r < last; r++)
+    for (long k = 0; k < n; k++) {
+      const uint64_t i = uint64_t(r) * n + k;
+      if (i / 4 != have) stream.blocks(have = i / 4, words);
+      const double u = (double(uint32_t(words[0][i % 4])) + 0.5) / 4294967296.0, v = double(words[0][i % 4] >> 32) / 4294967296.0;
+      const double normal = std::sqrt(-2 * std::log(u)) * std::cos(2 * 3.14159265358979323846 * v);
+      job.A[s + 1][r * job.ld[s + 1] + k] = job.A[s][r * job.ld[s] + k] + T(stage.rate * normal);
+    }
+}
+
+// Y = X, or Y = X + Z, for rows of as many numbers.
+template <class T> INLINE void pass_on(const T *x, const T *z, T *y, long rows, long n, long ld_x, long ld) {
+  for (long r = 0; r < rows; r++)
+#pragma GCC ivdep
+    for (long k = 0; k < n; k++) y[r * ld + k] = z ? x[r * ld_x + k] + z[r * ld + k] : x[r * ld_x + k];
+}
+
+template <class T> void forward(const Job<T> &job, long batch, long first, long last, int from, int to, T *scratch) {
   if (first >= last) return;
-  if (!job.direct) gather(job, first, last);
-  for (int s = 0; s < job.stages; s++) {
+  if (from == 0 && !job.direct) gather(job, first, last);
+  for (int s = from; s < to; s++) {
     const Stage &stage = job.stage[s];
-    T *x = job.A[s] + first * job.ld[s], *y = job.A[s + 1] + first * job.ld[s + 1];
-    if (stage.kind == DENSE) dense_forward(job, s, batch, first, last, scratch);
-    else if (stage.kind == ACTIVATION)
-      ACTIVATIONS<T>[stage.function].forward(x, y, last - first, stage.n_in, job.ld[s], job.ld[s + 1], T(stage.setting));
-    else if (job.training) dropout_forward(job, s, first, last);
-    else if (x != y)
-      for (long r = 0; r < last - first; r++) std::memcpy(y + r * job.ld[s + 1], x + r * job.ld[s], stage.n_in * sizeof(T));
+    const long rows = last - first, n = stage.n_in, ld_x = job.ld[s], ld = job.ld[s + 1];
+    T *x = job.A[s] + first * ld_x, *y = job.A[s + 1] + first * ld;
+    switch (stage.kind) {
+      case DENSE: dense_forward(job, s, batch, first, last, scratch); break;
+      case ACTIVATION: ACTIVATIONS<T>[stage.function].forward(x, y, rows, n, ld_x, ld, T(stage.setting)); break;
+      case DROPOUT: job.training ? dropout_forward(job, s, first, last) : pass_on<T>(x, nullptr, y, rows, n, ld_x, ld); break;
+      case NOISE: job.training ? noise_forward(job, s, first, last) : pass_on<T>(x, nullptr, y, rows, n, ld_x, ld); break;
+      case PRELU: prelu_forward(job, s, first, last); break;
+      case BATCHNORM: batchnorm_forward(job, s, first, last); break;
+      case LAYERNORM: layernorm_forward(job, s, first, last, scratch); break;
+      case FORK: break;  // in place
+      case JOIN: pass_on<T>(x, job.A[stage.partner] + first * ld, y, rows, n, ld_x, ld); break;
+    }
   }
 }
 
@@ -153,21 +183,28 @@ template <class T> void penalties(const Job<T> &job) {  // before the update, ro
   }
 }
 
-template <class T> void backward(const Job<T> &job, long first, long last, T *scratch) {
+template <class T> void backward(const Job<T> &job, long first, long last, int from, int to, T *scratch) {
   if (first >= last) return;
   const int lowest = job.input_gradient ? 0 : 1;
-  for (int s = job.stages - 1; s >= lowest; s--) {
+  for (int s = from; s >= (to > lowest ? to : lowest); s--) {
     const Stage &stage = job.stage[s];
-    const T *dy = job.D[s + 1] + first * job.ld[s + 1], *y = job.A[s + 1] + first * job.ld[s + 1], *x = job.A[s] + first * job.ld[s];
-    T *dx = job.D[s] + first * job.ld[s];
-    if (stage.kind == DENSE) dense_backward(job, s, first, last, scratch);
-    else if (stage.kind == ACTIVATION)
-      ACTIVATIONS<T>[stage.function].backward(dy, x, y, dx, last - first, stage.n_in, job.ld[s], T(stage.setting));
-    else {
-      const T *mask = job.mask[s] + first * job.ld[s + 1];
-      for (long r = 0; r < last - first; r++)
-        for (long k = 0; k < stage.n_in; k++)
-          dx[r * job.ld[s] + k] = dy[r * job.ld[s + 1] + k] * (job.training ? mask[r * job.ld[s + 1] + k] : T(1));
+    const long rows = last - first, n = stage.n_in, ld = job.ld[s];  // of all but dense stages as wide before as after
+    const T *dy = job.D[s + 1] + first * job.ld[s + 1], *y = job.A[s + 1] + first * job.ld[s + 1], *x = job.A[s] + first * ld;
+    T *dx = job.D[s] + first * ld;
+    switch (stage.kind) {
+      case DENSE: dense_backward(job, s, first, last, scratch); break;
+      case ACTIVATION: ACTIVATIONS<T>[stage.function].backward(dy, x, y, dx, rows, n, ld, T(stage.setting)); break;
+      case DROPOUT: {
+        const T *mask = job.kept[s] + first * ld;
+        for (long k = 0; k < rows * ld; k++) dx[k] = job.training ? dy[k] * mask[k] : dy[k];
+        break;
+      }
+      case NOISE: pass_on<T>(dy, nullptr, dx, rows, n, ld, ld); break;
+      case PRELU: prelu_backward(job, s, first, last); break;
+      case BATCHNORM: batchnorm_backward(job, s, first, last); break;
+      case LAYERNORM: layernorm_backward(job, s, first, last, scratch); break;
+      case FORK: pass_on<T>(dy, job.D[stage.partner] + first * ld, dx, rows, n, ld, ld); break;
+      case JOIN: pass_on<T>(dy, nullptr, dx, rows, n, ld, ld); break;
     }
   }
 }
@@ -207,36 +244,62 @@ template <class T> constexpr OptimizerRow<T> OPTIMIZERS[] = {
     {"adam", apply<T, Adam>},
 };
 
-// This thread's columns of every dW = dZ^T X, over the whole batch, and its part of every db.
-template <class T> void update(const Job<T> &job, long batch, int thread, int threads, T *scratch) {
-  const Step<T> step(job.optimizer, job.rate, job.update);
+// This thread's part of the gradient of a vector: sums over the batch of f(r, k) for each k.
+template <class T, class F> INLINE void update_vector(const Job<T> &job, const Step<T> &step, long start, long n, long batch, int thread, int threads, const F &f) {
+  my_columns(n, thread, threads, [&](long k0) {
+    T sum[LANE];
+    column_sums<T>(batch, k0, sum, f);
+    OPTIMIZERS<T>[job.optimizer.function].apply(job, step, {sum, 0, start + k0, 0, 1, smaller(LANE, n - k0)}, {T(0), T(0), T(1)});
+  });
+}
+// The same for biases, the quickest way to sum dz alone.
+template <class T> void update_biases(const Job<T> &job, const Step<T> &step, int s, long batch, int thread, int threads) {
+  const Stage &stage = job.stage[s];
+  const long ld = job.ld[s + 1];
+  my_columns(stage.n_out, thread, threads, [&](long k0) {
+    T sum[LANE];
+    for (long k = 0; k < LANE; k += LANES<T>) {
+      const T *from = job.D[s + 1] + k0 + k;
+      vec<T> sums[4] = {};  // each addition waits for the one before it, so there are four rows of them
+      long r = 0;
+      for (; r + 4 <= batch; r += 4)
+        for (long i = 0; i < 4; i++) sums[i] += load(from + (r + i) * ld);
+      for (; r < batch; r++) sums[0] += load(from + r * ld);
+      store(sum + k, (sums[0] + sums[1]) + (sums[2] + sums[3]));
+    }
+    OPTIMIZERS<T>[job.optimizer.function].apply(job, step, {sum, 0, stage.biases + k0, 0, 1, smaller(LANE, stage.n_out - k0)}, {T(0), T(0), T(1)});
+  });
+}
+// This thread's columns of dW = dZ^T X, over the whole batch.
+template <class T> void update_weights(const Job<T> &job, const Step<T> &step, int s, long batch, int thread, int threads, T *scratch) {
+  const Stage &stage = job.stage[s];
   const auto change = OPTIMIZERS<T>[job.optimizer.function].apply;
+  const long vectors = (stage.n_in + LANES<T> - 1) / LANES<T>;
+  const long first = vectors * thread / threads * LANES<T>, last = smaller(vectors * (thread + 1) / threads * LANES<T>, stage.n_in);
+  product<T, false>(stage.n_out, first, last, batch, job.D[s + 1], 1, job.ld[s + 1], job.A[s], job.ld[s], scratch,
+                    [&](long i0, long m, long j0, long w, const T *C) {
+                      const Block<T> block = {C, BLOCK_COLUMNS, stage.weights + i0 * stage.row + j0, stage.row, m, w};
+                      change(job, step, block, {T(stage.l1), T(stage.l2), step.keep});
+                    });
+}
+
+template <class T> void update(const Job<T> &job, long batch, int thread, int threads, T *scratch) {
+  const Step<T> usual(job.optimizer, job.rate, job.update);
   for (int s = job.stages - 1; s >= 0; s--) {
     const Stage &stage = job.stage[s];
-    if (stage.kind != DENSE) continue;
-    const T *dz = job.D[s + 1];
-    const long ld = job.ld[s + 1], vectors = (stage.n_in + LANES<T> - 1) / LANES<T>;
-    const long first = vectors * thread / threads * LANES<T>, last = smaller(vectors * (thread + 1) / threads * LANES<T>, stage.n_in);
-    product<T, false>(stage.n_out, first, last, batch, dz, 1, ld, job.A[s], job.ld[s], scratch,
-                      [&](long i0, long m, long j0, long w, const T *C) {
-                        const Block<T> block = {C, BLOCK_COLUMNS, stage.weights + i0 * stage.row + j0, stage.row, m, w};
-                        change(job, step, block, {T(stage.l1), T(stage.l2), step.keep});
-                      });
-    if (stage.biases < 0) continue;
-    const long lanes = padded(stage.n_out) / LANE;
-    for (long q = lanes * thread / threads; q < lanes * (thread + 1) / threads; q++) {
-      T sum[LANE];
-      for (long k = 0; k < LANE; k += LANES<T>) {
-        const T *from = dz + q * LANE + k;
-        vec<T> sums[4] = {};  // each addition waits for the one before it, so there are four rows of them
-        long r = 0;
-        for (; r + 4 <= batch; r += 4)
-          for (long i = 0; i < 4; i++) sums[i] += load(from + (r + i) * ld);
-        for (; r < batch; r++) sums[0] += load(from + r * ld);
-        store(sum + k, (sums[0] + sums[1]) + (sums[2] + sums[3]));
-      }
-      const Block<T> block = {sum, 0, stage.biases + q * LANE, 0, 1, smaller(LANE, stage.n_out - q * LANE)};
-      change(job, step, block, {T(0), T(0), T(1)});
+    if (stage.kind == BATCHNORM && !job.grads && thread == 0) move_running(job, s, batch);
+    if (stage.weights < 0 || (stage.factor == 0 && !job.grads)) continue;
+    const Step<T> step = stage.factor == 1 ? usual : Step<T>(job.optimizer, job.rate * stage.factor, job.update);
+    const T *dy = job.D[s + 1], *x = job.A[s], *normal = job.kept[s];
+    const long n = stage.n_in, ld = job.ld[s + 1];
+    if (stage.kind == DENSE) {
+      update_weights(job, step, s, batch, thread, threads, scratch);
+      if (stage.biases >= 0) update_biases(job, step, s, batch, thread, threads);
+    } else if (stage.kind == PRELU) {
+      update_vector(job, step, stage.weights, n, batch, thread, threads, [&](long r, long k) { return x[r * ld + k] < 0 ? dy[r * ld + k] * x[r * ld + k] : T(0); });
+    } else {
+      update_vector(job, step, stage.weights, n, batch, thread, threads, [&](long r, long k) { return dy[r * ld + k] * normal[r * ld + k]; });
+      update_biases(job, step, s, batch, thread, threads);
     }
   }
 }
@@ -265,10 +328,10 @@ template <class T> bool finite(const T *values, long rows, long n, long ld) {
   return zero == 0;
 }
 
-// Elements of scratch for a network with so many outputs: what a product packs, or what the losses turn.
-template <class T> long scratch(long n_out) { return SCRATCH<T> > 3 * n_out * LANES<T> ? SCRATCH<T> : 3 * n_out * LANES<T>; }
+// Elements of scratch for layers so wide: what a product packs, what the losses turn, or rows to be summed.
+template <class T> long scratch(long widest) { return SCRATCH<T> > 3 * widest * LANES<T> ? SCRATCH<T> : 3 * widest * LANES<T>; }
 
 template <class T> constexpr Kernels<T> KERNELS = {
-    name, forward<T>, losses<T>, backward<T>, penalties<T>, update<T>, needs_z, activation<T>, activation_backward<T>, finite<T>, scratch<T>, INSTRUCTION_SET};
+    name, forward<T>, losses<T>, backward<T>, batch_forward<T>, batch_backward<T>, penalties<T>, update<T>, needs_z, activation<T>, activation_backward<T>, finite<T>, scratch<T>, INSTRUCTION_SET};
 
 }  // namespace

@@ -93,13 +93,16 @@ class Stop {
   }
 };
 
-// Run steps 0 to count - 1, each of them in two halves with a barrier after each: rows(step, thread, threads), and after
-// between(step) on thread 0 alone, columns(step, thread, threads). The step in which between returns false is the last.
-template <class Rows, class Between, class Columns>
-void steps(int wanted, long count, const Rows &rows, const Between &between, const Columns &columns) {
+// Run steps 0 to count - 1, each of them in phases with a barrier after each: phase(step, number, thread, threads). Before
+// the last phase thread 0 alone runs between(step); if that returns false the step is the last.
+template <class Phase, class Between> void steps(int wanted, long count, int phases, const Phase &phase, const Between &between) {
   if (wanted == 1) {
     bool on = true;
-    for (long step = 0; step < count && on; step++) rows(step, 0, 1), on = between(step), columns(step, 0, 1);
+    for (long step = 0; step < count && on; step++) {
+      for (int p = 0; p < phases - 1; p++) phase(step, p, 0, 1);
+      on = between(step);
+      phase(step, phases - 1, 0, 1);
+    }
     return;
   }
   Barrier barrier;
@@ -126,10 +129,9 @@ void steps(int wanted, long count, const Rows &rows, const Between &between, con
         changes.wait(seen, std::memory_order_acquire);
         continue;
       }
-      rows(step, t, active);
-      slept += barrier.wait(active);
+      for (int p = 0; p < phases - 1; p++) phase(step, p, t, active), slept += barrier.wait(active);
       if (t == 0) on = between(step);
-      columns(step, t, active);
+      phase(step, phases - 1, t, active);
       step = on ? step + 1 : count;
       const int next = t > 0 || all == 1 ? active : step == count ? all : patience.next(active, all, slept);
       if (next < active || !on) decide(step, next);  // while the others are held by the barrier
@@ -150,7 +152,7 @@ void steps(int wanted, long count, const Rows &rows, const Between &between, con
 
 // Run part(thread, threads) on each of them once.
 template <class Part> void once(int wanted, const Part &part) {
-  steps(wanted, 1, [&](long, int t, int n) { part(t, n); }, [](long) { return true; }, [](long, int, int) {});
+  steps(wanted, 1, 1, [&](long, int, int t, int n) { part(t, n); }, [](long) { return true; });
 }
 
 }  // namespace threads

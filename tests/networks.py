@@ -4,7 +4,16 @@ import itertools
 
 import numpy as np
 
-from neural import DenseLayer, DropoutLayer, NeuralNetwork
+from neural import (
+    BatchNorm,
+    DenseLayer,
+    DropoutLayer,
+    GaussianNoise,
+    LayerNorm,
+    NeuralNetwork,
+    PReLU,
+    Residual,
+)
 from neural.activations import ACTIVATIONS
 from neural.gradcheck import KINK, kink_distance
 from neural.layers import LAYERS, ActivationLayer
@@ -49,6 +58,14 @@ def block(rng, kind, n_in, width):
         "DenseLayer": lambda: [DenseLayer(n_in, width, activation, **settings)],
         "ActivationLayer": lambda: [dense, ActivationLayer(activation)],
         "DropoutLayer": lambda: [dense, ActivationLayer(activation), DropoutLayer(0.3)],
+        "GaussianNoise": lambda: [dense, ActivationLayer(activation), GaussianNoise(0.2)],
+        "PReLU": lambda: [dense, PReLU(0.3)],
+        "BatchNorm": lambda: [dense, BatchNorm(epsilon=0.1), ActivationLayer(activation)],
+        "LayerNorm": lambda: [dense, LayerNorm(epsilon=0.1), ActivationLayer(activation)],
+        "Residual": lambda: [
+            dense,
+            Residual([LayerNorm(epsilon=0.1), DenseLayer(width, 3, activation), DenseLayer(3, width, **settings)]),
+        ],
     }
     return extra[kind]()
 

@@ -24,7 +24,13 @@ from neural.errors import (
     TrainingDiverged,
 )
 from neural.layer import Layer
-from neural.layers import ActivationLayer, DenseLayer, DropoutLayer
+from neural.layers import (
+    ActivationLayer,
+    DenseLayer,
+    DropoutLayer,
+    GaussianNoise,
+    PReLU,
+)
 from neural.losses import (
     MAE,
     MSE,
@@ -36,7 +42,9 @@ from neural.losses import (
 )
 from neural.metrics import Accuracy, F1Score, Metrics, Precision, Recall
 from neural.nn import Network, NeuralNetwork
+from neural.normalization import BatchNorm, LayerNorm
 from neural.optimizers import SGD, Adam, AdamW, Optimizer
+from neural.residual import Residual
 from neural.schedules import (
     Constant,
     Cosine,
@@ -62,6 +70,7 @@ __all__ = [
     "ActivationLayer",
     "Adam",
     "AdamW",
+    "BatchNorm",
     "BinaryCrossEntropy",
     "BinaryCrossentropy",
     "Callback",
@@ -80,10 +89,12 @@ __all__ = [
     "EngineWarning",
     "Exponential",
     "F1Score",
+    "GaussianNoise",
     "HardSigmoid",
     "History",
     "InverseScaling",
     "Layer",
+    "LayerNorm",
     "Linear",
     "Loss",
     "Metrics",
@@ -93,11 +104,13 @@ __all__ = [
     "NeuralNetwork",
     "OneCycle",
     "Optimizer",
+    "PReLU",
     "Polynomial",
     "Precision",
     "ReLU",
     "Recall",
     "ReduceOnPlateau",
+    "Residual",
     "Schedule",
     "Sigmoid",
     "Softmax",

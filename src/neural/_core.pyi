@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 class Network32:
     def __init__(
         self,
-        stages: list[tuple[int, int, int, int, int, int, int, float, float, bool, float, int, float]],
+        stages: list[
+            tuple[int, int, int, int, int, int, int, float, float, bool, float, int, float, float, int, int, int]
+        ],
         link: int,
         link_setting: float,
         loss: int,
@@ -81,7 +83,9 @@ class Network32:
 class Network64:
     def __init__(
         self,
-        stages: list[tuple[int, int, int, int, int, int, int, float, float, bool, float, int, float]],
+        stages: list[
+            tuple[int, int, int, int, int, int, int, float, float, bool, float, int, float, float, int, int, int]
+        ],
         link: int,
         link_setting: float,
         loss: int,

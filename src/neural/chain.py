@@ -6,17 +6,25 @@ from typing import Any
 
 from neural.errors import sentence
 from neural.layer import Layer
+from neural.parameters import Place
+
+
+def leaves_of(layers: list[Layer]) -> list[Layer]:
+    """Return what the layers are made of, in order; what is no layer as it is, for ``check_layers`` to refuse."""
+    return [leaf for layer in layers for leaf in (layer.leaves() if isinstance(layer, Layer) else [layer])]
 
 
 def check_layers(layers: list[Layer], network: Any) -> None:
     """Raise unless there are layers, each of them once, and none in another network."""
     if not layers:
         raise ValueError("The network must have a layer at least. Got none. Add one: net.add(DenseLayer(784, 10)).")
-    for number, layer in enumerate(layers):
+    for layer in layers:
         if not isinstance(layer, Layer):
             raise TypeError(sentence("layer", "a Layer object, such as DenseLayer(784, 25)", layer))
-        twice = any(layer is other for other in layers[:number])
-        others = [] if layer._owner is None or layer._owner is network else layer._owner.layers
+    leaves = leaves_of(layers)
+    for number, layer in enumerate(leaves):
+        twice = any(layer is other for other in leaves[:number])
+        others = [] if layer._owner is None or layer._owner is network else layer._owner.leaves
         if twice or any(layer is other for other in others):
             where = "this network already" if twice else "another network"
             raise ValueError(
@@ -32,13 +40,14 @@ def check_widths(layers: list[Layer]) -> None:
 
 
 def widths_of(layers: list[Layer], width: int | None) -> list[int]:
-    """Return the number of inputs of each layer, the first of which has ``width``; ValueError where two do not fit."""
+    """Return the number of inputs of each leaf, the first of which has ``width``; ValueError where two do not fit."""
     if width is None:
         raise ValueError("The width of the inputs is not known yet. Give the first DenseLayer n_in, or call fit.")
     found = []
     for number, layer in enumerate(layers):
-        found.append(width)
-        width = _width_after(number, layer, width)
+        after = _width_after(number, layer, width)
+        found += layer.widths(width)
+        width = after
     return found
 
 
@@ -47,3 +56,14 @@ def _width_after(number: int, layer: Layer, width: int) -> int:
         return layer.width_after(width)
     except ValueError as error:
         raise ValueError(f"layer {number + 1}: {error}") from None
+
+
+def trained_stretches(leaves: list[Layer], places: list[Place]) -> tuple[tuple[slice, float], ...]:
+    """Return the stretches of the parameters that are trained, and each one's factor of the learning rate."""
+    found: list[tuple[slice, float]] = []
+    for place in places:
+        leaf = leaves[place.layer]
+        factor = 0.0 if place.name in leaf.untrained else float(leaf.rate_factor)
+        start = found.pop()[0].start if found and found[-1][1] == factor else place.start
+        found.append((slice(start, place.stop), factor))
+    return tuple((part, factor) for part, factor in found if factor)

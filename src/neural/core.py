@@ -9,11 +9,12 @@ from __future__ import annotations
 import functools
 import os
 import warnings
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
 
-from neural import activations, layers, losses, optimizers, streams, threads
+from neural import activations, layers, losses, normalization, optimizers, residual, streams, threads
 from neural.engine import Data, NumpyEngine, Program, Run
 from neural.errors import EngineUnavailable, EngineWarning, one_of, sentence
 from neural.layer import Layer, Mode
@@ -30,9 +31,18 @@ else:
 
 ENGINES = ("auto", "numpy", "core")
 FLOPS_FOR_THREADS = 4e6  # of a step, below which a second thread does not pay for its barriers
+FEW_UPDATES = 8  # in a call: for fewer it hardly pays to make threads
 FEW_ROWS = 64  # predicted by one thread without asking whether a second would pay
 MOST_THREADS = 255  # that the team's plan can count
-KINDS: dict[type, int] = {layers.DenseLayer: 0, layers.ActivationLayer: 1, layers.DropoutLayer: 2}
+KINDS: dict[type, int] = {  # as in core.hpp
+    kind: number
+    for number, kind in enumerate(
+        (
+            layers.DenseLayer, layers.ActivationLayer, layers.DropoutLayer, layers.GaussianNoise, layers.PReLU,
+            normalization.BatchNorm, normalization.LayerNorm, residual.Fork, residual.Join,
+        )
+    )
+}  # fmt: skip
 FAMILIES = () if _core is None else tuple(_core.names(family) for family in range(3))
 Chain = list[tuple[int, Layer]]
 
@@ -76,28 +86,68 @@ def setting_of(function: activations.Activation) -> float:
     return float(next(iter(function.settings().values()), 0.0))
 
 
+@dataclass
+class Stage:
+    """One formula as the core takes it: the fields of ``Stage`` in core.hpp, in its order."""
+
+    kind: int
+    function: int = 0
+    n_in: int = 0
+    n_out: int = 0
+    row: int = 0
+    weights: int = -1
+    biases: int = -1
+    l1: float = 0.0
+    l2: float = 0.0
+    in_place: bool = False
+    rate: float = 0.0
+    layer: int = 0
+    setting: float = 0.0
+    factor: float = 1.0
+    partner: int = 0
+    running_mean: int = -1
+    running_variance: int = -1
+
+
 def describe(program: Program) -> list[tuple[Any, ...]]:
-    """Return the chain as rows of plain values, in the order of ``Stage`` in core.hpp."""
+    """Return the chain as rows of plain values."""
     width: Any = program.chain[0][1]._width
     penalties = {place: (l1, l2) for place, l1, l2 in program.penalties}
-    rows: list[tuple[Any, ...]] = []
+    stages: list[Stage] = []
+    forks: dict[Layer, int] = {}
     for number, layer in program.chain:
-        function, row, W, b, l1, l2, after, in_place, rate, setting = 0, 0, -1, -1, 0.0, 0.0, width, False, 0.0, 0.0
-        if isinstance(layer, layers.DenseLayer):
-            places = {p.name: p for p in program.places if p.layer == number}
-            weights = places["weights"]
-            row, W, after = weights.row, weights.start, layer.n_out
-            b = places["biases"].start if layer.bias else -1
-            l1, l2 = penalties.get(weights, (0.0, 0.0))
-        elif isinstance(layer, layers.ActivationLayer):
-            function, setting = FAMILIES[0].index(layer.function.name), setting_of(layer.function)
-            after_dense = bool(rows) and rows[-1][0] == 0  # whose backward does not need what came out of it
-            in_place = after_dense and not layer.function.needs_z
-        elif isinstance(layer, layers.DropoutLayer):
-            rate = layer.dropout_rate
-        rows.append((KINDS[type(layer)], function, width, after, row, W, b, l1, l2, in_place, rate, number, setting))
-        width = after
-    return rows
+        places = {p.name: p for p in program.places if p.layer == number}
+        stage = Stage(KINDS[type(layer)], n_in=width, n_out=width, layer=number, factor=layer.rate_factor)
+        match layer:
+            case layers.DenseLayer():
+                weights = places["weights"]
+                stage.n_out, stage.row, stage.weights = layer.n_out, weights.row, weights.start
+                stage.biases = places["biases"].start if layer.bias else -1
+                stage.l1, stage.l2 = penalties.get(weights, (0.0, 0.0))
+            case layers.ActivationLayer():
+                stage.function, stage.setting = FAMILIES[0].index(layer.function.name), setting_of(layer.function)
+                after_dense = bool(stages) and stages[-1].kind == 0  # whose backward does not need what came out of it
+                stage.in_place = after_dense and not layer.function.needs_z
+            case layers.DropoutLayer():
+                stage.function, stage.rate = streams.PURPOSES["dropout"], layer.dropout_rate
+            case layers.GaussianNoise():
+                stage.function, stage.rate = streams.PURPOSES["noise"], layer.std
+            case layers.PReLU():
+                stage.weights = places["slopes"].start
+            case normalization.BatchNorm() | normalization.LayerNorm():
+                stage.weights, stage.biases, stage.setting = places["gain"].start, places["offset"].start, layer.epsilon
+                if isinstance(layer, normalization.BatchNorm):
+                    stage.rate = layer.momentum
+                    stage.running_mean = places["running_mean"].start
+                    stage.running_variance = places["running_variance"].start
+            case residual.Fork():
+                stage.in_place, forks[layer] = True, len(stages)
+            case residual.Join():
+                begin = forks[layer._fork]
+                stage.partner, stages[begin].partner = begin, len(stages) + 1
+        stages.append(stage)
+        width = stage.n_out
+    return [astuple(stage) for stage in stages]
 
 
 class CoreEngine(NumpyEngine):
@@ -126,20 +176,20 @@ class CoreEngine(NumpyEngine):
             self._native = program, kind(describe(program), row, setting, loss, of_outputs, settings, scale)
         return self._native[1]
 
-    def _threads_for(self, program: Program, batch: int) -> int:
-        """Return how many threads pay for a batch; no result depends on it."""
+    def _threads_for(self, program: Program, batch: int, updates: int = FEW_UPDATES) -> int:
+        """Return how many threads pay for batches of this size, so many of them; no result depends on it."""
         flops = 6.0 * batch * sum(p.shape[0] * p.shape[1] for p in program.places if len(p.shape) == 2)
         enough = float(os.environ.get("NEURAL_FLOPS_FOR_THREADS", FLOPS_FOR_THREADS))
-        return 1 if flops < enough else min(self.most or n_threads(), MOST_THREADS)
+        return 1 if flops * min(updates / FEW_UPDATES, 1) < enough else min(self.most or n_threads(), MOST_THREADS)
 
-    def _given(self, program: Program, data: Data, batch: int) -> dict[str, Any]:
+    def _given(self, program: Program, data: Data, batch: int, updates: int = FEW_UPDATES) -> dict[str, Any]:
         labels = data.y.ndim == 1
         return {
             "X": data.X,
             "labels": data.y if labels else None,
             "targets": None if labels else np.ascontiguousarray(data.y),
             "weights": data.weights,
-            "threads": self._threads_for(program, batch),
+            "threads": self._threads_for(program, batch, updates),
         }
 
     def orders(self, seed: int, first: int, count: int, n: int) -> np.ndarray:
@@ -161,7 +211,7 @@ class CoreEngine(NumpyEngine):
             step=run.mode.step,
             losses=losses,
             penalties=penalties,
-            **self._given(program, data, min(run.batch_size, len(run.order))),
+            **self._given(program, data, min(run.batch_size, len(run.order)), len(run.rates)),
         )
         return losses, penalties
 

@@ -43,10 +43,15 @@ class Program:
     scale: float | None = None
     penalties: tuple[tuple[Place, float, float], ...] = ()
     weights: tuple[Place, ...] = ()
+    rates: tuple[tuple[slice, float], ...] = ()  # of stretches of params: factors of the learning rate
 
     @property
     def dtype(self) -> np.dtype:
         return self.params.dtype
+
+    def rate_of(self, place: Place) -> float:
+        """Return what the learning rate is multiplied by for a parameter; 0 where it is not trained."""
+        return next((factor for part, factor in self.rates if part.start <= place.start < part.stop), 0.0)
 
     def own(self, number: int, flat: np.ndarray) -> Own:
         """Return one layer's share of a flat vector."""
@@ -98,10 +103,12 @@ class Workspace:
     def __init__(self, program: Program, grads: np.ndarray | None = None, *, input_gradient: bool = False) -> None:
         self.program = program
         self.flat_grads: Any = grads
-        self.decayed = [place.view(program.params) for place in program.weights]
+        self.decayed = [(place.view(program.params), program.rate_of(place)) for place in program.weights]
         self.shared = Own(-1, program.dtype)
         self.cost: Any = program.cost
         self.layers = [(layer, program.own(number, program.params)) for number, layer in program.chain]
+        for _, own in self.layers:
+            own.round = self.shared.round
         self.tried = False  # the first batch is looked at closely
         self.grads = [] if grads is None else [program.own(number, grads) for number, _ in program.chain]
         self.penalties = [
@@ -211,7 +218,7 @@ class NumpyEngine:
         work, grads = self._work, self._work.flat_grads
         decayed = work.decayed if run.optimizer.weight_decay else []
         losses, penalties = np.empty(len(run.order)), np.zeros(len(run.rates))
-        mode = Mode(run.mode.training, run.mode.seed, run.mode.step)
+        mode = Mode(run.mode.training, run.mode.seed, run.mode.step, learning=True)
         bounds = run.bounds().tolist()
         with _quiet(self.n_threads):
             for k, rate in enumerate(run.rates.tolist()):
@@ -221,9 +228,11 @@ class NumpyEngine:
                 weights = None if data.weights is None else data.weights[rows]
                 losses[part], _ = work.gradient(work.load(data.X, rows), y, weights, mode)
                 penalties[k] = work.penalize()
-                for view in decayed:
-                    view *= 1 - rate * run.optimizer.weight_decay
-                run.optimizer.step(program.params, grads, run.memory, rate, run.updates + k + 1)
+                for view, factor in decayed:
+                    view *= 1 - rate * factor * run.optimizer.weight_decay
+                for part, factor in program.rates:
+                    memory = {name: vector[part] for name, vector in run.memory.items()}
+                    run.optimizer.step(program.params[part], grads[part], memory, rate * factor, run.updates + k + 1)
                 mode.step += 1
         return losses, penalties
 

@@ -16,7 +16,7 @@ import numpy as np
 from neural.engine import NumpyEngine, Workspace
 from neural.errors import NeuralError
 from neural.layer import Mode
-from neural.layers import ActivationLayer
+from neural.layers import ActivationLayer, PReLU
 from neural.streams import seed_from
 
 RIGHT = 1e-6  # the relative error of a right gradient is below it
@@ -89,7 +89,9 @@ def check_gradient(
 
     rng = np.random.default_rng(seed_from(random_state))
     places = np.arange(len(program.params))
-    used = np.concatenate([place.view(places).ravel() for place in program.places] or [places])
+    used = np.concatenate(
+        [place.view(places).ravel() for place in program.places if _trained(program, place)] or [places[:0]]
+    )
     of_parameters = _compare(program.params, gradient, used, cost, rng)
     of_inputs = _compare(data.X.reshape(-1), dx.reshape(-1), np.arange(data.X.size), cost, rng)
     ours, numeric = np.concatenate([of_parameters, of_inputs], axis=1)
@@ -103,6 +105,11 @@ def check_gradient(
             "Check each backward, and with kink_distance that no value lies at a kink."
         )
     return check
+
+
+def _trained(program: Any, place: Any) -> bool:
+    """Return whether a parameter has a gradient, as all have but those that a layer itself keeps up to date."""
+    return all(place.name not in layer.untrained for number, layer in program.chain if number == place.layer)
 
 
 def _worst(program: Any, used: np.ndarray, of_parameters: np.ndarray, of_inputs: np.ndarray) -> str:
@@ -125,8 +132,9 @@ def kink_distance(network: Any, X: Any, y: Any, *, training: bool = False) -> fl
     work, near = Workspace(program), [np.inf]
     x = work.load(data.X)
     for layer, own in work.layers:
-        if isinstance(layer, ActivationLayer):
-            near += [np.abs(x - kink).min() for kink in layer.function.kinks]
+        if isinstance(layer, ActivationLayer | PReLU):
+            kinks = layer.function.kinks if isinstance(layer, ActivationLayer) else (0.0,)
+            near += [np.abs(x - kink).min() for kink in kinks]
         x, _ = layer.forward(x, own, Mode(training))
     if program.loss is not None:
         near += [np.abs(x - data.y - kink).min() for kink in program.loss.kinks]

@@ -26,6 +26,7 @@ class Mode:
     training: bool = False
     seed: int = 0
     step: int = 0
+    learning: bool = False  # an update is under way, so running means may move
 
 
 class Layer:
@@ -40,6 +41,8 @@ class Layer:
     l1: float = 0.0
     l2: float = 0.0
     penalized: ClassVar[tuple[str, ...]] = ()  # the parameters that l1 and l2 are about
+    untrained: ClassVar[tuple[str, ...]] = ()  # parameters that the layer itself keeps up to date
+    rate_factor: float = 1.0  # the learning rate is multiplied by it; 0 freezes the layer
 
     input: Any = None  # of the last call by hand, (features, batch)
     output: Any = None
@@ -48,6 +51,12 @@ class Layer:
     def shapes(self) -> Shapes:
         """Return the shape of each parameter by name; matrices are (n_out, n_in)."""
         return {}
+
+    def per_feature(self, *names: str) -> Shapes:
+        """Return the shapes of parameters with a value for each input, whose number must be known."""
+        if self._width is None:
+            raise ValueError(f"{self.describe()}: its width is not known yet. Build or fit the network first.")
+        return dict.fromkeys(names, (self._width,))
 
     def initialize(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
         """Return the first value of the parameter ``name``."""
@@ -64,6 +73,14 @@ class Layer:
     def expanded(self) -> list[Layer]:
         """Return the chain of formulas that this layer stands for."""
         return [self]
+
+    def leaves(self) -> list[Layer]:
+        """Return the layers that this one is made of, in order: itself, if it is not made of others."""
+        return [self]
+
+    def widths(self, width: int) -> list[int]:
+        """Return the number of inputs of each of the leaves, for ``width`` inputs."""
+        return [width]
 
     def width_after(self, width: int) -> int:
         """Return the number of outputs for ``width`` inputs; ValueError if the layer cannot take so many."""
@@ -127,7 +144,10 @@ class Layer:
     @property
     def trainable_params(self) -> int:
         """The number of trained values."""
-        return sum(int(np.prod(place.shape)) for place in lay_out([self.shapes()]))
+        trained = [
+            shape for leaf in self.leaves() for name, shape in leaf.shapes().items() if name not in leaf.untrained
+        ]
+        return sum(int(np.prod(shape)) for shape in trained)
 
     # --- by hand, samples in columns -------------------------------------------------------------------------------
     _tape: tuple[tuple[Layer, Own, Any], ...] = ()  # of the last call by hand, for its way back
@@ -139,13 +159,17 @@ class Layer:
         if A.ndim != 2:
             raise ValueError(sentence(f"the input of {self.describe()}", "(features, batch), samples in columns", A))
         self.width_after(A.shape[0])
+        for leaf, width in zip(self.leaves(), self.widths(A.shape[0]), strict=True):
+            if leaf._width is None:
+                leaf.connect(width)
         self._calls += 1
         seed, number = self._place_in_streams()
         mode = Mode(training=True, seed=seed, step=self._calls)
-        x, tape = A.T, []
+        x, tape, way_round = A.T, [], dict[Any, np.ndarray]()
         with np.errstate(all="ignore"):
             for layer in self.expanded():
                 own = Own(number, A.dtype, **{name: layer.parameter(name).astype(A.dtype) for name in layer.shapes()})
+                own.round = way_round
                 x, cache = layer.forward(x, own, mode)
                 tape.append((layer, own, cache))
         self.input, self.output, self._tape = A, x.T, tuple(tape)

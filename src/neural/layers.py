@@ -14,8 +14,10 @@ from neural import activations, initializers
 from neural.errors import check_number, sentence, warn
 from neural.inputs import numbers
 from neural.layer import Layer, Mode
+from neural.normalization import BatchNorm, LayerNorm
 from neural.parameters import Own, Shapes
-from neural.streams import kept, seed_from
+from neural.residual import Residual
+from neural.streams import kept, normals, seed_from
 
 
 def _one(what: str, value: Any, also: Any) -> Any:
@@ -263,4 +265,55 @@ class DropoutLayer(Layer):
         return f"DropoutLayer {self.dropout_rate:g}"
 
 
-LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (DenseLayer, ActivationLayer, DropoutLayer)}
+class GaussianNoise(Layer):
+    """While training, y = x + noise of mean 0 and standard deviation ``std``; in predict, nothing. dx = dy.
+
+    >>> GaussianNoise(0.0).forward_propagation([[1.0, 2.0]])
+    array([[1., 2.]])
+    """
+
+    def __init__(self, std: float) -> None:
+        self.std: float = check_number("std", std, low=0)
+
+    def forward(self, x: np.ndarray, own: Own, mode: Mode) -> tuple[np.ndarray, Any]:
+        if not mode.training or self.std == 0:
+            return x, None
+        noise = normals(mode.seed, own.layer, mode.step, x.shape) * self.std
+        return np.add(x, noise.astype(x.dtype), out=own.array("y", x.shape)), None
+
+    def backward(self, dy: np.ndarray, cache: Any, own: Own, grads: Own) -> np.ndarray:
+        return dy
+
+    def describe(self) -> str:
+        return f"GaussianNoise {self.std:g}"
+
+
+class PReLU(Layer):
+    """A = z above 0 and slope z below, with a slope for each feature that is trained (He, Zhang, Ren and Sun, 2015).
+
+    dz = dA above 0 and slope dA below; dslope = sum over the batch of dA min(z, 0).
+
+    >>> PReLU().forward_propagation([[-1.0, 2.0]])
+    array([[-0.25,  2.  ]])
+    """
+
+    def __init__(self, slope: float = 0.25) -> None:
+        self.slope: float = check_number("slope", slope)
+
+    def shapes(self) -> Shapes:
+        return self.per_feature("slopes")
+
+    def initialize(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return np.full(shape, self.slope)
+
+    def forward(self, x: np.ndarray, own: Own, mode: Mode) -> tuple[np.ndarray, Any]:
+        return np.where(x < 0, own.slopes * x, x), x
+
+    def backward(self, dy: np.ndarray, cache: Any, own: Own, grads: Own) -> np.ndarray:
+        x = cache
+        np.sum(dy * np.minimum(x, 0), axis=0, out=grads.slopes)
+        return np.where(x < 0, own.slopes * dy, dy)
+
+
+KINDS = (DenseLayer, ActivationLayer, DropoutLayer, GaussianNoise, PReLU, BatchNorm, LayerNorm, Residual)
+LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in KINDS}

@@ -16,7 +16,7 @@ import numpy as np
 from neural import activations, core, inputs, losses, optimizers, summary, training
 from neural import data as prepare
 from neural.callbacks import History
-from neural.chain import check_layers, check_widths, widths_of
+from neural.chain import check_layers, check_widths, leaves_of, trained_stretches, widths_of
 from neural.engine import Data, NumpyEngine, Program
 from neural.errors import check_number, sentence
 from neural.layer import Layer, Mode
@@ -104,7 +104,8 @@ class NeuralNetwork:
         """
         check_layers([*self.layers, layer], self)
         check_widths([*self.layers, layer])
-        self._adopt(layer)
+        for leaf in layer.leaves():
+            self._adopt(leaf)
         self.layers.append(layer)
         return self
 
@@ -124,11 +125,11 @@ class NeuralNetwork:
             if not self._is_built():
                 if self._fitting:
                     raise RuntimeError("The layers must stay as they are while fit runs. Change them after it.")
-                before = [vars(layer).copy() for layer in self.layers]
+                before = [vars(layer).copy() for layer in self.leaves]
                 try:
                     self._build(n_inputs)
                 except BaseException:  # such as an initializer's own: all layers are as they were
-                    for layer, attributes in zip(self.layers, before, strict=True):
+                    for layer, attributes in zip(self.leaves, before, strict=True):
                         vars(layer).clear()
                         vars(layer).update(attributes)
                     raise
@@ -138,28 +139,33 @@ class NeuralNetwork:
         widths = self._widths(n_inputs)
         if self._loss is not None:
             self._chain()
-        for layer in self.layers:
+        for layer in self.leaves:
             if layer._owner is not self:  # put into the list by hand
                 self._adopt(layer)
-        for layer, width in zip(self.layers, widths, strict=True):
+        for layer, width in zip(self.leaves, widths, strict=True):
             layer.connect(width)
-        dense = [layer for layer in self.layers if isinstance(layer, DenseLayer)]
+        dense = [layer for layer in self.leaves if isinstance(layer, DenseLayer)]
         for layer in dense[:-1]:
             layer.warn_if_equal()
-        for layer in self.layers:
+        for layer in self.leaves:
             if layer._flat is None:
                 layer.draw()
-        places = lay_out([layer.shapes() for layer in self.layers])
+        places = lay_out([layer.shapes() for layer in self.leaves])
         params = aligned_zeros(places[-1].stop if places else 0, self.dtype)
-        for number, layer in enumerate(self.layers):
+        for number, layer in enumerate(self.leaves):
             layer.settle([place for place in places if place.layer == number], params)
         if self._built is not None:  # other layers than before: the optimizer's memory was of those
             self.state.optimizer = None
-        self._places, self._params, self._built = places, params, tuple(self.layers)
+        self._places, self._params, self._built = places, params, tuple(self.leaves)
+
+    @property
+    def leaves(self) -> list[Layer]:
+        """The layers, with what a Residual is made of in its place: they are numbered by it."""
+        return leaves_of(self.layers)
 
     def _is_built(self) -> bool:
-        built = self._built
-        return built is not None and len(built) == len(self.layers) and all(map(is_, built, self.layers))
+        built, leaves = self._built, self.leaves
+        return built is not None and len(built) == len(leaves) and all(map(is_, built, leaves))
 
     def _widths(self, n_inputs: int | None = None) -> list[int]:
         """Return the number of inputs of each layer; ValueError where two layers do not fit. Changes nothing."""
@@ -169,10 +175,11 @@ class NeuralNetwork:
     @property
     def n_inputs(self) -> int | None:
         """The number of features; None until it is known."""
-        for layer in self.layers:
+        leaves = self.leaves
+        for layer in leaves:
             if isinstance(layer, DenseLayer):
                 return layer.n_in
-        return self.layers[0]._width if self.layers else None
+        return leaves[0]._width if leaves else None
 
     def n_outputs(self, n_inputs: int | None = None) -> int:
         """Return the width of the last layer."""
@@ -186,8 +193,8 @@ class NeuralNetwork:
         """
         if self._loss is None:
             raise ValueError("The network has no loss. Give it one: net.use_loss('categorical_crossentropy').")
-        for what, rated in [("the loss", self._loss), *((layer.describe(), layer) for layer in self.layers)]:
-            for name in ("l1", "l2"):  # plain attributes, which anybody may have set since
+        for what, rated in [("the loss", self._loss), *((layer.describe(), layer) for layer in self.leaves)]:
+            for name in ("l1", "l2", "rate_factor"):  # plain attributes, which anybody may have set since
                 check_number(f"{name} of {what}", getattr(rated, name, 0), low=0)
         chain = self._formulas()
         last = chain[-1][1]
@@ -201,17 +208,19 @@ class NeuralNetwork:
         return chain, None, self._loss.of_outputs
 
     def _formulas(self) -> list[tuple[int, Layer]]:
-        return [(number, part) for number, layer in enumerate(self.layers) for part in layer.expanded()]
+        return [(number, part) for number, leaf in enumerate(self.leaves) for part in leaf.expanded()]
 
     def program(self, batch_size: int = 1) -> Program:
         """Return the network as an engine trains it, its penalties over ``batch_size``."""
         chain, link, cost = self._chain()
         self.build()
         assert self._loss is not None
-        weights = tuple(place for place in self._places if place.name in self.layers[place.layer].penalized)
-        pairs = [(p, self.layers[p.layer].l1, self.layers[p.layer].l2 or self._loss.l2) for p in weights]
+        leaves = self.leaves
+        weights = tuple(place for place in self._places if place.name in leaves[place.layer].penalized)
+        pairs = [(p, leaves[p.layer].l1, leaves[p.layer].l2 or self._loss.l2) for p in weights]
         penalties = tuple((p, l1 / batch_size, l2 / batch_size) for p, l1, l2 in pairs if l1 or l2)
-        return Program(chain, self._places, self.params, self._loss, cost, link, self.input_scale, penalties, weights)
+        scale, rates = self.input_scale, trained_stretches(leaves, self._places)
+        return Program(chain, self._places, self.params, self._loss, cost, link, scale, penalties, weights, rates)
 
     def _engine_for(self, optimizer: Optimizer | None = None, n_threads: int | None = None) -> NumpyEngine:
         return core.choose(self.engine, self._chain()[0], self._loss, optimizer, n_threads)
@@ -371,8 +380,9 @@ class NeuralNetwork:
 
         Trains nothing. Before a fit these are the outputs of random weights, and an open ``n_in`` is fixed by X.
         """
-        functions = [getattr(layer, "function", None) for layer in self.layers]
-        parts = [self.engine, self.input_scale, self._params, *self.layers, *functions]
+        leaves = self.leaves
+        functions = [getattr(layer, "function", None) for layer in leaves]
+        parts = [self.engine, self.input_scale, self._params, *leaves, *functions]
         if self._ready is not None and len(parts) == len(self._ready[0]) and all(map(is_, parts, self._ready[0])):
             outputs = self._ready[1](X)
             if outputs is not None:
@@ -433,18 +443,18 @@ class NeuralNetwork:
         self.build()
         return [
             {place.name: place.view(flat) for place in self._places if place.layer == number}
-            for number in range(len(self.layers))
+            for number in range(len(self.leaves))
         ]
 
     @property
     def weights(self) -> list[np.ndarray]:
         """W of each DenseLayer, (n_out, n_in), as views."""
-        return [layer.weights for layer in self.layers if isinstance(layer, DenseLayer)]
+        return [layer.weights for layer in self.leaves if isinstance(layer, DenseLayer)]
 
     @property
     def biases(self) -> list[Any]:
         """Return b of each DenseLayer, (n_out, 1), as views; 0 where there is none."""
-        return [layer.biases for layer in self.layers if isinstance(layer, DenseLayer)]
+        return [layer.biases for layer in self.leaves if isinstance(layer, DenseLayer)]
 
     # --- for people ------------------------------------------------------------------------------------------------
     def summary(self) -> None:
@@ -452,10 +462,10 @@ class NeuralNetwork:
         print(self)
 
     def __str__(self) -> str:
-        return summary.text(self.layers)
+        return summary.text(self.leaves)
 
     def _repr_html_(self) -> str:
-        return summary.html(self.layers)
+        return summary.html(self.leaves)
 
     def __repr__(self) -> str:
         loss = "" if self._loss is None else f", {self._loss!r}"
@@ -473,7 +483,7 @@ class NeuralNetwork:
     def __setstate__(self, state: dict[str, Any]) -> None:
         was_built = state.pop("was_built")
         vars(self).update(state)
-        for layer in self.layers:
+        for layer in self.leaves:
             layer._owner = self
         if was_built:
             self.build()

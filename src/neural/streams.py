@@ -14,7 +14,7 @@ import numpy as np
 
 from neural.errors import sentence
 
-PURPOSES = {"start": 0, "shuffle": 1, "dropout": 2, "split": 3}
+PURPOSES = {"start": 0, "shuffle": 1, "dropout": 2, "split": 3, "noise": 4}
 
 
 def seed_from(random_state: Any) -> int:
@@ -67,3 +67,14 @@ def kept(seed: int, layer: int, step: int, shape: tuple[int, int], drop: float) 
     words = philox(seed, "dropout", layer, step).random_raw((n + 1) // 2)
     halves = words.astype("<u8", copy=False).view("<u4")[:n]
     return np.greater_equal(halves, np.uint32(drop * 2.0**32)).reshape(shape)
+
+
+def normals(seed: int, layer: int, step: int, shape: tuple[int, int]) -> np.ndarray:
+    """Return noise of mean 0 and variance 1 for each (row, unit) of a batch, float64.
+
+    Element i is made of the i-th 64-bit word of the stream: sqrt(-2 log u) cos(2 pi v), with u = (low half + 1/2) /
+    2^32 and v = high half / 2^32 (Box and Muller, 1958).
+    """
+    words = philox(seed, "noise", layer, step).random_raw(shape[0] * shape[1]).reshape(shape)
+    u, v = ((words & 0xFFFFFFFF) + 0.5) * 2.0**-32, (words >> 32) * 2.0**-32
+    return np.sqrt(-2 * np.log(u)) * np.cos(2 * np.pi * v)

@@ -1,0 +1,101 @@
+"""Layers that give their inputs a mean of 0 and a variance of 1, then a scale and a shift that are trained.
+
+y = gain x^ + offset, with x^ = (x - mean) / sqrt(variance + epsilon). Over which numbers the mean is taken tells them
+apart.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neural.errors import check_number, sentence
+from neural.layer import Layer, Mode
+from neural.parameters import Own, Shapes
+
+
+class _Normalization(Layer):
+    epsilon: float
+
+    def shapes(self) -> Shapes:
+        return self.per_feature("gain", "offset")
+
+    def initialize(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return np.ones(shape) if name in ("gain", "running_variance") else np.zeros(shape)
+
+    def describe(self) -> str:
+        return f"{type(self).__name__}{'' if self._width is None else f' of {self._width} features'}"
+
+
+class LayerNorm(_Normalization):
+    """Each row is normalized over its own features, in training and in predict alike (Ba, Kiros and Hinton, 2016).
+
+    dx = (d - mean(d) - x^ mean(d x^)) / sqrt(variance + epsilon) with d = gain dy, means over the features;
+    dgain = sum dy x^ and doffset = sum dy over the batch.
+
+    >>> from neural import DenseLayer, NeuralNetwork
+    >>> net = NeuralNetwork([LayerNorm(), DenseLayer(2, 1)], "mse", random_state=0)
+    >>> bool(net.predict([[1.0, 2.0]]) == net.predict([[10.0, 1010.0]]).round(6)) or "nearly the same"
+    'nearly the same'
+    """
+
+    def __init__(self, epsilon: float = 1e-5) -> None:
+        self.epsilon: float = check_number("epsilon", epsilon, low=0, strict=True)
+
+    def forward(self, x: np.ndarray, own: Own, mode: Mode) -> tuple[np.ndarray, Any]:
+        centred = np.subtract(x, x.mean(axis=1, keepdims=True), out=own.array("centred", x.shape))
+        spread = np.sqrt(np.square(centred).mean(axis=1, keepdims=True) + self.epsilon).astype(own.dtype, copy=False)
+        normal = np.divide(centred, spread, out=centred)
+        return normal * own.gain + own.offset, (normal, spread)
+
+    def backward(self, dy: np.ndarray, cache: Any, own: Own, grads: Own) -> np.ndarray:
+        normal, spread = cache
+        grads.gain[...], grads.offset[...] = (dy * normal).sum(axis=0), dy.sum(axis=0)
+        d = dy * own.gain
+        mean, along = d.mean(axis=1, keepdims=True), (d * normal).mean(axis=1, keepdims=True)
+        return np.asarray((d - mean - normal * along) / spread)
+
+
+class BatchNorm(_Normalization):
+    """Each feature is normalized over the batch in training, and by its running mean and variance in predict.
+
+    running = (1 - momentum) running + momentum of the batch's, whose variance is then taken over m - 1 (Ioffe and
+    Szegedy, 2015). In training dx = (d - mean(d) - x^ mean(d x^)) / sqrt(variance + epsilon) with d = gain dy, means
+    over the batch. Sample weights do not enter the mean. A batch of one row is all offset.
+
+    >>> from neural import DenseLayer, NeuralNetwork
+    >>> net = NeuralNetwork([DenseLayer(2, 8), BatchNorm(), DenseLayer(8, 1)], "mse", random_state=0)
+    >>> net.build().layers[1].parameter("running_variance").tolist()
+    [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    """
+
+    untrained = ("running_mean", "running_variance")
+
+    def __init__(self, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
+        self.momentum: float = check_number("momentum", momentum, low=0)
+        if self.momentum > 1:
+            raise ValueError(sentence("momentum", "from 0 to 1", momentum))
+        self.epsilon: float = check_number("epsilon", epsilon, low=0, strict=True)
+
+    def shapes(self) -> Shapes:
+        return self.per_feature("gain", "offset", *self.untrained)
+
+    def forward(self, x: np.ndarray, own: Own, mode: Mode) -> tuple[np.ndarray, Any]:
+        mean = x.mean(axis=0) if mode.training else own.running_mean
+        centred = np.subtract(x, mean, out=own.array("centred", x.shape))
+        variance = np.square(centred).mean(axis=0) if mode.training else own.running_variance
+        if mode.learning:
+            own.running_mean += self.momentum * (mean - own.running_mean)
+            own.running_variance += self.momentum * (variance * len(x) / max(len(x) - 1, 1) - own.running_variance)
+        spread = np.sqrt(variance + self.epsilon).astype(own.dtype, copy=False)
+        normal = np.divide(centred, spread, out=centred)
+        return normal * own.gain + own.offset, (normal, spread, mode.training)
+
+    def backward(self, dy: np.ndarray, cache: Any, own: Own, grads: Own) -> np.ndarray:
+        normal, spread, training = cache
+        grads.gain[...], grads.offset[...] = (dy * normal).sum(axis=0), dy.sum(axis=0)
+        d = dy * own.gain
+        if not training:
+            return np.asarray(d / spread)
+        return np.asarray((d - d.mean(axis=0) - normal * (d * normal).mean(axis=0)) / spread)

@@ -1,0 +1,75 @@
+"""A block of layers with a way round it: y = x + f(x)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from neural.errors import sentence
+from neural.layer import Layer, Mode
+from neural.parameters import Own
+
+
+class Fork(Layer):
+    """Where the way round begins: y = x; the error that went round is added to the block's."""
+
+    def forward(self, x: np.ndarray, own: Own, mode: Mode) -> tuple[np.ndarray, Any]:
+        own.round[id(self)] = x
+        return x, None
+
+    def backward(self, dy: np.ndarray, cache: Any, own: Own, grads: Own) -> np.ndarray:
+        return np.add(dy, own.round.pop((id(self), "error")), out=own.array("dx", dy.shape))
+
+
+class Join(Layer):
+    """Where the way round ends: y = f(x) + x."""
+
+    def __init__(self, fork: Fork) -> None:
+        self._fork = fork
+
+    def forward(self, x: np.ndarray, own: Own, mode: Mode) -> tuple[np.ndarray, Any]:
+        return np.add(x, own.round.pop(id(self._fork)), out=own.array("y", x.shape)), None
+
+    def backward(self, dy: np.ndarray, cache: Any, own: Own, grads: Own) -> np.ndarray:
+        own.round[id(self._fork), "error"] = dy
+        return dy
+
+
+class Residual(Layer):
+    """y = x + f(x), f being layers that end as wide as they began (He, Zhang, Ren and Sun, 2016); dx = dy + f'(x) dy.
+
+    >>> from neural import DenseLayer, NeuralNetwork
+    >>> block = Residual([DenseLayer(4, 16, "relu"), DenseLayer(16, 4, init="zeros")])
+    >>> block.forward_propagation([[1.0], [2.0], [3.0], [4.0]]).T  # f is 0 at first
+    array([[1., 2., 3., 4.]])
+    """
+
+    def __init__(self, layers: Iterable[Layer]) -> None:
+        self.layers = list(layers) if isinstance(layers, Iterable) else []
+        if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
+            raise TypeError(sentence("layers", "a list of layers, at least one", layers))
+        self._fork = Fork()
+        self._join = Join(self._fork)
+
+    def leaves(self) -> list[Layer]:
+        return [self._fork, *(leaf for layer in self.layers for leaf in layer.leaves()), self._join]
+
+    def expanded(self) -> list[Layer]:
+        return [part for leaf in self.leaves() for part in leaf.expanded()]
+
+    def widths(self, width: int) -> list[int]:
+        found, before = [width], width
+        for layer in self.layers:
+            found += layer.widths(width)
+            width = layer.width_after(width)
+        if width != before:
+            raise ValueError(sentence("a Residual's last layer", f"as wide as its input, {before}", width))
+        return [*found, width]
+
+    def width_after(self, width: int) -> int:
+        return self.widths(width)[-1]
+
+    def describe(self) -> str:
+        return f"Residual of {len(self.layers)} layers"

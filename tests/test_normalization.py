@@ -1,0 +1,146 @@
+"""Normalization, residual blocks, noise, trained slopes, and layers with a rate of their own: on both engines."""
+
+import copy
+
+import numpy as np
+import pytest
+
+from neural import (
+    Adam,
+    BatchNorm,
+    DenseLayer,
+    DropoutLayer,
+    GaussianNoise,
+    LayerNorm,
+    NeuralNetwork,
+    PReLU,
+    Residual,
+    core,
+)
+from neural.streams import normals
+
+ENGINES = ["numpy"] + (["core"] if core._core is not None else [])
+RNG = np.random.default_rng(0)
+X, y = RNG.normal(size=(90, 6)), RNG.integers(0, 3, 90)
+
+
+def everything(engine="auto", dtype="float64", rate=None):
+    layers = [
+        GaussianNoise(0.1),
+        DenseLayer(6, 20, "relu"),
+        BatchNorm(),
+        Residual([LayerNorm(), DenseLayer(20, 9, "tanh"), DropoutLayer(0.2), DenseLayer(9, 20)]),
+        PReLU(),
+        BatchNorm(0.3),
+        DenseLayer(20, 3, "softmax"),
+    ]
+    return NeuralNetwork(layers, "categorical_crossentropy", dtype=dtype, engine=engine, random_state=1)
+
+
+@pytest.mark.skipif(len(ENGINES) == 1, reason="this installation has no compiled core")
+@pytest.mark.parametrize("optimizer", ["sgd", Adam()])
+def test_engines_agree_after_fifty_updates_running_means_included(optimizer):
+    nets = [everything(engine) for engine in ENGINES]
+    for net in nets:
+        net.fit(X, y, epochs=10, batch_size=20, learning_rate=0.05, optimizer=optimizer, verbose=0)
+    assert [net.engine_ for net in nets] == ENGINES
+    np.testing.assert_allclose(nets[1].params, nets[0].params, rtol=1e-9, atol=1e-10)
+    np.testing.assert_allclose(nets[1].predict(X), nets[0].predict(X), rtol=1e-9)
+
+
+@pytest.mark.skipif(len(ENGINES) == 1, reason="this installation has no compiled core")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_threads_change_no_bit_where_the_batch_is_normalized(dtype, monkeypatch):
+    monkeypatch.setenv("NEURAL_FLOPS_FOR_THREADS", "0")
+    nets = [everything("core", dtype) for _ in range(3)]
+    for net, threads in zip(nets, (1, 2, 3), strict=True):
+        net.fit(X, y, epochs=4, batch_size=25, verbose=0, n_threads=threads)
+    assert all(np.array_equal(net.params, nets[0].params) for net in nets)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_running_means_move_in_fit_alone(engine):
+    net = NeuralNetwork([BatchNorm(0.5), DenseLayer(2, 1)], "mse", dtype="float64", engine=engine, random_state=0)
+    Z = np.array([[1.0, 4.0], [3.0, 8.0]])
+    net.loss_and_gradient(Z, [0.0, 1.0], training=True)
+    net.predict(Z)
+    norm = net.layers[0]
+    assert norm.parameter("running_mean").tolist() == [0, 0]
+    net.fit(Z, [0.0, 1.0], epochs=1, batch_size=None, learning_rate=0, verbose=0)
+    np.testing.assert_allclose(norm.parameter("running_mean"), [1.0, 3.0])  # half of the batch's
+    np.testing.assert_allclose(norm.parameter("running_variance"), [0.5 + 1.0, 0.5 + 4.0])  # over m - 1
+    want = (Z - [1.0, 3.0]) / np.sqrt(np.array([1.5, 4.5]) + 1e-5) @ net.layers[1].weights.T
+    np.testing.assert_allclose(net.predict(Z), want, rtol=1e-12)
+
+
+def test_batchnorm_and_layernorm_are_torchs():
+    torch = pytest.importorskip("torch")
+    Z = RNG.normal(3, 2, size=(16, 5))
+    for ours, theirs in ((BatchNorm(), torch.nn.BatchNorm1d(5)), (LayerNorm(), torch.nn.LayerNorm(5))):
+        z = torch.tensor(Z, dtype=torch.float64, requires_grad=True)
+        a = theirs.double()(z)
+        (a**3).sum().backward()
+        got = ours.forward_propagation(Z.T)
+        np.testing.assert_allclose(got.T, a.detach().numpy(), rtol=1e-10, atol=1e-12)
+        dx = ours.backward_propagation(3 * got**2, 0.0)
+        np.testing.assert_allclose(dx.T, z.grad.numpy(), rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_frozen_layer_stays_and_a_slow_one_is_slow(engine):
+    nets = []
+    for factor in (1.0, 0.5, 0.0):
+        net = NeuralNetwork([DenseLayer(6, 8, "tanh"), DenseLayer(8, 1)], "mse", engine=engine, random_state=0).build()
+        net.layers[0].rate_factor = factor
+        before = [copy.deepcopy(layer.weights) for layer in net.layers]
+        net.fit(X, X[:, 0], epochs=1, batch_size=None, learning_rate=0.1, verbose=0)
+        nets.append([np.abs(layer.weights - start).max() for layer, start in zip(net.layers, before, strict=True)])
+    moved = np.array(nets)
+    assert moved[0, 0] > 0
+    assert moved[1, 0] == pytest.approx(moved[0, 0] / 2, rel=1e-4)
+    assert moved[2, 0] == 0
+    assert (moved[:, 1] > 0).all()
+
+
+def test_a_frozen_layer_does_not_decay():
+    net = NeuralNetwork([DenseLayer(6, 8, "tanh"), DenseLayer(8, 1)], "mse", random_state=0).build()
+    net.layers[0].rate_factor = 0
+    before = net.layers[0].weights.copy()
+    net.fit(X, X[:, 0], epochs=2, optimizer="adamw", verbose=0)
+    assert np.array_equal(net.layers[0].weights, before)
+
+
+def test_noise_is_normal_and_repeatable():
+    draws = normals(7, 1, 2, (1000, 100))
+    assert abs(draws.mean()) < 0.01
+    assert abs(draws.std() - 1) < 0.01
+    assert abs((draws**4).mean() - 3) < 0.1
+    assert np.array_equal(draws, normals(7, 1, 2, (1000, 100)))
+    assert np.isfinite(draws).all()
+
+
+def test_a_residual_must_end_as_wide_as_it_began():
+    with pytest.raises(ValueError, match=r"as wide as its input, 6\. Got 5"):
+        NeuralNetwork([DenseLayer(6, 6), Residual([DenseLayer(6, 5)])], "mse").build()
+    with pytest.raises(TypeError, match="layers must be a list of layers"):
+        Residual([])
+
+
+def test_a_residual_is_counted_copied_and_pickled_with_what_it_is_made_of():
+    import pickle
+
+    net = everything().build()
+    twins = copy.deepcopy(net), pickle.loads(pickle.dumps(net))
+    for twin in twins:
+        assert np.array_equal(twin.params, net.params)
+        assert np.array_equal(twin.predict(X), net.predict(X))
+    block = net.layers[3]
+    assert block.trainable_params == 20 * 2 + 20 * 9 + 9 + 9 * 20 + 20
+    assert len(net.weights) == 4
+    assert "Residual" in repr(net)
+
+
+def test_a_layer_is_not_twice_in_a_network_hidden_in_a_residual():
+    dense = DenseLayer(4, 4)
+    with pytest.raises(ValueError, match="in one network, once"):
+        NeuralNetwork([dense, Residual([dense])], "mse")
