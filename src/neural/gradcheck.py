@@ -127,9 +127,10 @@ def kink_distance(network: Any, X: Any, y: Any, *, training: bool = False) -> fl
     for layer, own in work.layers:
         if isinstance(layer, ActivationLayer):
             near += [np.abs(x - kink).min() for kink in layer.function.kinks]
-        x, _ = layer.forward(x, own, Mode(training))
+        with np.errstate(all="ignore"):  # as engines do
+            x, _ = layer.forward(x, own, Mode(training))
     if program.loss is not None:
-        near += [np.abs(x - data.y - kink).min() for kink in program.loss.kinks]
+        near.append(program.loss.kink_distance(x, data.y))
     near += [np.abs(place.view(program.params)).min() for place, l1, _ in program.penalties if l1]
     return float(min(near))
 

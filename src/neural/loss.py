@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from neural import activations
-from neural.errors import check_number
+from neural.errors import check_number, sentence
 from neural.inputs import numbers
 from neural.parameters import Own
 from neural.targets import Classes, by_hand, columns
@@ -41,7 +41,8 @@ class Loss:
     name: str = ""
     link: str = "linear"
     range: tuple[float, float] | None = None  # what the outputs must lie in
-    kinks: tuple[float, ...] = ()  # where the derivative jumps, in outputs minus targets
+    kinks: tuple[float, ...] = ()  # where the derivative or its slope jumps, in outputs minus targets
+    outputs_per_target: int = 1  # side by side: what the loss asks the network to say of each target
     l2: float = 0.0
 
     def __init__(self, l2: float = 0) -> None:
@@ -68,12 +69,34 @@ class Loss:
 
     def encode(self, y: Any, n_out: int, classes: Classes = None) -> tuple[np.ndarray, Classes]:
         """Return the targets as the two functions above take them, and the class labels in order, if there are any."""
-        y = numbers("y", y)
-        return columns("y", y, n_out), None
+        y = self.checked(columns("y", numbers("y", y), self.n_targets(n_out)))
+        return (y if y.shape[1] == n_out else np.repeat(y, self.outputs_per_target, axis=1)), None
+
+    def checked(self, y: np.ndarray) -> np.ndarray:
+        """Return targets as the formulas take them; ValueError for a value that they do not."""
+        return y
+
+    def n_targets(self, n_out: int) -> int:
+        """Return how many targets a row has in a network with ``n_out`` outputs."""
+        per = self.outputs_per_target
+        if n_out % per:
+            step = f"It needs {per} outputs for each target."
+            raise ValueError(sentence("the number of outputs", f"a multiple of {per} for {self!r}", n_out, step))
+        return n_out // per
 
     def labels(self, targets: np.ndarray) -> np.ndarray:
         """Return what a person calls the truth: class labels as column numbers, or the values themselves."""
+        if targets.ndim == 2:
+            targets = targets[:, :: self.outputs_per_target]
         return targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets
+
+    def estimates(self, outputs: np.ndarray) -> np.ndarray:
+        """Return what metrics compare with ``labels``: the outputs, or those of them that stand for the target."""
+        return outputs
+
+    def kink_distance(self, a: np.ndarray, y: np.ndarray) -> float:
+        """Return how near scores or outputs ``a`` come to a kink; infinite without one."""
+        return min((float(np.abs(a - y - kink).min()) for kink in self.kinks), default=np.inf)
 
     def constants(self, n_out: int) -> list[float]:
         """Return the numbers that the loss is made with, besides l2, for a network with ``n_out`` outputs."""
@@ -86,17 +109,23 @@ class Loss:
     # --- by hand, (n_out, batch) -----------------------------------------------------------------------------------
     def loss(self, y_true: Any, y_pred: Any, ws: float = 0) -> float:
         """Return J = mean loss + l2/(2m) ws, with ``ws`` the sum of squared weights and m the number of columns."""
-        y, a = by_hand(y_true, y_pred)
+        y, a = self.by_hand(y_true, y_pred)
         check_number("ws", ws, low=0)
         rows = self.of_outputs(a, y, np.empty_like(a), Own(0, a.dtype))
         return float(np.mean(rows, dtype=np.float64) + self.l2 / (2 * len(a)) * ws)
 
     def loss_prime(self, y_true: Any, y_pred: Any) -> np.ndarray:
         """Return dJ/dA for the outputs ``y_pred``, of the same shape."""
-        y, a = by_hand(y_true, y_pred)
+        y, a = self.by_hand(y_true, y_pred)
         da = np.empty_like(a)
         self.of_outputs(a, y, da, Own(0, a.dtype))
         return (da / len(a)).T.reshape(np.shape(y_pred))
+
+    def by_hand(self, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return both arguments as the formulas take them, (batch, n_out); a target may stand once for its outputs."""
+        y, a = by_hand(y_true, y_pred, self.outputs_per_target)
+        self.n_targets(a.shape[1])
+        return self.checked(y), a
 
     def settings(self) -> dict[str, Any]:
         """Return what tells this object from another of its class, as plain values."""

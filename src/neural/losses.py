@@ -9,12 +9,20 @@ import numpy as np
 
 from neural import activations
 from neural.activations import newer
-from neural.classification_losses import BinaryCrossentropy, CategoricalCrossentropy
+from neural.classification_losses import (
+    BinaryCrossentropy,
+    BinaryFocal,
+    CategoricalCrossentropy,
+    CategoricalFocal,
+    CategoricalHinge,
+    Hinge,
+    SquaredHinge,
+)
 from neural.errors import check_number, look_up, one_of, sentence
 from neural.inputs import broadcast, numbers
 from neural.loss import Loss
 from neural.parameters import Own
-from neural.regression_losses import MAE, MSE
+from neural.regression_losses import MAE, MSE, Gamma, GaussianNLL, Huber, LogCosh, Poisson, Quantile
 from neural.targets import Classes, column_numbers, columns
 
 __all__ = [
@@ -23,10 +31,21 @@ __all__ = [
     "MSE",
     "BinaryCrossEntropy",
     "BinaryCrossentropy",
+    "BinaryFocal",
     "CategoricalCrossEntropy",
     "CategoricalCrossentropy",
+    "CategoricalFocal",
+    "CategoricalHinge",
     "CustomLoss",
+    "Gamma",
+    "GaussianNLL",
+    "Hinge",
+    "Huber",
+    "LogCosh",
     "Loss",
+    "Poisson",
+    "Quantile",
+    "SquaredHinge",
     "resolve",
 ]
 
@@ -102,4 +121,11 @@ def resolve(spec: Any) -> Loss:
 CategoricalCrossEntropy = CategoricalCrossentropy
 BinaryCrossEntropy = BinaryCrossentropy
 
-LOSSES: dict[str, type[Loss]] = {kind.name: kind for kind in (CategoricalCrossentropy, BinaryCrossentropy, MSE, MAE)}
+LOSSES: dict[str, type[Loss]] = {
+    kind.name: kind
+    for kind in (
+        *(CategoricalCrossentropy, CategoricalFocal, CategoricalHinge),
+        *(BinaryCrossentropy, BinaryFocal, Hinge, SquaredHinge),
+        *(MSE, MAE, Huber, LogCosh, Quantile, Poisson, Gamma, GaussianNLL),
+    )
+}

@@ -67,23 +67,42 @@ def label_numbers(y: np.ndarray, n_classes: int, classes: Classes) -> tuple[np.n
     return np.searchsorted(classes, y).astype(np.int64), classes
 
 
-def distributions(y: np.ndarray) -> np.ndarray:
+def distributions(y: np.ndarray, loss: str) -> np.ndarray:
     """Return one-hot rows as column numbers, other probabilities made to sum to 1 exactly."""
     sums = y.sum(axis=1, dtype=np.float64)
     bad = np.flatnonzero((np.abs(sums - 1) > 1e-3) | (y.min(axis=1) < 0))
     if bad.size:
-        rule = "one-hot, or probabilities that sum to 1 in each row, for CategoricalCrossentropy"
+        rule = f"one-hot, or probabilities that sum to 1 in each row, for {loss}"
         raise ValueError(sentence("y", rule, y[bad[0]].tolist(), f"See row {bad[0]}."))
-    one_hot = bool(np.all((y == 0) | (y == 1)))
-    return np.argmax(y, axis=1).astype(np.int64) if one_hot else y / sums[:, None]
+    certain = bool(np.all((y == 0) | (y == 1)))
+    return np.argmax(y, axis=1).astype(np.int64) if certain else y / sums[:, None]
 
 
-def by_hand(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return both arguments of a by-hand function as (batch, n_out), in the dtype of ``y_pred``."""
+def one_hot(y: np.ndarray, a: np.ndarray) -> np.ndarray:
+    """Return column numbers as (n, K), of the shape and dtype of ``a``; what is (n, K) already as it is."""
+    return y if y.ndim == 2 else (y[:, None] == np.arange(a.shape[1])).astype(a.dtype)
+
+
+def subtract_targets(d: np.ndarray, y: np.ndarray) -> None:
+    """D -= y, with y as column numbers or as (n, K)."""
+    if y.ndim == 1:
+        d[np.arange(len(y)), y] -= 1
+    else:
+        np.subtract(d, y, out=d)
+
+
+def by_hand(y_true: Any, y_pred: Any, outputs_per_target: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Return both arguments of a by-hand function as (batch, n_out), in the dtype of ``y_pred``.
+
+    Where a target has several outputs, ``y_true`` may have a row for each target, which is then repeated.
+    """
     a, y = floating(y_pred, "y_pred"), numbers("y_true", y_true)
     if a.ndim not in (1, 2) or a.size == 0:
         raise ValueError(sentence("y_pred", "(n_out, batch), samples in columns, and not empty", a))
     y = y.astype(a.dtype)
+    once = y[None] if y.ndim == 1 else y
+    if outputs_per_target > 1 and (len(once) * outputs_per_target, *once.shape[1:]) == a.shape:
+        y = np.repeat(once, outputs_per_target, axis=0)
     if y.shape != a.shape and not (y.ndim and y.size == a.size == max(y.shape) == max(a.shape)):
         raise ValueError(sentence("y_true", f"of the shape of y_pred, {a.shape}", y))
     rows = a.reshape(1, -1).T if a.ndim == 1 else a.T
