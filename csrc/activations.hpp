@@ -109,6 +109,10 @@ template <class T> struct HardSigmoid {
   }
   static T backward(T da, T, T a, T) { return sign((1 - a) * a) * T(0.2) * da; }
 };
+template <class T> struct Exponential {
+  static T f(T z, T) { return exponential(z); }
+  static T backward(T da, T, T a, T) { return a * da; }
+};
 
 // Values of one stage: rows `ld` apart, which are padded with zeros to whole vectors. In place is fine.
 template <class T> struct ActivationRow {
@@ -174,6 +178,7 @@ template <class T> constexpr ActivationRow<T> ACTIVATIONS[] = {
     row<T, Sigmoid>("sigmoid"),
     row<T, HardSigmoid>("hard_sigmoid"),
     {"softmax", false, Softmax<T>::forward, Softmax<T>::backward},
+    row<T, Exponential>("exponential"),
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 """Losses: known values, extremes, targets at the door, by hand against the library's path, and a user's own."""
 
+import itertools
 import math
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.special import expit, log_expit, log_softmax
 from neural import MAE, MSE, BinaryCrossentropy, CategoricalCrossentropy, DenseLayer, Loss, NeuralNetwork, losses
 from neural.losses import LOSSES
 from neural.parameters import Own
+from tests.networks import TARGETS, with_settings
 
 EXTREME = [0, 1e-38, -1e-38, 88, -88, 1e4, -1e4]
 
@@ -78,21 +80,33 @@ def test_mse_and_mae_average_over_samples_and_outputs():
     np.testing.assert_array_equal(MAE().loss_prime(true, predicted), np.array([[1, 0], [0, -1]]) / 4)
 
 
-def test_by_hand_the_penalty_is_l2_over_2m_times_the_sum_of_squares():
-    true, predicted = np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]])
-    for kind in LOSSES.values():
-        assert kind(l2=0.4).loss(true, predicted, 10.0) == pytest.approx(kind().loss(true, predicted) + 0.4 / 4 * 10)
+BY_HAND = {  # targets and outputs in columns, where 0 and 1, two outputs and three samples, will not do
+    **dict.fromkeys(["categorical_crossentropy", "categorical_focal", "categorical_hinge"], np.eye(2)[:, [0, 1, 1]]),
+    "gamma": np.array([[1.0, 0.5, 2.0], [0.3, 0.2, 1.0]]),
+    "gaussian_nll": np.array([[1.0, 0.5, 2.0]]),
+}
+FUSED = {"categorical_crossentropy", "categorical_focal"}  # whose loss_prime is dJ/dZ
 
 
-@pytest.mark.parametrize("name", sorted(set(LOSSES) - {"categorical_crossentropy"}))
-def test_by_hand_loss_prime_is_the_derivative_of_loss(name):
+def by_hand(name):
     rng = np.random.default_rng(0)
-    loss, p, y = LOSSES[name](), rng.uniform(0.1, 0.9, (2, 3)), rng.integers(0, 2, (2, 3)).astype(float)
+    return BY_HAND.get(name, rng.integers(0, 2, (2, 3)).astype(float)), rng.uniform(0.1, 0.9, (2, 3))
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_by_hand_the_penalty_is_l2_over_2m_times_the_sum_of_squares(name):
+    (true, predicted), kind = by_hand(name), LOSSES[name]
+    assert kind(l2=0.4).loss(true, predicted, 10.0) == pytest.approx(kind().loss(true, predicted) + 0.4 / 6 * 10)
+
+
+@pytest.mark.parametrize("name", sorted(set(LOSSES) - FUSED))
+def test_by_hand_loss_prime_is_the_derivative_of_loss(name):
+    (y, p), loss = by_hand(name), LOSSES[name]()
     for k in np.ndindex(p.shape):
         step = np.zeros_like(p)
         step[k] = 1e-6
         numeric = (loss.loss(y, p + step) - loss.loss(y, p - step)) / 2e-6
-        assert loss.loss_prime(y, p)[k] == pytest.approx(numeric, rel=1e-6)
+        assert loss.loss_prime(y, p)[k] == pytest.approx(numeric, rel=1e-6, abs=1e-9)
 
 
 def test_by_hand_categorical_prime_is_that_of_the_scores():
@@ -101,14 +115,67 @@ def test_by_hand_categorical_prime_is_that_of_the_scores():
 
 
 def test_by_hand_in_the_dtype_of_the_argument():
-    y, p = np.array([[1, 0]]), np.array([[0.5, 0.25]], dtype=np.float32)
-    for kind in LOSSES.values():
-        assert kind().loss_prime(y, p).dtype == np.float32
+    for name, kind in LOSSES.items():
+        y, p = by_hand(name)
+        assert kind().loss_prime(y, p.astype(np.float32)).dtype == np.float32
 
 
 def test_both_names_are_one_class():
     assert losses.CategoricalCrossEntropy is CategoricalCrossentropy
     assert losses.BinaryCrossEntropy is BinaryCrossentropy
+
+
+# --- every row of the table, far out -------------------------------------------------------------------------------
+FAR = [0.0, 1e-3, 0.7, 3, 20, 60, 88, 300, 1e4, 1e30]
+FAR = [*FAR, *(-z for z in FAR[1:])]
+FITS = np.finfo(np.float32).max / 16  # also what is summed before it is divided
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_in_float32_finite_and_exact_wherever_the_truth_fits(name):
+    rng = np.random.default_rng(0)
+    loss, z = with_settings(rng, name, 2), np.array(list(itertools.product(FAR, FAR)), np.float32)
+    y, _ = loss.encode(TARGETS[name](rng, len(z), loss.n_targets(2)), 2)
+    y = y if y.ndim == 1 else y.astype(np.float32)
+    wide = y if y.ndim == 1 else y.astype(float)
+    value, dz = rows(loss, z, y, dtype=np.float32)
+    true_value, true_dz = rows(loss, z, wide)
+    for got, want in ((value[:, None], true_value[:, None]), (dz, true_dz)):
+        size = np.abs(want).max(axis=1)
+        fits = size < FITS
+        assert fits.sum() > len(z) / 2
+        error = np.abs(got[fits] - want[fits]).max(axis=1) / np.maximum(size[fits], 1)
+        assert error.max() < 2e-5  # NaN is not
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_nan_in_a_score_is_nan_in_the_loss(name):
+    loss, rng = LOSSES[name](), np.random.default_rng(0)
+    y, _ = loss.encode(TARGETS[name](rng, 2, loss.n_targets(2)), 2)
+    value, _ = rows(loss, [[math.nan, 0.0], [0.0, math.nan]], y)
+    assert np.isnan(value).all()
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_settings_make_the_loss_again(name):
+    loss = with_settings(np.random.default_rng(1), name, 2, l2=0.5)
+    again = LOSSES[name](**loss.settings())
+    assert again == loss
+    assert repr(again) == repr(loss)
+    assert again.constants(2) == loss.constants(2)
+    assert losses.resolve(name) == LOSSES[name]()
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_weight_two_is_the_row_twice(name):
+    rng = np.random.default_rng(3)
+    loss, X = LOSSES[name](), rng.normal(size=(3, 2))
+    net = NeuralNetwork([DenseLayer(2, 2, loss.link)], loss, dtype="float64", random_state=0)
+    y = TARGETS[name](rng, 3, loss.n_targets(2))
+    once, gradient, _ = net.loss_and_gradient(X, y, [1, 2, 1])
+    twice, same, _ = net.loss_and_gradient(X[[0, 1, 1, 2]], y[[0, 1, 1, 2]])
+    assert once == pytest.approx(twice)
+    np.testing.assert_allclose(gradient, same, rtol=1e-12, atol=1e-15)
 
 
 # --- targets at the door -------------------------------------------------------------------------------------------
@@ -203,7 +270,7 @@ def test_a_users_loss_that_is_fused_with_its_link():
 
 
 class RowWise(Loss):
-    name = "log_cosh"
+    name = "rowwise"
 
     def of_outputs(self, a, y, da, own):
         np.tanh(a - y, out=da)

@@ -1,5 +1,6 @@
 """The core against the NumPy engine: every row of every table, awkward numbers, whole networks, any threads."""
 
+import contextlib
 import copy
 import itertools
 
@@ -21,7 +22,7 @@ from neural import (
 from neural.activations import ACTIVATIONS
 from neural.losses import LOSSES
 from neural.optimizers import OPTIMIZERS
-from tests.networks import draw
+from tests.networks import TARGETS, draw, with_settings
 from tests.processes import in_a_process
 
 pytestmark = pytest.mark.skipif(core._core is None, reason="this installation has no compiled core")
@@ -75,6 +76,51 @@ def test_softmax_of_extremes():
     with np.errstate(all="ignore"):
         want = ACTIVATIONS["softmax"]().forward(rows, np.empty_like(rows))
     np.testing.assert_allclose(a, want, rtol=1e-6, atol=1e-37)
+
+
+SCORES = [0.0, 1e-3, -1e-3, 0.7, -0.7, 3, -3, 20, -20, 60, -60, 88, -88, 300, -300, 1e4, -1e4]
+AFTER = {  # an activation that is not the link, before which each loss takes outputs; each of its forms by itself
+    **dict.fromkeys(["categorical_crossentropy", "categorical_focal"], "sigmoid"),
+    **dict.fromkeys(["binary_crossentropy", "binary_focal"], "hard_sigmoid"),
+    **dict.fromkeys(["poisson", "gamma"], "relu"),
+}
+
+
+def row_by_row(loss, last, dtype, scores, y):
+    """Return each engine's losses and derivatives by the scores, of rows alone; NaN where it refused one."""
+    k = scores.shape[1]
+    layer = DenseLayer(k, k, last, bias=False)
+    layer.weights = np.eye(k)
+    found = []
+    for net in both(NeuralNetwork([layer], loss, dtype=dtype)):
+        rows = np.full((len(scores), k + 1), np.nan)
+        for i, (x, truth) in enumerate(zip(scores, y, strict=True)):
+            with contextlib.suppress(ValueError):  # beyond the range of the dtype
+                cost, _, dx = net.loss_and_gradient(x[None], truth[None])
+                rows[i] = [cost, *dx[0]]
+        assert net.engine_ == net.engine
+        found.append(rows)
+    return found
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("link", [True, False])
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_losses_on_awkward_scores(name, link, dtype):
+    """Row by row, far and near: where one engine has a number, so has the other, and the same."""
+    rng = np.random.default_rng(0)
+    for k in (2, 4):
+        loss = with_settings(rng, name, k)
+        last = loss.link if link else AFTER.get(name)
+        scores = np.array(list(itertools.product(SCORES, SCORES)))
+        scores = np.hstack([scores, rng.uniform(-2, 2, (len(scores), k - 2))])
+        y = TARGETS[name](rng, len(scores), loss.n_targets(k))
+        ours, theirs = row_by_row(loss, last, dtype, scores, y)
+        np.testing.assert_array_equal(np.isnan(theirs), np.isnan(ours))
+        eps = 40 * np.finfo(dtype).eps
+        with np.errstate(invalid="ignore"):
+            scale = np.abs(ours).max(axis=1, keepdims=True)
+        np.testing.assert_array_less((np.abs(theirs - ours) / np.maximum(scale, 1))[~np.isnan(ours)], eps)
 
 
 # --- whole networks ------------------------------------------------------------------------------------------------

@@ -3,12 +3,22 @@
 import numpy as np
 import pytest
 
-from neural import Constant, Cosine, CosineRestarts, Exponential, InverseScaling, Polynomial, Schedule, Step, Warmup
+from neural import (
+    Constant,
+    Cosine,
+    CosineRestarts,
+    ExponentialDecay,
+    InverseScaling,
+    Polynomial,
+    Schedule,
+    Step,
+    Warmup,
+)
 from neural.schedules import SCHEDULES, CustomSchedule, resolve
 from tests.small_network import fit, network
 
 KNOWN = [  # schedule, steps in all, per epoch, at these steps, these factors
-    (Exponential(drop=0.5), 40, 4, [0, 4, 6, 8], [1, 0.5, 0.5**1.5, 0.25]),
+    (ExponentialDecay(drop=0.5), 40, 4, [0, 4, 6, 8], [1, 0.5, 0.5**1.5, 0.25]),
     (InverseScaling(power=1, decay=0.5), 40, 4, [0, 2, 18], [1, 0.5, 0.1]),
     (Polynomial(power=2, end=0.2), 10, 2, [0, 5, 10], [1, 0.2 + 0.8 * 0.25, 0.2]),
     (CosineRestarts(first=2, growth=3), 104, 4, [0, 4, 8, 20, 32, 68], [1, 0.5, 1, 0.5, 1, 0.5]),
@@ -64,8 +74,8 @@ def test_a_fit_takes_names_classes_objects_and_functions():
 
 
 REFUSED = [
-    (lambda: Exponential(drop=0), ValueError, "drop must be a finite number above 0"),
-    (lambda: Exponential(drop=2), ValueError, "drop"),
+    (lambda: ExponentialDecay(drop=0), ValueError, "drop must be a finite number above 0"),
+    (lambda: ExponentialDecay(drop=2), ValueError, "drop"),
     (lambda: InverseScaling(power=-1), ValueError, "power"),
     (lambda: InverseScaling(decay=float("nan")), ValueError, "decay"),
     (lambda: Polynomial(power=0), ValueError, "power"),

@@ -243,6 +243,23 @@ class Softmax(Activation):
         return np.ones_like(floating(z))
 
 
+class Exponential(Activation):
+    """f(z) = e^z, f' = f: for outputs that are rates or sizes, whose logarithm is then the score.
+
+    >>> Exponential.activation([[-1e4, 0.0, 1.0]]).round(4)
+    array([[0.    , 1.    , 2.7183]])
+    """
+
+    name = "exponential"
+    range = (0.0, np.inf)
+
+    def forward(self, z: np.ndarray, out: np.ndarray) -> np.ndarray:
+        return np.exp(z, out=out)
+
+    def backward(self, da: np.ndarray, z: np.ndarray, a: np.ndarray, out: np.ndarray) -> np.ndarray:
+        return np.multiply(da, a, out=out)
+
+
 class CustomActivation(Activation):
     """A user's own f and f', element by element. They get (features, batch), and a copy; a scalar result is broadcast.
 
@@ -354,5 +371,5 @@ def plain(activation: Activation) -> Any:
 
 
 ACTIVATIONS: dict[str, type[Activation]] = {
-    kind.name: kind for kind in (Linear, ReLU, Tanh, Sigmoid, HardSigmoid, Softmax)
+    kind.name: kind for kind in (Linear, ReLU, Tanh, Sigmoid, HardSigmoid, Softmax, Exponential)
 }

@@ -10,7 +10,7 @@ import numpy as np
 from neural.errors import sentence
 from neural.layer import Layer
 from neural.layers import ActivationLayer
-from neural.losses import Loss
+from neural.loss import Loss
 
 MARKS = {4: (np.int32, 0x7FC0BEEF), 8: (np.int64, 0x7FF8DEADBEEFBEEF)}  # NaNs that no arithmetic makes
 

@@ -18,7 +18,7 @@ from neural import activations, layers, losses, normalization, optimizers, resid
 from neural.engine import Data, NumpyEngine, Program, Run
 from neural.errors import EngineUnavailable, EngineWarning, one_of, sentence
 from neural.layer import Layer, Mode
-from neural.losses import Loss
+from neural.loss import Loss
 from neural.optimizers import Optimizer
 from neural.threads import n_threads
 

@@ -16,7 +16,7 @@ import numpy as np
 from neural import checks
 from neural.errors import EngineUnavailable
 from neural.layer import Layer, Mode
-from neural.losses import Loss
+from neural.loss import Loss
 from neural.optimizers import Optimizer
 from neural.parameters import Own, Place
 from neural.streams import epoch_order

@@ -135,9 +135,10 @@ def kink_distance(network: Any, X: Any, y: Any, *, training: bool = False) -> fl
         if isinstance(layer, ActivationLayer | PReLU):
             kinks = layer.function.kinks if isinstance(layer, ActivationLayer) else (0.0,)
             near += [np.abs(x - kink).min() for kink in kinks]
-        x, _ = layer.forward(x, own, Mode(training))
+        with np.errstate(all="ignore"):  # as engines do
+            x, _ = layer.forward(x, own, Mode(training))
     if program.loss is not None:
-        near += [np.abs(x - data.y - kink).min() for kink in program.loss.kinks]
+        near.append(program.loss.kink_distance(x, data.y))
     near += [np.abs(place.view(program.params)).min() for place, l1, _ in program.penalties if l1]
     return float(min(near))
 

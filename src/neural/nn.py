@@ -21,7 +21,7 @@ from neural.engine import Data, NumpyEngine, Program
 from neural.errors import check_number, sentence
 from neural.layer import Layer, Mode
 from neural.layers import ActivationLayer, DenseLayer
-from neural.losses import Loss
+from neural.loss import Loss
 from neural.optimizers import Optimizer
 from neural.parameters import Place, aligned_zeros, lay_out
 from neural.streams import seed_from

@@ -58,12 +58,12 @@ class Step(Schedule):
 
 
 @dataclass(frozen=True)
-class Exponential(Schedule):
+class ExponentialDecay(Schedule):
     """The rate times ``drop`` an epoch, smoothly: drop^e, with e the epochs done, parts of them included.
 
     (Li and Arora, An exponential learning rate schedule for deep learning, 2020.)
 
-    >>> Exponential(drop=0.25).factors(np.arange(4), 4, per_epoch=2)
+    >>> ExponentialDecay(drop=0.25).factors(np.arange(4), 4, per_epoch=2)
     array([1.   , 0.5  , 0.25 , 0.125])
     """
 
@@ -257,7 +257,7 @@ def resolve(spec: Any) -> Schedule:
 SCHEDULES: dict[str, type[Schedule]] = {
     "constant": Constant,
     "step": Step,
-    "exponential": Exponential,
+    "exponential": ExponentialDecay,
     "inverse_scaling": InverseScaling,
     "polynomial": Polynomial,
     "cosine": Cosine,

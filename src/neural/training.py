@@ -359,7 +359,12 @@ def resolve_metrics(wanted: Any) -> list[metrics.Metric]:
 
 def measure(wanted: list[metrics.Metric], loss: Any, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
     """Return each metric of outputs (n, n_out) against encoded targets."""
-    return {metric.name: _number(metric, np.array(loss.labels(y)), outputs) for metric in wanted}
+    return {
+        metric.name: _number(
+            metric, np.array(loss.labels(y)), outputs if metric.takes == "outputs" else loss.estimates(outputs)
+        )
+        for metric in wanted
+    }
 
 
 def _classes(truth: np.ndarray, outputs: np.ndarray) -> np.ndarray:
