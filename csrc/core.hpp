@@ -19,10 +19,7 @@ struct Stage {
   int64_t layer;         // DROPOUT: the number of its stream
 };
 
-struct Optimizer {
-  int function;  // its row in the table
-  double momentum, beta1, beta2, epsilon, weight_decay;
-};
+constexpr int CONSTANTS = 8;  // of an update: what decay leaves of a weight, then those of the optimizer's struct; as in core.py
 
 // One batch, as kernels see it. A[s] goes into stage s and A[stages] comes out; D[s] is dJ/dA[s]; rows of both are
 // ld[s] apart.
@@ -49,9 +46,8 @@ template <class T> struct Job {
   const T *settings;      // of the loss
   T share;                // 1 / batch, or 1 / sum of weights
 
-  Optimizer optimizer;
-  double rate;
-  int64_t update;         // of this optimizer, from 1
+  int optimizer;           // its row in the table
+  const double *constants; // of this update
   uint64_t seed;
   int64_t step;           // place in the stream of dropout
   double *row_loss, *row_penalty;

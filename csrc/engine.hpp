@@ -72,10 +72,9 @@ template <class T> struct Data {
 // Consecutive updates: rows order[bounds[k]] to order[bounds[k + 1] - 1] are the batch of update k.
 struct Updates {
   const int64_t *order, *bounds;
-  const double *rates;
+  const double *constants;  // CONSTANTS an update
   long count;
-  Optimizer optimizer;
-  int64_t before;  // updates this optimizer has made
+  int optimizer;
   uint64_t seed;
   int64_t step;
 };
@@ -121,6 +120,7 @@ template <class T> class Network {
   }
 
   Job<T> job(T *params, const Data<T> &data, const Workspace<T> &work) const {
+    static const double none[CONSTANTS] = {};
     Job<T> j{};
     j.stages = int(stages.size()), j.stage = stages.data();
     j.params = j.memory[0] = j.memory[1] = params;
@@ -128,7 +128,7 @@ template <class T> class Network {
     j.ld = work.ld.data();
     j.X = data.X, j.input = data.input, j.scale = scale;
     j.labels = data.labels, j.targets = data.targets, j.weights = data.weights;
-    j.loss = loss, j.from_outputs = from_outputs, j.settings = settings.data();
+    j.loss = loss, j.from_outputs = from_outputs, j.settings = settings.data(), j.constants = none;
     return j;
   }
   long penalized_rows() const {
@@ -211,7 +211,7 @@ template <class T> class Network {
     const auto prepare = [&](Job<T> &mine, long step) {
       const long start = long(u.bounds[step] - u.bounds[0]), batch = long(u.bounds[step + 1] - u.bounds[step]);
       mine.rows = u.order + start, mine.row_loss = losses + start;
-      mine.rate = u.rates[step], mine.update = u.before + step + 1, mine.step = u.step + step;
+      mine.constants = u.constants + step * CONSTANTS, mine.step = u.step + step;
       mine.share = share_of(mine, batch);
       return batch;
     };
@@ -225,7 +225,7 @@ template <class T> class Network {
     Array<double> row_penalty(penalized), row_loss(n);
     Job<T> j = job(params, data, work);
     j.training = training, j.input_gradient = true, j.seed = seed, j.step = step;
-    j.grads = grads, j.row_loss = row_loss, j.row_penalty = row_penalty, j.share = share_of(j, n), j.rate = 0, j.update = 1;
+    j.grads = grads, j.row_loss = row_loss, j.row_penalty = row_penalty, j.share = share_of(j, n);
     run(j, 1, threads, work, [&](Job<T> &, long) { return n; }, [](long) {}, stop);
     for (long r = 0; r < n; r++)
       for (long k = 0; k < n_in(); k++) dx[r * n_in() + k] = work.D[0][r * work.ld[0] + k] * scale;

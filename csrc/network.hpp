@@ -182,6 +182,7 @@ template <class T> struct Block {
 // Change the parameters, or keep the gradient where it was asked for.
 template <class T, template <class> class Rule>
 void apply(const Job<T> &job, const Step<T> &step, const Block<T> &block, Penalty<T> penalty) {
+  const auto rule = step.template as<Rule<T>>();
   for (long i = 0; i < block.rows; i++) {
     const long o = block.start + i * block.row, ahead = o + smaller(ROWS_AHEAD, block.rows - 1 - i) * block.row;
     for (long k = 0; k < block.n; k += LINE / sizeof(T)) {  // another core has read them: taking them back takes time
@@ -193,7 +194,7 @@ void apply(const Job<T> &job, const Step<T> &step, const Block<T> &block, Penalt
     if (job.grads)
       for (long k = 0; k < block.n; k++) job.grads[o + k] = penalty.gradient(g[k], w[k]);
     else
-      Rule<T>::update(step, penalty, w, g, job.memory[0] + o, job.memory[1] + o, block.n);
+      step_along(rule, penalty, w, g, job.memory[0] + o, job.memory[1] + o, block.n);
   }
 }
 template <class T> struct OptimizerRow {
@@ -204,13 +205,18 @@ template <class T> constexpr OptimizerRow<T> OPTIMIZERS[] = {
     {"sgd", apply<T, SGD>},
     {"momentum", apply<T, Momentum>},
     {"nesterov", apply<T, Nesterov>},
+    {"rmsprop", apply<T, RMSProp>},
+    {"rmsprop_momentum", apply<T, RMSPropMomentum>},
+    {"adagrad", apply<T, Adagrad>},
     {"adam", apply<T, Adam>},
+    {"nadam", apply<T, NAdam>},
+    {"lion", apply<T, Lion>},
 };
 
 // This thread's columns of every dW = dZ^T X, over the whole batch, and its part of every db.
 template <class T> void update(const Job<T> &job, long batch, int thread, int threads, T *scratch) {
-  const Step<T> step(job.optimizer, job.rate, job.update);
-  const auto change = OPTIMIZERS<T>[job.optimizer.function].apply;
+  const Step<T> step(job.constants);
+  const auto change = OPTIMIZERS<T>[job.optimizer].apply;
   for (int s = job.stages - 1; s >= 0; s--) {
     const Stage &stage = job.stage[s];
     if (stage.kind != DENSE) continue;

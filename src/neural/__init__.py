@@ -36,7 +36,7 @@ from neural.losses import (
 )
 from neural.metrics import Accuracy, F1Score, Metrics, Precision, Recall
 from neural.nn import Network, NeuralNetwork
-from neural.optimizers import SGD, Adam, AdamW, Optimizer
+from neural.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RMSProp
 from neural.schedules import Constant, Cosine, OneCycle, Schedule, Step
 from neural.threads import n_threads, set_threads
 
@@ -49,6 +49,7 @@ __all__ = [
     "Accuracy",
     "Activation",
     "ActivationLayer",
+    "Adagrad",
     "Adam",
     "AdamW",
     "BinaryCrossEntropy",
@@ -70,15 +71,18 @@ __all__ = [
     "History",
     "Layer",
     "Linear",
+    "Lion",
     "Loss",
     "Metrics",
     "ModelFileError",
+    "NAdam",
     "Network",
     "NeuralError",
     "NeuralNetwork",
     "OneCycle",
     "Optimizer",
     "Precision",
+    "RMSProp",
     "ReLU",
     "Recall",
     "Schedule",

@@ -31,6 +31,7 @@ else:
 ENGINES = ("auto", "numpy", "core")
 FLOPS_FOR_THREADS = 4e6  # of a step, below which a second thread does not pay for its barriers
 FEW_ROWS = 64  # predicted by one thread without asking whether a second would pay
+CONSTANTS = 8  # numbers of an update; as in core.hpp
 MOST_THREADS = 255  # that the team's plan can count
 KINDS: dict[type, int] = {layers.DenseLayer: 0, layers.ActivationLayer: 1, layers.DropoutLayer: 2}
 FAMILIES = () if _core is None else tuple(_core.names(family) for family in range(3))
@@ -50,25 +51,27 @@ def why_not(chain: Chain, loss: Loss | None = None, optimizer: Optimizer | None 
             return f"the activation {layer.function.name} is written in Python"
     if loss is not None and type(loss) is not losses.LOSSES.get(loss.name):
         return f"the loss {loss.name or type(loss).__name__} is written in Python"
-    if optimizer is not None and type(optimizer) not in optimizers.OPTIMIZERS.values():
+    if optimizer is not None and not _knows(optimizer):
         return f"the optimizer {type(optimizer).__name__} is written in Python"
     return ""
 
 
-def rule(optimizer: Optimizer) -> tuple[int, float, float, float, float, float]:
-    """Return an optimizer as the core takes it: its row in the table, and its settings."""
-    momentum, nesterov = getattr(optimizer, "momentum", 0.0), getattr(optimizer, "nesterov", False)
-    name = (
-        "adam"
-        if isinstance(optimizer, optimizers.Adam)
-        else "nesterov"
-        if nesterov
-        else "momentum"
-        if momentum
-        else "sgd"
-    )
-    betas = (getattr(optimizer, "beta1", 0.0), getattr(optimizer, "beta2", 0.0), getattr(optimizer, "epsilon", 1.0))
-    return FAMILIES[2].index(name), momentum, *betas, optimizer.weight_decay
+def _knows(optimizer: Optimizer) -> bool:
+    """Return whether the core has this optimizer's own formula, and not one that a user's class has inherited."""
+    return type(optimizer).__module__ == optimizers.__name__ and optimizer.formula in FAMILIES[2]
+
+
+def constants(optimizer: Optimizer, rates: np.ndarray, before: int) -> np.ndarray:
+    """Return the numbers of each update, (n, CONSTANTS): what decay leaves of a weight, then the optimizer's own."""
+    numbers = np.zeros((len(rates), CONSTANTS))
+    with np.errstate(all="ignore"):  # what is not finite is seen after the updates
+        columns = (
+            1 - rates * optimizer.weight_decay,
+            *optimizer.constants(rates, np.arange(before + 1, before + len(rates) + 1)),
+        )
+        for k, column in enumerate(columns):
+            numbers[:, k] = column
+    return numbers
 
 
 def setting_of(function: activations.Activation) -> float:
@@ -154,9 +157,8 @@ class CoreEngine(NumpyEngine):
             [run.memory[name] for name in run.optimizer.remembers],
             order=run.order,
             bounds=run.bounds(),
-            rates=run.rates,
-            rule=rule(run.optimizer),
-            before=run.updates,
+            rule=FAMILIES[2].index(run.optimizer.formula),
+            constants=constants(run.optimizer, run.rates, run.updates),
             seed=run.mode.seed,
             step=run.mode.step,
             losses=losses,

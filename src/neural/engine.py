@@ -223,7 +223,7 @@ class NumpyEngine:
                 penalties[k] = work.penalize()
                 for view in decayed:
                     view *= 1 - rate * run.optimizer.weight_decay
-                run.optimizer.step(program.params, grads, run.memory, rate, run.updates + k + 1)
+                run.optimizer.step(program.params, grads, run.memory, rate, run.updates + k + 1, program.weights)
                 mode.step += 1
         return losses, penalties
 
