@@ -22,7 +22,7 @@ from neural import (
 )
 from neural.callbacks import Callback
 from neural.errors import ModelFileError
-from neural.optimizers import SGD, Adagrad, Lion, NAdam, RMSProp
+from neural.optimizers import LBFGS, SGD, Adagrad, Lion, NAdam, RMSProp
 from neural.schedules import Cosine, OneCycle, Step
 from tests.refusals import (
     BITS,
@@ -265,6 +265,9 @@ CALLS = [
     ("momentum_decay", lambda: NAdam(momentum_decay=-1), ValueError, ["momentum_decay", "at least 0", "-1"]),
     ("lion beta2 text", lambda: Lion(beta2="x"), TypeError, ["beta2", "'x'"]),
     ("lion decay", lambda: Lion(weight_decay=NAN), ValueError, ["weight_decay", "nan"]),
+    ("pairs 0", lambda: LBFGS(0), ValueError, ["pairs", "at least 1", "Got 0"]),
+    ("tol -1", lambda: LBFGS(tol=-1), ValueError, ["tol", "at least 0", "-1"]),
+    ("max_fun 1.5", lambda: LBFGS(max_fun=1.5), TypeError, ["max_fun", "whole", "1.5"]),
     ("drop 0", lambda: Step(drop=0), ValueError, ["drop", "above 0", "Got 0"]),
     ("every 1.5", lambda: Step(every=1.5), TypeError, ["every", "whole", "1.5"]),
     ("end 2", lambda: Cosine(end=2), ValueError, ["end", "at most 1", "Got 2"]),

@@ -30,6 +30,7 @@ LEVELS = (
     ("core",),
     ("callbacks", "updates"),
     ("training",),
+    ("lbfgs",),
     ("nn",),
     ("gradcheck", "plotting"),
     ("__init__",),

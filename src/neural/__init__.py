@@ -36,13 +36,14 @@ from neural.losses import (
 )
 from neural.metrics import Accuracy, F1Score, Metrics, Precision, Recall
 from neural.nn import Network, NeuralNetwork
-from neural.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RMSProp
+from neural.optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RMSProp
 from neural.schedules import Constant, Cosine, OneCycle, Schedule, Step
 from neural.threads import n_threads, set_threads
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "LBFGS",
     "MAE",
     "MSE",
     "SGD",

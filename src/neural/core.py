@@ -58,7 +58,8 @@ def why_not(chain: Chain, loss: Loss | None = None, optimizer: Optimizer | None 
 
 def _knows(optimizer: Optimizer) -> bool:
     """Return whether the core has this optimizer's own formula, and not one that a user's class has inherited."""
-    return type(optimizer).__module__ == optimizers.__name__ and optimizer.formula in FAMILIES[2]
+    own = type(optimizer).__module__ == optimizers.__name__
+    return optimizer.whole or (own and optimizer.formula in FAMILIES[2])  # the former asks for gradients alone
 
 
 def constants(optimizer: Optimizer, rates: np.ndarray, before: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from neural import activations, core, inputs, losses, summary, training
+from neural import activations, core, inputs, lbfgs, losses, summary, training
 from neural.callbacks import History
 from neural.engine import Data, NumpyEngine, Program
 from neural.errors import check_number, sentence
@@ -22,7 +22,7 @@ from neural.losses import Loss
 from neural.optimizers import Optimizer
 from neural.parameters import Place, aligned_zeros, lay_out
 from neural.streams import seed_from
-from neural.training import Settings, Training
+from neural.training import Settings
 from neural.updates import TrainingState
 
 BUILDING = threading.RLock()  # one for all networks: building is short, and a lock of its own would not pickle
@@ -270,7 +270,8 @@ class NeuralNetwork:
         X : (n, n_in), numbers of any kind; uint8 stays uint8.
         y : targets as the loss takes them: labels (n,), one-hot (n, K), values (n,) or (n, n_out).
         batch_size : rows an update; None, or more than there are, is all of them. A last short batch is used too.
-        optimizer, schedule : names, classes or objects. ``learning_rate`` is the rate, whatever the optimizer.
+        optimizer, schedule : names, classes or objects. ``learning_rate`` is the rate, whatever the optimizer; but
+            "lbfgs" takes all rows at once and ``epochs`` iterations at most, and uses no batch size, rate or schedule.
         validation_data, validation_split : (X, y) or (X, y, sample_weight), or a fraction of the rows, drawn at random.
         metrics : names or functions of (y_true, y_pred), for the history; each costs a forward pass an epoch.
         callbacks, callback : objects with hooks, or functions (true, predicted, loss, epoch).
@@ -289,6 +290,7 @@ class NeuralNetwork:
             raise ValueError("validation_data and validation_split must not be given both. Got both. Leave one out.")
         rows = self._rows(X)
         engine = self._engine_for(settings.optimizer, n_threads)
+        kind = lbfgs.training_for(settings, self._chain()[0])
         data, classes = self._data(rows, y, sample_weight)
         data, validation = training.split_off(data, validation_split, self.seed)
         if validation_data is not None:
@@ -298,7 +300,7 @@ class NeuralNetwork:
         program = self.program(min(settings.batch_size or len(data), len(data)))
         self.state.use(settings.optimizer, self.params)
         self.classes_ = classes
-        run = Training(self, program, data, validation, settings, self._using(engine)).run
+        run = kind(self, program, data, validation, settings, self._using(engine)).run
         self._fitting = True
         try:
             return run()

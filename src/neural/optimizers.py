@@ -306,6 +306,31 @@ class Lion(Optimizer):
         m += (1 - self.beta2) * (g - m)
 
 
+@dataclass(frozen=True)
+class LBFGS(Optimizer):
+    """w = w - a H g: H, near the inverse Hessian, of the last ``pairs`` steps; a by line search (Byrd et al., 1995).
+
+    SciPy does it, on all rows at once: an epoch is an iteration, and ``fit`` uses neither batch size nor learning rate
+    nor schedule. Ends after ``epochs`` iterations, or ``max_fun`` evaluations of the cost, or where no component of its
+    gradient is above ``tol``, or where the cost does not change any more in the network's dtype; float64 leads further.
+    Fitting again begins without H. Not with dropout. Needs ``neural-dense[lbfgs]``.
+
+    >>> LBFGS(tol=1e-8)
+    LBFGS(pairs=10, tol=1e-08, max_fun=15000)
+    """
+
+    whole = True
+
+    pairs: int = 10
+    tol: float = 1e-5
+    max_fun: int = 15000
+
+    def __post_init__(self) -> None:
+        check_number("pairs", self.pairs, low=1, whole=True)
+        check_number("tol", self.tol, low=0)
+        check_number("max_fun", self.max_fun, low=1, whole=True)
+
+
 def _check_shares(optimizer: Optimizer, *names: str) -> None:
     for name in names:
         if check_number(name, getattr(optimizer, name), low=0) >= 1:
@@ -335,4 +360,5 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "adamw": AdamW,
     "nadam": NAdam,
     "lion": Lion,
+    "lbfgs": LBFGS,
 }
