@@ -22,7 +22,7 @@ from neural import (
 )
 from neural.callbacks import Callback
 from neural.errors import ModelFileError
-from neural.optimizers import LBFGS, SGD, Adagrad, Lion, NAdam, RMSProp
+from neural.optimizers import LBFGS, SGD, Adagrad, Lion, Muon, NAdam, RMSProp
 from neural.schedules import Cosine, OneCycle, Step
 from tests.refusals import (
     BITS,
@@ -265,6 +265,7 @@ CALLS = [
     ("momentum_decay", lambda: NAdam(momentum_decay=-1), ValueError, ["momentum_decay", "at least 0", "-1"]),
     ("lion beta2 text", lambda: Lion(beta2="x"), TypeError, ["beta2", "'x'"]),
     ("lion decay", lambda: Lion(weight_decay=NAN), ValueError, ["weight_decay", "nan"]),
+    ("muon momentum", lambda: Muon(momentum=1), ValueError, ["momentum", "below 1", "Got 1"]),
     ("pairs 0", lambda: LBFGS(0), ValueError, ["pairs", "at least 1", "Got 0"]),
     ("tol -1", lambda: LBFGS(tol=-1), ValueError, ["tol", "at least 0", "-1"]),
     ("max_fun 1.5", lambda: LBFGS(max_fun=1.5), TypeError, ["max_fun", "whole", "1.5"]),

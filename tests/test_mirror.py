@@ -18,6 +18,7 @@ from neural import (
     EngineUnavailable,
     Layer,
     Lion,
+    Muon,
     NAdam,
     NeuralNetwork,
     RMSProp,
@@ -41,7 +42,7 @@ def test_every_row_has_its_twin():
     assert set(core.FAMILIES[0]) == set(ACTIVATIONS)
     assert set(core.FAMILIES[1]) == set(LOSSES)
     assert set(core.FAMILIES[2]) == {rule.formula for rule in RULES}
-    assert set(OPTIMIZERS.values()) - {type(rule) for rule in RULES} == {LBFGS}
+    assert set(OPTIMIZERS.values()) - {type(rule) for rule in RULES} == {LBFGS, Muon}
 
 
 @pytest.mark.parametrize("dtype", TYPES)

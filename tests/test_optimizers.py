@@ -6,8 +6,22 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from neural import SGD, Adagrad, Adam, AdamW, DenseLayer, Lion, NAdam, NeuralNetwork, RMSProp
-from neural.optimizers import OPTIMIZERS
+from neural import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    DenseLayer,
+    EngineUnavailable,
+    Lion,
+    Muon,
+    NAdam,
+    NeuralNetwork,
+    RMSProp,
+    core,
+)
+from neural.optimizers import OPTIMIZERS, _orthogonal
+from neural.parameters import Place
 
 rng = np.random.default_rng(0)
 ROOT, LINEAR = rng.normal(size=(6, 6)), np.arange(6.0)
@@ -130,6 +144,89 @@ def test_where_nothing_pulls_nothing_moves_and_nan_stays(optimizer):
 def test_settings_come_in_the_order_of_the_papers():
     assert AdamW(0.5, 0.75) == AdamW(beta1=0.5, beta2=0.75, weight_decay=0.01)
     assert Lion(0.5, 0.75) == Lion(beta1=0.5, beta2=0.75, weight_decay=0.0)
+
+
+# --- Muon ----------------------------------------------------------------------------------------------------------
+def pressed(M):
+    """Return what Muon makes of a matrix, by its singular values: each goes through the polynomial on its own."""
+    U, s, V = np.linalg.svd(M, full_matrices=False)
+    s = s / (np.linalg.norm(s) + 1e-7)
+    for _ in range(5):
+        s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
+    return (U * s) @ V, s
+
+
+def four_layers(engine="auto"):
+    sizes = [(4, 7), (7, 9), (9, 5), (5, 3)]
+    layers = [DenseLayer(i, o, "softmax" if o == 3 else "tanh") for i, o in sizes]
+    return NeuralNetwork(layers, "categorical_crossentropy", dtype="float64", engine=engine, random_state=0)
+
+
+def test_muon_by_singular_values():
+    """Two updates of a whole network, the hidden matrices worked out anew; the rest beside AdamW with its gradients."""
+    net, rate, velocity = four_layers(), 0.01, [0, 0]
+    rest = four_layers().build()
+    memory = AdamW().fresh_memory(rest.params)
+    for t in (1, 2):
+        _, gradient, _ = net.loss_and_gradient(X, LABELS)
+        before, g = [W.copy() for W in net.weights], [views["weights"] for views in net.views(gradient)]
+        rest.params[:] = net.params
+        for W in rest.weights:
+            W *= 1 - rate * 0.01
+        AdamW().step(rest.params, gradient.copy(), memory, rate, t)
+        net.fit(X, LABELS, epochs=1, learning_rate=rate, batch_size=None, optimizer="muon", verbose=0)
+        for k, scale in ((1, 0.2 * 9**0.5), (2, 0.2 * 9**0.5)):
+            velocity[k - 1] = 0.95 * velocity[k - 1] + g[k]
+            step, s = pressed(g[k] + 0.95 * velocity[k - 1])
+            want = before[k] * (1 - rate * 0.01) - rate * scale * step
+            np.testing.assert_allclose(net.weights[k], want, rtol=1e-10, atol=1e-13)
+            assert s.max() < 1.3
+        for k in (0, 3):
+            np.testing.assert_allclose(net.weights[k], rest.weights[k], rtol=1e-12)
+        np.testing.assert_allclose(np.vstack(net.biases), np.vstack(rest.biases), rtol=1e-10)
+    assert net.engine_ == "numpy"
+
+
+@pytest.mark.parametrize("shape", [(20, 20), (64, 10), (10, 64), (1, 5)])
+def test_matrices_become_nearly_orthogonal(shape):
+    _, s = pressed(np.random.default_rng(1).normal(size=shape))
+    found = np.linalg.svd(_orthogonal(np.random.default_rng(1).normal(size=shape)), compute_uv=False)
+    np.testing.assert_allclose(np.sort(found), np.sort(s), rtol=1e-9)
+    assert 0.5 < found.min() <= found.max() < 1.3
+
+
+def test_muon_near_pytorchs_which_reckons_in_bfloat16():
+    torch = pytest.importorskip("torch")
+    if not hasattr(torch.optim, "Muon"):
+        pytest.skip("before PyTorch 2.9")
+    start = np.random.default_rng(2).normal(size=(16, 32))
+    w = start.ravel().copy()
+    optimizer, places = Muon(), [Place(k, "weights", (16, 32), 0) for k in range(3)]
+    theirs = torch.from_numpy(start.copy()).requires_grad_()
+    peer = torch.optim.Muon([theirs], lr=0.02, momentum=0.95, weight_decay=0, adjust_lr_fn="match_rms_adamw")
+    memory = optimizer.fresh_memory(w)
+    for t in range(1, 11):
+        g = np.random.default_rng(10 + t).normal(size=(16, 32))
+        theirs.grad = torch.from_numpy(g.copy())
+        peer.step()
+        optimizer.step(w, g.ravel(), memory, 0.02, t, places)
+    ours, theirs = w.reshape(16, 32) - start, theirs.detach().numpy() - start
+    assert np.linalg.norm(ours - theirs) < 0.02 * np.linalg.norm(ours)
+
+
+@pytest.mark.skipif(core._core is None, reason="this installation has no compiled core")
+def test_the_core_says_that_it_has_no_muon():
+    with pytest.raises(EngineUnavailable, match="the optimizer Muon is written in Python"):
+        four_layers("core").fit(X, LABELS, optimizer="muon", verbose=0)
+
+
+# --- all of them ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_cost_falls(name):
+    if name == "lbfgs":
+        pytest.importorskip("scipy")
+    history = four_layers("auto").fit(X, LABELS, epochs=60, learning_rate=0.01, optimizer=name, verbose=0)
+    assert history[-1] < 0.99 * history[0]
 
 
 # --- a user's own --------------------------------------------------------------------------------------------------

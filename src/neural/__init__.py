@@ -36,7 +36,7 @@ from neural.losses import (
 )
 from neural.metrics import Accuracy, F1Score, Metrics, Precision, Recall
 from neural.nn import Network, NeuralNetwork
-from neural.optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RMSProp
+from neural.optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSProp
 from neural.schedules import Constant, Cosine, OneCycle, Schedule, Step
 from neural.threads import n_threads, set_threads
 
@@ -76,6 +76,7 @@ __all__ = [
     "Loss",
     "Metrics",
     "ModelFileError",
+    "Muon",
     "NAdam",
     "Network",
     "NeuralError",

@@ -307,6 +307,61 @@ class Lion(Optimizer):
 
 
 @dataclass(frozen=True)
+class Muon(AdamW):
+    """v = momentum v + g; W = W - rate 0.2 sqrt(max(n_out, n_in)) O(g + momentum v) (Jordan et al., 2024).
+
+    O(M) is near U V' for M = U S V': each direction counts alike. So go the weight matrices of hidden layers, which are
+    all but the first and the last; everything else goes by AdamW, and so does a network of fewer than three matrices.
+    0.2 sqrt(max) makes the steps as long as AdamW's, so that one rate does for both (Liu et al., 2025). Runs on NumPy.
+
+    >>> W, g, place = np.zeros((16, 16)), np.diag([4.0, 2.0] + [0.0] * 14), Place(0, "weights", (16, 16), 0)
+    >>> Muon().step(W.reshape(-1), g.reshape(-1), Muon().fresh_memory(W.reshape(-1)), 0.1, 1, (place,) * 3)
+    >>> W.diagonal()[:3].round(1)
+    array([-0.1, -0.1,  0. ])
+    """
+
+    formula = ""  # it takes matrices as wholes
+
+    momentum: float = 0.95
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_shares(self, "momentum")
+
+    def step(
+        self,
+        params: np.ndarray,
+        grads: np.ndarray,
+        memory: dict[str, np.ndarray],
+        rate: float,
+        t: int,
+        weights: Sequence[Place] = (),
+    ) -> None:
+        hidden = [place for place in weights if len(place.shape) == 2][1:-1]
+        for place in hidden:
+            W, g, v = (place.view(flat) for flat in (params, grads, memory["mean"]))
+            v *= self.momentum
+            v += g
+            W -= rate * 0.2 * max(place.shape) ** 0.5 * _orthogonal(g + self.momentum * v)
+        edges = [0, *(edge for place in hidden for edge in (place.start, place.stop)), len(params)]
+        for start, stop in zip(edges[::2], edges[1::2], strict=True):
+            rest = slice(start, stop)
+            remembered = {name: vector[rest] for name, vector in memory.items()}
+            super().step(params[rest], grads[rest], remembered, rate, t)
+
+
+def _orthogonal(M: np.ndarray) -> np.ndarray:
+    """Return M with its singular values near 1 but for those below a thousandth of it, by five Newton-Schulz steps."""
+    X = M / (np.linalg.norm(M) + 1e-7)  # 0 stays 0
+    if X.shape[0] > X.shape[1]:
+        X = X.T
+    for _ in range(5):
+        A = X @ X.T
+        X = 3.4445 * X + (-4.7750 * A + 2.0315 * A @ A) @ X
+    return X if X.shape == M.shape else X.T
+
+
+@dataclass(frozen=True)
 class LBFGS(Optimizer):
     """w = w - a H g: H, near the inverse Hessian, of the last ``pairs`` steps; a by line search (Byrd et al., 1995).
 
@@ -360,5 +415,6 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "adamw": AdamW,
     "nadam": NAdam,
     "lion": Lion,
+    "muon": Muon,
     "lbfgs": LBFGS,
 }
