@@ -1,7 +1,6 @@
 // The optimizers, row for row as in optimizers.py, on a stretch of the parameters, in whole vectors: gradients
 // come in, nothing of them stays. Where the gradient is 0, as in padding, a 0 stays 0.
 #pragma once
-#include <cmath>
 #include <cstring>
 
 #include "activations.hpp"
