@@ -133,8 +133,7 @@ template <class F> static void crossing(const F &f) {
 
 // --- networks --------------------------------------------------------------------------------------------------------
 // Lists come in as Python's own: nanobind ends the program if there is no memory to turn them into vectors.
-using StageTuple = std::tuple<int, int, long, long, long, long, long, double, double, bool, double, int64_t, double, double, long, long, long>;
-using OptimizerTuple = std::tuple<int, double, double, double, double, double>;
+using StageTuple = std::tuple<int, int, long, long, long, long, long, double, double, bool, double, int64_t, double, int, long, long, long>;
 
 template <class T> void bind(nb::module_ &m, const char *name) {
   using Net = Network<T>;
@@ -147,8 +146,8 @@ template <class T> void bind(nb::module_ &m, const char *name) {
              check(rows.size() > 0, "there must be a stage");
              std::vector<Stage> stages;
              for (nb::handle item : rows) {
-               const auto [kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer, setting, factor, partner, mean, variance] = nb::cast<StageTuple>(item);
-               stages.push_back({kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer, setting, factor, partner, mean, variance});
+               const auto [kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer, setting, set, partner, mean, variance] = nb::cast<StageTuple>(item);
+               stages.push_back({kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer, setting, set, partner, mean, variance});
              }
              new (net) Net(std::move(stages), link, link_setting, loss, from_outputs, {settings.data(), settings.data() + settings.size()}, scale);
            },
@@ -156,11 +155,12 @@ template <class T> void bind(nb::module_ &m, const char *name) {
       .def_prop_ro("n_out", &Net::n_out)
       .def("fit",
            [](const Net &net, Vector<T> params, nb::typed<nb::list, Vector<T>> memory, Any X, Labels labels, Targets targets, Weights weights,
-              Vector<const int64_t> order, Vector<const int64_t> bounds, Vector<const double> rates, OptimizerTuple rule, int64_t before,
-              uint64_t seed, int64_t step, Vector<double> losses, Vector<double> penalties, int threads) {
+              Vector<const int64_t> order, Vector<const int64_t> bounds, int rule, Matrix<const double> constants, uint64_t seed,
+              int64_t step, Vector<double> losses, Vector<double> penalties, int threads) {
              const Given<T> given{X, labels, targets, weights};
              const Data<T> data = given.checked(net, true);
-             const long count = long(rates.size());
+             const long count = long(constants.shape(0));
+             check(rule >= 0 && kernels<T>().name_of(2, rule) && long(constants.shape(1)) == net.sets() * CONSTANTS, "no such optimizer");
              check(long(bounds.size()) == count + 1 && long(penalties.size()) == count && losses.size() == order.size() && count > 0, "sizes of the run differ");
              check(bounds.data()[0] == 0 && bounds.data()[count] == int64_t(order.size()), "bounds must cover the order");
              for (long k = 0; k < count; k++) check(bounds.data()[k] < bounds.data()[k + 1], "bounds must rise");
@@ -172,12 +172,11 @@ template <class T> void bind(nb::module_ &m, const char *name) {
                check(vector.size() == params.size(), "memory must be as long as params");
                vectors[k] = vector.data();
              }
-             const auto [function, momentum, beta1, beta2, epsilon, decay] = rule;
-             const Updates updates = {order.data(), bounds.data(), rates.data(), count, {function, momentum, beta1, beta2, epsilon, decay}, before, seed, step};
+             const Updates updates = {order.data(), bounds.data(), constants.data(), count, rule, seed, step};
              crossing([&](threads::Stop &stop) { net.fit(params.data(), vectors, data, updates, losses.data(), penalties.data(), threads, stop); });
            },
-           "params"_a, "memory"_a, "X"_a, "labels"_a.none(), "targets"_a.none(), "weights"_a.none(), "order"_a, "bounds"_a, "rates"_a, "rule"_a,
-           "before"_a, "seed"_a, "step"_a, "losses"_a, "penalties"_a, "threads"_a)
+           "params"_a, "memory"_a, "X"_a, "labels"_a.none(), "targets"_a.none(), "weights"_a.none(), "order"_a, "bounds"_a, "rule"_a,
+           "constants"_a, "seed"_a, "step"_a, "losses"_a, "penalties"_a, "threads"_a)
       .def("gradient",
            [](const Net &net, Vector<T> params, Vector<T> grads, Matrix<T> dx, Any X, Labels labels, Targets targets, Weights weights, bool training,
               uint64_t seed, int64_t step, int threads) {

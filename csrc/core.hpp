@@ -17,15 +17,12 @@ struct Stage {
   double rate;           // DROPOUT: the share dropped; NOISE: its deviation; BATCHNORM: momentum
   int64_t layer;         // DROPOUT, NOISE: the number of its stream
   double setting;        // ACTIVATION: of those that have one; BATCHNORM, LAYERNORM: epsilon
-  double factor;         // of the learning rate; 0 where nothing is trained
+  int constants;         // which set of an update's, as each learning rate has its own; -1 where nothing is trained
   long partner;          // FORK: the value whose error is added; JOIN: the value that is added
   long running_mean, running_variance;  // BATCHNORM: offsets
 };
 
-struct Optimizer {
-  int function;  // its row in the table
-  double momentum, beta1, beta2, epsilon, weight_decay;
-};
+constexpr int CONSTANTS = 8;  // of an update: what decay leaves of a weight, then those of the optimizer's struct; as in core.py
 
 // One batch, as kernels see it. A[s] goes into stage s and A[stages] comes out; D[s] is dJ/dA[s]; rows of both are
 // ld[s] apart.
@@ -54,9 +51,8 @@ template <class T> struct Job {
   const T *settings;      // of the loss
   T share;                // 1 / batch, or 1 / sum of weights
 
-  Optimizer optimizer;
-  double rate;
-  int64_t update;         // of this optimizer, from 1
+  int optimizer;           // its row in the table
+  const double *constants; // of this update
   uint64_t seed;
   int64_t step;           // place in the stream of dropout
   double *row_loss, *row_penalty;

@@ -78,10 +78,9 @@ template <class T> struct Data {
 // Consecutive updates: rows order[bounds[k]] to order[bounds[k + 1] - 1] are the batch of update k.
 struct Updates {
   const int64_t *order, *bounds;
-  const double *rates;
+  const double *constants;  // CONSTANTS for each set of an update
   long count;
-  Optimizer optimizer;
-  int64_t before;  // updates this optimizer has made
+  int optimizer;
   uint64_t seed;
   int64_t step;
 };
@@ -127,6 +126,7 @@ template <class T> class Network {
   }
 
   Job<T> job(T *params, const Data<T> &data, const Workspace<T> &work) const {
+    static const double none[CONSTANTS] = {};
     Job<T> j{};
     j.stages = int(stages.size()), j.stage = stages.data();
     j.params = j.memory[0] = j.memory[1] = params;
@@ -134,7 +134,7 @@ template <class T> class Network {
     j.ld = work.ld.data();
     j.X = data.X, j.input = data.input, j.scale = scale;
     j.labels = data.labels, j.targets = data.targets, j.weights = data.weights;
-    j.loss = loss, j.from_outputs = from_outputs, j.settings = settings.data();
+    j.loss = loss, j.from_outputs = from_outputs, j.settings = settings.data(), j.constants = none;
     return j;
   }
   long penalized_rows() const {
@@ -237,6 +237,11 @@ template <class T> class Network {
 
   long n_in() const { return stages.front().n_in; }
   long n_out() const { return stages.back().n_out; }
+  long sets() const {  // of constants, for learning rates that layers have of their own
+    int last = 0;
+    for (const Stage &stage : stages) last = std::max(last, stage.constants);
+    return last + 1;
+  }
   void fit(T *params, T *const memory[2], const Data<T> &data, const Updates &u, double *losses, double *penalties, int threads, threads::Stop &stop) const {
     long largest = 0;
     for (long k = 0; k < u.count; k++) largest = std::max<long>(largest, long(u.bounds[k + 1] - u.bounds[k]));
@@ -250,7 +255,7 @@ template <class T> class Network {
     const auto prepare = [&](Job<T> &mine, long step) {
       const long start = long(u.bounds[step] - u.bounds[0]), batch = long(u.bounds[step + 1] - u.bounds[step]);
       mine.rows = u.order + start, mine.row_loss = losses + start;
-      mine.rate = u.rates[step], mine.update = u.before + step + 1, mine.step = u.step + step;
+      mine.constants = u.constants + step * sets() * CONSTANTS, mine.step = u.step + step;
       mine.share = share_of(mine, batch);
       return batch;
     };
@@ -264,7 +269,7 @@ template <class T> class Network {
     Array<double> row_penalty(penalized), row_loss(n);
     Job<T> j = job(params, data, work);
     j.training = training, j.input_gradient = true, j.seed = seed, j.step = step;
-    j.grads = grads, j.row_loss = row_loss, j.row_penalty = row_penalty, j.share = share_of(j, n), j.rate = 0, j.update = 1;
+    j.grads = grads, j.row_loss = row_loss, j.row_penalty = row_penalty, j.share = share_of(j, n);
     run(j, 1, threads, work, [&](Job<T> &, long) { return n; }, [](long) {}, stop);
     for (long r = 0; r < n; r++)
       for (long k = 0; k < n_in(); k++) dx[r * n_in() + k] = work.D[0][r * work.ld[0] + k] * scale;

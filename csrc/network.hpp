@@ -219,6 +219,7 @@ template <class T> struct Block {
 // Change the parameters, or keep the gradient where it was asked for.
 template <class T, template <class> class Rule>
 void apply(const Job<T> &job, const Step<T> &step, const Block<T> &block, Penalty<T> penalty) {
+  const auto rule = step.template as<Rule<T>>();
   for (long i = 0; i < block.rows; i++) {
     const long o = block.start + i * block.row, ahead = o + smaller(ROWS_AHEAD, block.rows - 1 - i) * block.row;
     for (long k = 0; k < block.n; k += LINE / sizeof(T)) {  // another core has read them: taking them back takes time
@@ -230,7 +231,7 @@ void apply(const Job<T> &job, const Step<T> &step, const Block<T> &block, Penalt
     if (job.grads)
       for (long k = 0; k < block.n; k++) job.grads[o + k] = penalty.gradient(g[k], w[k]);
     else
-      Rule<T>::update(step, penalty, w, g, job.memory[0] + o, job.memory[1] + o, block.n);
+      step_along(rule, penalty, w, g, job.memory[0] + o, job.memory[1] + o, block.n);
   }
 }
 template <class T> struct OptimizerRow {
@@ -241,7 +242,12 @@ template <class T> constexpr OptimizerRow<T> OPTIMIZERS[] = {
     {"sgd", apply<T, SGD>},
     {"momentum", apply<T, Momentum>},
     {"nesterov", apply<T, Nesterov>},
+    {"rmsprop", apply<T, RMSProp>},
+    {"rmsprop_momentum", apply<T, RMSPropMomentum>},
+    {"adagrad", apply<T, Adagrad>},
     {"adam", apply<T, Adam>},
+    {"nadam", apply<T, NAdam>},
+    {"lion", apply<T, Lion>},
 };
 
 // This thread's part of the gradient of a vector: sums over the batch of f(r, k) for each k.
@@ -249,7 +255,7 @@ template <class T, class F> INLINE void update_vector(const Job<T> &job, const S
   my_columns(n, thread, threads, [&](long k0) {
     T sum[LANE];
     column_sums<T>(batch, k0, sum, f);
-    OPTIMIZERS<T>[job.optimizer.function].apply(job, step, {sum, 0, start + k0, 0, 1, smaller(LANE, n - k0)}, {T(0), T(0), T(1)});
+    OPTIMIZERS<T>[job.optimizer].apply(job, step, {sum, 0, start + k0, 0, 1, smaller(LANE, n - k0)}, {T(0), T(0), T(1)});
   });
 }
 // The same for biases, the quickest way to sum dz alone.
@@ -267,13 +273,13 @@ template <class T> void update_biases(const Job<T> &job, const Step<T> &step, in
       for (; r < batch; r++) sums[0] += load(from + r * ld);
       store(sum + k, (sums[0] + sums[1]) + (sums[2] + sums[3]));
     }
-    OPTIMIZERS<T>[job.optimizer.function].apply(job, step, {sum, 0, stage.biases + k0, 0, 1, smaller(LANE, stage.n_out - k0)}, {T(0), T(0), T(1)});
+    OPTIMIZERS<T>[job.optimizer].apply(job, step, {sum, 0, stage.biases + k0, 0, 1, smaller(LANE, stage.n_out - k0)}, {T(0), T(0), T(1)});
   });
 }
 // This thread's columns of dW = dZ^T X, over the whole batch.
 template <class T> void update_weights(const Job<T> &job, const Step<T> &step, int s, long batch, int thread, int threads, T *scratch) {
   const Stage &stage = job.stage[s];
-  const auto change = OPTIMIZERS<T>[job.optimizer.function].apply;
+  const auto change = OPTIMIZERS<T>[job.optimizer].apply;
   const long vectors = (stage.n_in + LANES<T> - 1) / LANES<T>;
   const long first = vectors * thread / threads * LANES<T>, last = smaller(vectors * (thread + 1) / threads * LANES<T>, stage.n_in);
   product<T, false>(stage.n_out, first, last, batch, job.D[s + 1], 1, job.ld[s + 1], job.A[s], job.ld[s], scratch,
@@ -284,12 +290,11 @@ template <class T> void update_weights(const Job<T> &job, const Step<T> &step, i
 }
 
 template <class T> void update(const Job<T> &job, long batch, int thread, int threads, T *scratch) {
-  const Step<T> usual(job.optimizer, job.rate, job.update);
   for (int s = job.stages - 1; s >= 0; s--) {
     const Stage &stage = job.stage[s];
     if (stage.kind == BATCHNORM && !job.grads && thread == 0) move_running(job, s, batch);
-    if (stage.weights < 0 || (stage.factor == 0 && !job.grads)) continue;
-    const Step<T> step = stage.factor == 1 ? usual : Step<T>(job.optimizer, job.rate * stage.factor, job.update);
+    if (stage.weights < 0 || (stage.constants < 0 && !job.grads)) continue;
+    const Step<T> step(job.constants + (job.grads ? 0 : stage.constants * CONSTANTS));
     const T *dy = job.D[s + 1], *x = job.A[s], *normal = job.kept[s];
     const long n = stage.n_in, ld = job.ld[s + 1];
     if (stage.kind == DENSE) {

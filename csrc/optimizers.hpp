@@ -1,26 +1,25 @@
 // The optimizers, row for row as in optimizers.py, on a stretch of the parameters, in whole vectors: gradients
 // come in, nothing of them stays. Where the gradient is 0, as in padding, a 0 stays 0.
 #pragma once
-#include <cmath>
+#include <cstring>
 
 #include "activations.hpp"
 #include "core.hpp"
 
 namespace {
 
-// What is the same for all stretches of one update, worked out once.
+// What is the same for all stretches of one update: `constants` of optimizers.py, which each struct below has as its fields.
 template <class T> struct Step {
-  T rate, keep;  // keep = 1 - rate * weight_decay
-  T momentum, beta1, beta2, epsilon, mean_scale, root_scale;
-  Step(const Optimizer &o, double rate_, int64_t t)
-      : rate(T(rate_)),
-        keep(T(1 - rate_ * o.weight_decay)),
-        momentum(T(o.momentum)),
-        beta1(T(o.beta1)),
-        beta2(T(o.beta2)),
-        epsilon(T(o.epsilon)),
-        mean_scale(T(rate_ / (1 - std::pow(o.beta1, double(t))))),
-        root_scale(T(1 / std::sqrt(1 - std::pow(o.beta2, double(t))))) {}
+  T keep, constants[CONSTANTS - 1];  // keep = 1 - rate * weight_decay
+  explicit Step(const double *given) : keep(T(given[0])) {
+    for (int k = 1; k < CONSTANTS; k++) constants[k - 1] = T(given[k]);
+  }
+  template <class Rule> Rule as() const {
+    Rule rule;
+    static_assert(sizeof rule <= sizeof constants);
+    std::memcpy(&rule, constants, sizeof rule);
+    return rule;
+  }
 };
 
 INLINE float root(float x) { return __builtin_sqrtf(x); }
@@ -32,45 +31,81 @@ template <class T> struct Penalty {
   T gradient(T d, T w) const { return d + l2 * w + l1 * sign(w); }
 };
 
+// Each struct returns what its update takes from a weight of gradient g, and changes what it remembers of it: one or two
+// numbers, in the order of `remembers` in optimizers.py.
 template <class T> struct SGD {
-  static void update(const Step<T> &s, Penalty<T> p, T *__restrict w, const T *__restrict d, T *, T *, long n) {
-    const long end = whole<T>(n);
-#pragma GCC ivdep
-    for (long k = 0; k < end; k++) w[k] = p.keep * w[k] - s.rate * p.gradient(d[k], w[k]);
-  }
+  T rate;
+  T step(T g, T &, T &) const { return rate * g; }
 };
 template <class T> struct Momentum {
-  static void update(const Step<T> &s, Penalty<T> p, T *__restrict w, const T *__restrict d, T *__restrict v, T *, long n) {
-    const long end = whole<T>(n);
-#pragma GCC ivdep
-    for (long k = 0; k < end; k++) {
-      v[k] = s.momentum * v[k] + p.gradient(d[k], w[k]);
-      w[k] = p.keep * w[k] - s.rate * v[k];
-    }
+  T rate, momentum;
+  T step(T g, T &v, T &) const {
+    v = momentum * v + g;
+    return rate * v;
   }
 };
 template <class T> struct Nesterov {
-  static void update(const Step<T> &s, Penalty<T> p, T *__restrict w, const T *__restrict d, T *__restrict v, T *, long n) {
-    const long end = whole<T>(n);
-#pragma GCC ivdep
-    for (long k = 0; k < end; k++) {
-      const T g = p.gradient(d[k], w[k]);
-      v[k] = s.momentum * v[k] + g;
-      w[k] = p.keep * w[k] - s.rate * (g + s.momentum * v[k]);
-    }
+  T rate, momentum;
+  T step(T g, T &v, T &) const {
+    v = momentum * v + g;
+    return rate * (g + momentum * v);
+  }
+};
+template <class T> struct RMSProp {
+  T rate, rho, epsilon;
+  T step(T g, T &s, T &) const {
+    s = rho * s + (1 - rho) * (g * g);
+    return rate * g / (root(s) + epsilon);
+  }
+};
+template <class T> struct RMSPropMomentum {
+  T rate, rho, epsilon, momentum;
+  T step(T g, T &s, T &v) const {
+    s = rho * s + (1 - rho) * (g * g);
+    v = momentum * v + g / (root(s) + epsilon);
+    return rate * v;
+  }
+};
+template <class T> struct Adagrad {
+  T rate, epsilon;
+  T step(T g, T &s, T &) const {
+    s += g * g;
+    return rate * g / (root(s) + epsilon);
   }
 };
 template <class T> struct Adam {
-  static void update(const Step<T> &s, Penalty<T> p, T *__restrict w, const T *__restrict d, T *__restrict m, T *__restrict v, long n) {
-    const long end = whole<T>(n);
-#pragma GCC ivdep
-    for (long k = 0; k < end; k++) {
-      const T g = p.gradient(d[k], w[k]);
-      m[k] = s.beta1 * (m[k] - g) + g;
-      v[k] = s.beta2 * v[k] + (1 - s.beta2) * (g * g);
-      w[k] = p.keep * w[k] - s.mean_scale * m[k] / (root(v[k]) * s.root_scale + s.epsilon);
-    }
+  T mean_scale, root_scale, beta1, beta2, epsilon;
+  T step(T g, T &m, T &v) const {
+    m = beta1 * (m - g) + g;
+    v = beta2 * v + (1 - beta2) * (g * g);
+    return mean_scale * m / (root(v) * root_scale + epsilon);
   }
 };
+template <class T> struct NAdam {
+  T mean_scale, gradient_scale, root_scale, beta1, beta2, epsilon;
+  T step(T g, T &m, T &v) const {
+    m = beta1 * (m - g) + g;
+    v = beta2 * v + (1 - beta2) * (g * g);
+    return (mean_scale * m + gradient_scale * g) / (root(v) * root_scale + epsilon);
+  }
+};
+template <class T> struct Lion {
+  T rate, beta1, beta2;
+  T step(T g, T &m, T &) const {
+    const T c = beta1 * (m - g) + g;
+    m = beta2 * (m - g) + g;
+    return rate * sign(c);
+  }
+};
+
+template <class T, class Rule>
+INLINE void step_along(Rule rule, Penalty<T> p, T *__restrict w, const T *__restrict d, T *__restrict m, T *__restrict v, long n) {
+  const long end = whole<T>(n);
+#pragma GCC ivdep
+  for (long k = 0; k < end; k++) {
+    const T step = rule.step(p.gradient(d[k], w[k]), m[k], v[k]);
+    w[k] = p.keep * w[k] - step;
+  }
+}
 
 }  // namespace

@@ -22,7 +22,7 @@ from neural import (
 )
 from neural.callbacks import Callback
 from neural.errors import ModelFileError
-from neural.optimizers import SGD
+from neural.optimizers import LBFGS, SGD, Adagrad, Lion, Muon, NAdam, RMSProp
 from neural.schedules import Cosine, OneCycle, Step
 from tests.refusals import (
     BITS,
@@ -258,6 +258,17 @@ CALLS = [
     ("beta2 nan", lambda: Adam(beta2=NAN), ValueError, ["beta2", "nan"]),
     ("epsilon 0", lambda: Adam(epsilon=0), ValueError, ["epsilon", "above 0", "Got 0"]),
     ("weight_decay -1", lambda: AdamW(weight_decay=-1), ValueError, ["weight_decay", "at least 0", "-1"]),
+    ("rho 1", lambda: RMSProp(1), ValueError, ["rho", "below 1", "Got 1"]),
+    ("rmsprop epsilon 0", lambda: RMSProp(epsilon=0), ValueError, ["epsilon", "above 0", "Got 0"]),
+    ("rmsprop momentum", lambda: RMSProp(momentum=-0.1), ValueError, ["momentum", "at least 0", "-0.1"]),
+    ("adagrad epsilon", lambda: Adagrad(0), ValueError, ["epsilon", "above 0", "Got 0"]),
+    ("momentum_decay", lambda: NAdam(momentum_decay=-1), ValueError, ["momentum_decay", "at least 0", "-1"]),
+    ("lion beta2 text", lambda: Lion(beta2="x"), TypeError, ["beta2", "'x'"]),
+    ("lion decay", lambda: Lion(weight_decay=NAN), ValueError, ["weight_decay", "nan"]),
+    ("muon momentum", lambda: Muon(momentum=1), ValueError, ["momentum", "below 1", "Got 1"]),
+    ("pairs 0", lambda: LBFGS(0), ValueError, ["pairs", "at least 1", "Got 0"]),
+    ("tol -1", lambda: LBFGS(tol=-1), ValueError, ["tol", "at least 0", "-1"]),
+    ("max_fun 1.5", lambda: LBFGS(max_fun=1.5), TypeError, ["max_fun", "whole", "1.5"]),
     ("drop 0", lambda: Step(drop=0), ValueError, ["drop", "above 0", "Got 0"]),
     ("every 1.5", lambda: Step(every=1.5), TypeError, ["every", "whole", "1.5"]),
     ("end 2", lambda: Cosine(end=2), ValueError, ["end", "at most 1", "Got 2"]),

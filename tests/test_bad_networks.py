@@ -22,7 +22,7 @@ from neural import (
 from neural.activations import CustomActivation
 from neural.callbacks import Callback
 from neural.errors import TrainingDiverged
-from neural.optimizers import SGD
+from neural.optimizers import SGD, Adagrad, Lion, Muon, NAdam, RMSProp
 from neural.schedules import Schedule
 from tests.refusals import (
     BITS,
@@ -194,7 +194,11 @@ def test_an_interrupted_fit_leaves_whole_epochs(name):
 
 
 @pytest.mark.parametrize("rate", [1e3, 1e10, 1e38, 1e300])
-@pytest.mark.parametrize("optimizer", [SGD(), SGD(0.9), SGD(0.9, nesterov=True), Adam(), AdamW()], ids=str)
+@pytest.mark.parametrize(
+    "optimizer",
+    [SGD(), SGD(0.9), SGD(0.9, nesterov=True), RMSProp(), Adagrad(), Adam(), AdamW(), NAdam(), Lion(), Muon()],
+    ids=str,
+)
 def test_far_too_large_rates_are_not_silent(optimizer, rate):
     net = KINDS["linear"][0]()
     with contextlib.suppress(TrainingDiverged):

@@ -31,6 +31,7 @@ LEVELS = (
     ("core",),
     ("callbacks", "data", "updates"),
     ("loggers", "training"),
+    ("lbfgs",),
     ("nn",),
     ("gradcheck", "plotting", "rate_range"),
     ("__init__",),

@@ -28,7 +28,7 @@ RNG = np.random.default_rng(1)
 
 
 # --- one seed ------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, SGD(0.9), SGD(0.9, nesterov=True)])
+@pytest.mark.parametrize("optimizer", [*sorted(OPTIMIZERS.keys() - {"lbfgs"}), SGD(0.9), SGD(0.9, nesterov=True)])
 def test_the_same_seed_gives_the_same_bits_and_two_fits_of_five_are_one_of_ten(optimizer):
     once, again, halves = network(), network(), network()
     history = fit(once, 10, optimizer=optimizer)

@@ -55,7 +55,7 @@ from neural.losses import (
 from neural.metrics import Accuracy, F1Score, Metrics, Precision, Recall
 from neural.nn import Network, NeuralNetwork
 from neural.normalization import BatchNorm, LayerNorm
-from neural.optimizers import SGD, Adam, AdamW, Optimizer
+from neural.optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSProp
 from neural.residual import Residual
 from neural.schedules import (
     Constant,
@@ -74,12 +74,14 @@ from neural.threads import n_threads, set_threads
 __version__ = "0.1.0"
 
 __all__ = [
+    "LBFGS",
     "MAE",
     "MSE",
     "SGD",
     "Accuracy",
     "Activation",
     "ActivationLayer",
+    "Adagrad",
     "Adam",
     "AdamW",
     "BatchNorm",
@@ -116,10 +118,13 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "Linear",
+    "Lion",
     "LogCosh",
     "Loss",
     "Metrics",
     "ModelFileError",
+    "Muon",
+    "NAdam",
     "Network",
     "NeuralError",
     "NeuralNetwork",
@@ -130,6 +135,7 @@ __all__ = [
     "Polynomial",
     "Precision",
     "Quantile",
+    "RMSProp",
     "ReLU",
     "Recall",
     "ReduceOnPlateau",

@@ -33,6 +33,7 @@ ENGINES = ("auto", "numpy", "core")
 FLOPS_FOR_THREADS = 4e6  # of a step, below which a second thread does not pay for its barriers
 FEW_UPDATES = 8  # in a call: for fewer it hardly pays to make threads
 FEW_ROWS = 64  # predicted by one thread without asking whether a second would pay
+CONSTANTS = 8  # numbers of an update; as in core.hpp
 MOST_THREADS = 255  # that the team's plan can count
 KINDS: dict[type, int] = {  # as in core.hpp
     kind: number
@@ -60,25 +61,28 @@ def why_not(chain: Chain, loss: Loss | None = None, optimizer: Optimizer | None 
             return f"the activation {layer.function.name} is written in Python"
     if loss is not None and type(loss) is not losses.LOSSES.get(loss.name):
         return f"the loss {loss.name or type(loss).__name__} is written in Python"
-    if optimizer is not None and type(optimizer) not in optimizers.OPTIMIZERS.values():
+    if optimizer is not None and not _knows(optimizer):
         return f"the optimizer {type(optimizer).__name__} is written in Python"
     return ""
 
 
-def rule(optimizer: Optimizer) -> tuple[int, float, float, float, float, float]:
-    """Return an optimizer as the core takes it: its row in the table, and its settings."""
-    momentum, nesterov = getattr(optimizer, "momentum", 0.0), getattr(optimizer, "nesterov", False)
-    name = (
-        "adam"
-        if isinstance(optimizer, optimizers.Adam)
-        else "nesterov"
-        if nesterov
-        else "momentum"
-        if momentum
-        else "sgd"
-    )
-    betas = (getattr(optimizer, "beta1", 0.0), getattr(optimizer, "beta2", 0.0), getattr(optimizer, "epsilon", 1.0))
-    return FAMILIES[2].index(name), momentum, *betas, optimizer.weight_decay
+def _knows(optimizer: Optimizer) -> bool:
+    """Return whether the core has this optimizer's own formula, and not one that a user's class has inherited."""
+    own = type(optimizer).__module__ == optimizers.__name__
+    return optimizer.whole or (own and optimizer.formula in FAMILIES[2])  # the former asks for gradients alone
+
+
+def constants(optimizer: Optimizer, rates: np.ndarray, before: int) -> np.ndarray:
+    """Return the numbers of each update, (n, CONSTANTS): what decay leaves of a weight, then the optimizer's own."""
+    numbers = np.zeros((len(rates), CONSTANTS))
+    with np.errstate(all="ignore"):  # what is not finite is seen after the updates
+        columns = (
+            1 - rates * optimizer.weight_decay,
+            *optimizer.constants(rates, np.arange(before + 1, before + len(rates) + 1)),
+        )
+        for k, column in enumerate(columns):
+            numbers[:, k] = column
+    return numbers
 
 
 def setting_of(function: activations.Activation) -> float:
@@ -103,10 +107,17 @@ class Stage:
     rate: float = 0.0
     layer: int = 0
     setting: float = 0.0
-    factor: float = 1.0
+    constants: int = 0
     partner: int = 0
     running_mean: int = -1
     running_variance: int = -1
+
+
+def factors(program: Program) -> list[float]:
+    """Return the different factors of the learning rate among the layers that are trained: [1.0] usually."""
+    trained = {place.layer for place in program.places}
+    found = dict.fromkeys(layer.rate_factor for number, layer in program.chain if number in trained)
+    return [factor for factor in found if factor] or [1.0]
 
 
 def describe(program: Program) -> list[tuple[Any, ...]]:
@@ -114,10 +125,13 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
     width: Any = program.chain[0][1]._width
     penalties = {place: (l1, l2) for place, l1, l2 in program.penalties}
     stages: list[Stage] = []
+    own_rates = factors(program)
     forks: dict[Layer, int] = {}
     for number, layer in program.chain:
         places = {p.name: p for p in program.places if p.layer == number}
-        stage = Stage(KINDS[type(layer)], n_in=width, n_out=width, layer=number, factor=layer.rate_factor)
+        stage = Stage(KINDS[type(layer)], n_in=width, n_out=width, layer=number)
+        if places:
+            stage.constants = own_rates.index(layer.rate_factor) if layer.rate_factor else -1
         match layer:
             case layers.DenseLayer():
                 weights = places["weights"]
@@ -204,9 +218,8 @@ class CoreEngine(NumpyEngine):
             [run.memory[name] for name in run.optimizer.remembers],
             order=run.order,
             bounds=run.bounds(),
-            rates=run.rates,
-            rule=rule(run.optimizer),
-            before=run.updates,
+            rule=FAMILIES[2].index(run.optimizer.formula),
+            constants=np.hstack([constants(run.optimizer, run.rates * f, run.updates) for f in factors(program)]),
             seed=run.mode.seed,
             step=run.mode.step,
             losses=losses,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from neural import checks
-from neural.errors import EngineUnavailable
+from neural.errors import EngineUnavailable, sentence
 from neural.layer import Layer, Mode
 from neural.loss import Loss
 from neural.optimizers import Optimizer
@@ -52,6 +52,18 @@ class Program:
     def rate_of(self, place: Place) -> float:
         """Return what the learning rate is multiplied by for a parameter; 0 where it is not trained."""
         return next((factor for part, factor in self.rates if part.start <= place.start < part.stop), 0.0)
+
+    def stretches(self, optimizer: Optimizer) -> tuple[tuple[slice, float], ...]:
+        """Return what an optimizer is to work on, one after the other: everything at once where all rates are one.
+
+        What a layer itself keeps up to date has no gradient, and does no harm.
+        """
+        if all(layer.rate_factor == 1 for _, layer in self.chain):
+            return ((slice(0, len(self.params)), 1.0),)
+        if not optimizer.elementwise:
+            rule = "one that works number by number, such as 'adamw', where layers have a rate_factor"
+            raise ValueError(sentence("optimizer", rule, optimizer))
+        return self.rates
 
     def own(self, number: int, flat: np.ndarray) -> Own:
         """Return one layer's share of a flat vector."""
@@ -230,9 +242,10 @@ class NumpyEngine:
                 penalties[k] = work.penalize()
                 for view, factor in decayed:
                     view *= 1 - rate * factor * run.optimizer.weight_decay
-                for part, factor in program.rates:
+                for part, factor in program.stretches(run.optimizer):
                     memory = {name: vector[part] for name, vector in run.memory.items()}
-                    run.optimizer.step(program.params[part], grads[part], memory, rate * factor, run.updates + k + 1)
+                    t = run.updates + k + 1
+                    run.optimizer.step(program.params[part], grads[part], memory, rate * factor, t, program.weights)
                 mode.step += 1
         return losses, penalties
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from neural import activations, core, inputs, losses, optimizers, summary, training
+from neural import activations, core, inputs, lbfgs, losses, optimizers, summary, training
 from neural import data as prepare
 from neural.callbacks import History
 from neural.chain import check_layers, check_widths, leaves_of, trained_stretches, widths_of
@@ -25,7 +25,7 @@ from neural.loss import Loss
 from neural.optimizers import Optimizer
 from neural.parameters import Place, aligned_zeros, lay_out
 from neural.streams import seed_from
-from neural.training import Settings, Training
+from neural.training import Settings
 from neural.updates import TrainingState, Updates
 
 BUILDING = threading.RLock()  # one for all networks: building is short, and a lock of its own would not pickle
@@ -265,7 +265,8 @@ class NeuralNetwork:
         batch_size : rows an update; None, or more than there are, is all of them. A last short batch is used too. To
             accumulate the gradients of k batches is ``batch_size * k``, so there is no argument for that.
         optimizer, schedule : names, classes or objects; a schedule may be a function of the update's number, which
-            gives a factor. ``learning_rate`` is the rate, whatever the optimizer.
+            gives a factor. ``learning_rate`` is the rate, whatever the optimizer; but "lbfgs" takes
+            all rows at once and ``epochs`` iterations at most, and uses no batch size, rate or schedule.
         validation_data, validation_split : (X, y) or (X, y, sample_weight), or a fraction of the rows, drawn at random.
         metrics : names or functions of (y_true, y_pred), for the history; each costs a forward pass an epoch.
         callbacks, callback : objects with hooks, or functions (true, predicted, loss, epoch).
@@ -287,6 +288,7 @@ class NeuralNetwork:
             raise ValueError("validation_data and validation_split must not be given both. Got both. Leave one out.")
         rows = self._rows(X)
         engine = self._engine_for(settings.optimizer, n_threads)
+        kind = lbfgs.training_for(settings, self._chain()[0])
         data, classes = self._data(rows, y, sample_weight)
         data, validation = prepare.split_off(data, validation_split, self.seed)
         data = prepare.class_weighted(data, class_weight, classes, self._loss, self.dtype)
@@ -298,7 +300,7 @@ class NeuralNetwork:
         self.state.use(settings.optimizer, self.params)
         self.classes_ = classes
         with self._being_fitted():
-            return Training(self, program, data, validation, settings, self._using(engine)).run()
+            return kind(self, program, data, validation, settings, self._using(engine)).run()
 
     def train_on_batch(
         self,

@@ -58,6 +58,7 @@ class Settings:
         """Check every argument before anything is touched."""
         if batch_size is not None:
             batch_size = check_number("batch_size", batch_size, low=1, whole=True)
+        chosen = optimizers.resolve(optimizer)
         found = hooks.resolve(callbacks, callback)
         if not isinstance(verbose, int) or verbose not in (0, 1, 2):
             raise ValueError(sentence("verbose", "0, 1 (every tenth epoch) or 2 (every epoch)", verbose))
@@ -66,8 +67,8 @@ class Settings:
         return cls(
             check_number("epochs", epochs, low=1, whole=True),
             check_number("learning_rate", learning_rate, low=0),
-            batch_size,
-            optimizers.resolve(optimizer),
+            None if chosen.whole else batch_size,
+            chosen,
             schedules.resolve(schedule),
             resolve_metrics(wanted),
             [*found, *([hooks.Progress(every=10 if verbose == 1 else 1)] if verbose else [])],
@@ -158,10 +159,7 @@ class Training:
         self.network.history_, self._started = self.history, time.perf_counter()
         self._call("on_train_begin")
         try:
-            while self.epoch < self.epochs and not self.stopped:
-                if not self._run_many():
-                    self.epoch += 1
-                    self._run_epoch()
+            self._run_epochs()
         except BaseException as error:
             self.error = error
             raise
@@ -169,6 +167,12 @@ class Training:
             self._call("on_train_end")
         self._warn_if_risen()
         return self.history
+
+    def _run_epochs(self) -> None:
+        while self.epoch < self.epochs and not self.stopped:
+            if not self._run_many():
+                self.epoch += 1
+                self._run_epoch()
 
     def _warn_if_risen(self) -> None:
         first, last = self.history[0], self.history[-1]

@@ -1,0 +1,247 @@
+"""Optimizers: by hand, against PyTorch's, and where a class is the user's own."""
+
+from dataclasses import dataclass
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from neural import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    DenseLayer,
+    EngineUnavailable,
+    Lion,
+    Muon,
+    NAdam,
+    NeuralNetwork,
+    RMSProp,
+    core,
+)
+from neural.optimizers import OPTIMIZERS, _orthogonal
+from neural.parameters import Place
+
+rng = np.random.default_rng(0)
+ROOT, LINEAR = rng.normal(size=(6, 6)), np.arange(6.0)
+SQUARE = ROOT @ ROOT.T + np.eye(6)
+X, LABELS = rng.normal(size=(40, 4)), rng.integers(0, 3, 40)
+
+
+def gradient(w):
+    """Return the gradient of w A w / 2 - b w."""
+    return SQUARE @ w - LINEAR
+
+
+def path(optimizer, updates, rate=0.02):
+    """Return the weights on the optimizer's way from 1, one row an update."""
+    w = np.ones(6)
+    memory, points = optimizer.fresh_memory(w), []
+    for t in range(1, updates + 1):
+        g = gradient(w)
+        w *= 1 - rate * optimizer.weight_decay
+        optimizer.step(w, g, memory, rate, t)
+        points.append(w.copy())
+    return np.array(points)
+
+
+# --- against PyTorch -----------------------------------------------------------------------------------------------
+PEERS = [
+    (SGD(), "SGD", {}),
+    (SGD(0.9), "SGD", {"momentum": 0.9}),
+    (SGD(0.9, nesterov=True), "SGD", {"momentum": 0.9, "nesterov": True}),
+    (RMSProp(0.75, 1e-3), "RMSprop", {"alpha": 0.75, "eps": 1e-3}),
+    (RMSProp(0.75, 1e-3, momentum=0.5), "RMSprop", {"alpha": 0.75, "eps": 1e-3, "momentum": 0.5}),
+    (Adagrad(), "Adagrad", {}),
+    (Adam(), "Adam", {}),
+    (Adam(0.5, 0.75, 1e-4), "Adam", {"betas": (0.5, 0.75), "eps": 1e-4}),
+    (AdamW(weight_decay=0.1), "AdamW", {"weight_decay": 0.1}),
+    (NAdam(), "NAdam", {}),
+    (NAdam(0.5, 0.75, 1e-4, momentum_decay=3.0), "NAdam", {"betas": (0.5, 0.75), "eps": 1e-4, "momentum_decay": 3.0}),
+]
+
+
+@pytest.mark.parametrize(("optimizer", "name", "settings"), PEERS, ids=[str(peer[0]) for peer in PEERS])
+def test_twenty_updates_are_those_of_pytorch(optimizer, name, settings):
+    torch = pytest.importorskip("torch")
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)  # in which its NAdam keeps the product of its momenta
+    try:
+        theirs = torch.ones(6, requires_grad=True)
+        peer = getattr(torch.optim, name)([theirs], lr=0.02, **settings)
+        for ours in path(optimizer, 20):
+            theirs.grad = torch.from_numpy(gradient(theirs.detach().numpy()))
+            peer.step()
+            np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=0, atol=1e-10)
+    finally:
+        torch.set_default_dtype(default)
+
+
+# --- by hand -------------------------------------------------------------------------------------------------------
+def two_updates(optimizer, rate=0.1):
+    """Return w after gradients 1 and 3, from w = 1."""
+    w = np.ones(1)
+    memory = list(optimizer.fresh_memory(w).values())
+    points = []
+    for t, g in enumerate((1.0, 3.0), 1):
+        optimizer.update(w, np.array([g]), rate, t, *memory)
+        points.append(w[0])
+    return points
+
+
+def test_rmsprop_by_hand():
+    """s = 1/4, then 3/16 + 9/4 = 39/16."""
+    first, second = 1 / 0.25**0.5, 3 / (39 / 16) ** 0.5
+    assert two_updates(RMSProp(0.75, 1e-12)) == pytest.approx([1 - 0.1 * first, 1 - 0.1 * (first + second)])
+    with_momentum = [1 - 0.1 * first, 1 - 0.1 * (first + 0.5 * first + second)]
+    assert two_updates(RMSProp(0.75, 1e-12, momentum=0.5)) == pytest.approx(with_momentum)
+
+
+def test_adagrad_by_hand():
+    assert two_updates(Adagrad()) == pytest.approx([0.9, 0.9 - 0.1 * 3 / 10**0.5])
+
+
+def test_nadam_by_hand():
+    """b1 = 1/2 and a decay so fast that u_1 = u_2 = u_3 = 1/2; b2 = 3/4: v' is as in Adam's test."""
+    first = (0.5 * 1 / 0.5 + 0.5 * 0.5 / 0.75) / 1
+    second = (0.5 * 3 / 0.75 + 0.5 * 1.75 / 0.875) / ((0.1875 + 2.25) / 0.4375) ** 0.5
+    optimizer = NAdam(0.5, 0.75, 1e-12, momentum_decay=1e4)
+    assert two_updates(optimizer) == pytest.approx([1 - 0.1 * first, 1 - 0.1 * (first + second)])
+
+
+def test_the_products_in_nadam_are_those_of_their_factors():
+    """As many as there are, however slowly or fast u rises; numbers of one update and of many are the same."""
+    for beta1, decay in ((0.9, 0.004), (0.999, 0.3), (0.9999, 1.0), (0.5, 0.0), (0.0, 0.004)):
+        t = np.arange(1, 6001)
+        u = beta1 * (1 - 0.5 * 0.96 ** (t * decay))
+        want = (1 - u) / (1 - np.cumprod(u))
+        optimizer = NAdam(beta1, momentum_decay=decay)
+        many = np.array(np.broadcast_arrays(*optimizer.constants(np.ones(6000), t)))
+        np.testing.assert_allclose(many[1], want, rtol=1e-11)
+        for k in (0, 1, 2499, 2500, 5999):
+            np.testing.assert_allclose(many[:, k], optimizer.constants(1.0, int(t[k])), rtol=1e-15)
+
+
+def test_lion_by_hand():
+    """c = 1/2, m = 1/4; then c = 1/8 - 3/2 < 0 and m = 3/16 - 3/4, so that a small gradient does not turn it."""
+    w, m = np.ones(1), np.zeros(1)
+    for t, (g, want, mean) in enumerate([(1, 0.9, 0.25), (-3, 1.0, -0.5625), (0.5, 1.1, -0.296875)], 1):
+        Lion(0.5, 0.75).update(w, np.array([float(g)]), 0.1, t, m)
+        assert (w[0], m[0]) == pytest.approx((want, mean))
+
+
+@pytest.mark.parametrize("optimizer", [RMSProp(), RMSProp(momentum=0.5), Adagrad(), NAdam(), Lion()], ids=str)
+def test_where_nothing_pulls_nothing_moves_and_nan_stays(optimizer):
+    w = np.zeros(2)
+    memory = list(optimizer.fresh_memory(w).values())
+    optimizer.update(w, np.array([0.0, np.nan]), 0.1, 1, *memory)
+    assert w[0] == 0
+    assert all(vector[0] == 0 for vector in memory)
+    assert np.isnan(w[1])
+
+
+def test_settings_come_in_the_order_of_the_papers():
+    assert AdamW(0.5, 0.75) == AdamW(beta1=0.5, beta2=0.75, weight_decay=0.01)
+    assert Lion(0.5, 0.75) == Lion(beta1=0.5, beta2=0.75, weight_decay=0.0)
+
+
+# --- Muon ----------------------------------------------------------------------------------------------------------
+def pressed(M):
+    """Return what Muon makes of a matrix, by its singular values: each goes through the polynomial on its own."""
+    U, s, V = np.linalg.svd(M, full_matrices=False)
+    s = s / (np.linalg.norm(s) + 1e-7)
+    for _ in range(5):
+        s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
+    return (U * s) @ V, s
+
+
+def four_layers(engine="auto"):
+    sizes = [(4, 7), (7, 9), (9, 5), (5, 3)]
+    layers = [DenseLayer(i, o, "softmax" if o == 3 else "tanh") for i, o in sizes]
+    return NeuralNetwork(layers, "categorical_crossentropy", dtype="float64", engine=engine, random_state=0)
+
+
+def test_muon_by_singular_values():
+    """Two updates of a whole network, the hidden matrices worked out anew; the rest beside AdamW with its gradients."""
+    net, rate, velocity = four_layers(), 0.01, [0, 0]
+    rest = four_layers().build()
+    memory = AdamW().fresh_memory(rest.params)
+    for t in (1, 2):
+        _, gradient, _ = net.loss_and_gradient(X, LABELS)
+        before, g = [W.copy() for W in net.weights], [views["weights"] for views in net.views(gradient)]
+        rest.params[:] = net.params
+        for W in rest.weights:
+            W *= 1 - rate * 0.01
+        AdamW().step(rest.params, gradient.copy(), memory, rate, t)
+        net.fit(X, LABELS, epochs=1, learning_rate=rate, batch_size=None, optimizer="muon", verbose=0)
+        for k, scale in ((1, 0.2 * 9**0.5), (2, 0.2 * 9**0.5)):
+            velocity[k - 1] = 0.95 * velocity[k - 1] + g[k]
+            step, s = pressed(g[k] + 0.95 * velocity[k - 1])
+            want = before[k] * (1 - rate * 0.01) - rate * scale * step
+            np.testing.assert_allclose(net.weights[k], want, rtol=1e-10, atol=1e-13)
+            assert s.max() < 1.3
+        for k in (0, 3):
+            np.testing.assert_allclose(net.weights[k], rest.weights[k], rtol=1e-12)
+        np.testing.assert_allclose(np.vstack(net.biases), np.vstack(rest.biases), rtol=1e-10)
+    assert net.engine_ == "numpy"
+
+
+@pytest.mark.parametrize("shape", [(20, 20), (64, 10), (10, 64), (1, 5)])
+def test_matrices_become_nearly_orthogonal(shape):
+    _, s = pressed(np.random.default_rng(1).normal(size=shape))
+    found = np.linalg.svd(_orthogonal(np.random.default_rng(1).normal(size=shape)), compute_uv=False)
+    np.testing.assert_allclose(np.sort(found), np.sort(s), rtol=1e-9)
+    assert 0.5 < found.min() <= found.max() < 1.3
+
+
+def test_muon_near_pytorchs_which_reckons_in_bfloat16():
+    torch = pytest.importorskip("torch")
+    if not hasattr(torch.optim, "Muon"):
+        pytest.skip("before PyTorch 2.9")
+    start = np.random.default_rng(2).normal(size=(16, 32))
+    w = start.ravel().copy()
+    optimizer, places = Muon(), [Place(k, "weights", (16, 32), 0) for k in range(3)]
+    theirs = torch.from_numpy(start.copy()).requires_grad_()
+    peer = torch.optim.Muon([theirs], lr=0.02, momentum=0.95, weight_decay=0, adjust_lr_fn="match_rms_adamw")
+    memory = optimizer.fresh_memory(w)
+    for t in range(1, 11):
+        g = np.random.default_rng(10 + t).normal(size=(16, 32))
+        theirs.grad = torch.from_numpy(g.copy())
+        peer.step()
+        optimizer.step(w, g.ravel(), memory, 0.02, t, places)
+    ours, theirs = w.reshape(16, 32) - start, theirs.detach().numpy() - start
+    assert np.linalg.norm(ours - theirs) < 0.02 * np.linalg.norm(ours)
+
+
+@pytest.mark.skipif(core._core is None, reason="this installation has no compiled core")
+def test_the_core_says_that_it_has_no_muon():
+    with pytest.raises(EngineUnavailable, match="the optimizer Muon is written in Python"):
+        four_layers("core").fit(X, LABELS, optimizer="muon", verbose=0)
+
+
+# --- all of them ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_cost_falls(name):
+    if name == "lbfgs":
+        pytest.importorskip("scipy")
+    history = four_layers("auto").fit(X, LABELS, epochs=60, learning_rate=0.01, optimizer=name, verbose=0)
+    assert history[-1] < 0.99 * history[0]
+
+
+# --- a user's own --------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Still(Adam):
+    """Inherits the name of Adam's formula, and has another."""
+
+    def update(self, w, g, rate, t, *memory):
+        pass
+
+
+def test_a_users_class_is_run_as_it_is_written_though_it_is_in_the_table():
+    net = NeuralNetwork([DenseLayer(4, 3, "softmax")], "categorical_crossentropy", random_state=0).build()
+    before = net.params.copy()
+    with patch.dict(OPTIMIZERS, still=Still):
+        net.fit(X, LABELS, epochs=2, optimizer="still", verbose=0)
+    assert net.engine_ == "numpy"
+    np.testing.assert_array_equal(net.params, before)
