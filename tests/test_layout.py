@@ -22,7 +22,9 @@ SOURCE = Path(neural.__file__).parent
 LEVELS = (
     ("errors",),
     ("inputs", "parameters", "schedules", "significance", "streams", "fashion", "canvas", "course", "threads"),
-    ("activations", "initializers", "datasets", "metrics", "optimizers", "plot_inputs"),
+    ("activation", "initializers", "datasets", "metrics", "optimizers", "plot_inputs"),
+    ("rectifiers", "smooth"),
+    ("activations",),
     ("layer", "losses"),
     ("layers",),
     ("checks",),

@@ -4,16 +4,8 @@
 >>> net = neural.NeuralNetwork([neural.DenseLayer(784, 25, "relu"), neural.DenseLayer(25, 10, "softmax")])
 """
 
-from neural.activations import (
-    Activation,
-    CustomActivation,
-    HardSigmoid,
-    Linear,
-    ReLU,
-    Sigmoid,
-    Softmax,
-    Tanh,
-)
+from neural.activation import Activation
+from neural.activations import CustomActivation, HardSigmoid, Linear, Sigmoid, Softmax, Softsign, Tanh
 from neural.callbacks import Callback, EarlyStopping, History
 from neural.errors import (
     DataUnavailable,
@@ -37,14 +29,19 @@ from neural.losses import (
 from neural.metrics import Accuracy, F1Score, Metrics, Precision, Recall
 from neural.nn import Network, NeuralNetwork
 from neural.optimizers import SGD, Adam, AdamW, Optimizer
+from neural.rectifiers import ELU, SELU, HardSwish, LeakyReLU, ReLU, ReLU6
 from neural.schedules import Constant, Cosine, OneCycle, Schedule, Step
+from neural.smooth import GELU, GELUTanh, Mish, SiLU, Softplus
 from neural.threads import n_threads, set_threads
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ELU",
+    "GELU",
     "MAE",
     "MSE",
+    "SELU",
     "SGD",
     "Accuracy",
     "Activation",
@@ -66,12 +63,16 @@ __all__ = [
     "EngineUnavailable",
     "EngineWarning",
     "F1Score",
+    "GELUTanh",
     "HardSigmoid",
+    "HardSwish",
     "History",
     "Layer",
+    "LeakyReLU",
     "Linear",
     "Loss",
     "Metrics",
+    "Mish",
     "ModelFileError",
     "Network",
     "NeuralError",
@@ -80,10 +81,14 @@ __all__ = [
     "Optimizer",
     "Precision",
     "ReLU",
+    "ReLU6",
     "Recall",
     "Schedule",
+    "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softplus",
+    "Softsign",
     "Step",
     "Tanh",
     "TrainingDiverged",
