@@ -84,6 +84,56 @@ INLINE double logarithm_of_1_plus(double x) { return std::log1p(x); }
 
 template <class T> INLINE T sign(T x) { return x > 0 ? T(1) : x < 0 ? T(-1) : x; }  // of NaN, NaN
 
+// e^x - 1 of x <= 0, exact near 0: with x = n log 2 + r it is 2^n (e^r - 1) + (2^n - 1).
+INLINE float exponential_less_1(float x) {
+  float t = x < -40.0f ? -40.0f : x;
+  t = t > 0 ? 0.0f : t;
+  float n = t * 1.44269504088896341f + 12582912.0f;
+  int32_t whole;
+  std::memcpy(&whole, &n, 4);
+  n -= 12582912.0f;
+  const float r = t - n * 0.693359375f - n * -2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * (r * r) + r;
+  const int32_t bits = (whole - 0x4b400000 + 127) << 23;
+  float power;
+  std::memcpy(&power, &bits, 4);
+  return p * power + (power - 1);
+}
+INLINE double exponential_less_1(double x) { return std::expm1(x); }
+
+template <class T> INLINE T held(T x, T low, T high) {  // NaN passes
+  x = x < low ? low : x;
+  return x > high ? high : x;
+}
+
+template <class T> struct Shares {  // s = 1 / (1 + e^-x) and 1 - s, both to the last digits
+  T s, rest;
+  Shares(T x) {
+    const T e = exponential(x > 0 ? -x : x), large = 1 / (1 + e), small = e * large;
+    s = x > 0 ? large : small, rest = x > 0 ? small : large;
+  }
+};
+
+template <class T> INLINE T bell(T t) { return exponential(t * t * T(-0.5)); }
+
+// The share of the standard normal above t, over e^(-t^2/2), for t from 0 to 40; smooth.py tells where it is from.
+template <class T> INLINE T tail_over_bell(T t) {
+  constexpr double top[] = {0.0352624965998911, 0.700383064443688, 6.37396220353165, 33.912866078383,
+                            112.079291497871,   221.213596169931,  220.206867912376};
+  constexpr double bottom[] = {0.0883883476483184, 1.75566716318264, 16.064177579207,  86.7807322029461,
+                               296.564248779674,   637.333633378831, 793.826512519948, 440.413735824752};
+  T p = T(top[0]), q = T(bottom[0]);
+  for (int k = 1; k < 7; k++) p = p * t + T(top[k]);
+  for (int k = 1; k < 8; k++) q = q * t + T(bottom[k]);
+  return p / q;
+}
+
 // One struct for each: f(z), and dz for da where a = f(z). `p` is the setting of those that have one.
 template <class T> struct Linear {
   static T f(T z, T) { return z; }
@@ -112,6 +162,84 @@ template <class T> struct HardSigmoid {
 template <class T> struct Exponential {
   static T f(T z, T) { return exponential(z); }
   static T backward(T da, T, T a, T) { return a * da; }
+};
+template <class T> struct LeakyReLU {
+  static T f(T z, T p) { return z > 0 ? z : p * z; }
+  static T backward(T da, T, T a, T p) { return a > 0 ? da : a <= 0 ? p * da : a; }
+};
+template <class T> struct ReLU6 {
+  static T f(T z, T) { return held(z, T(0), T(6)); }
+  static T backward(T da, T, T a, T) { return sign((6 - a) * a) * da; }
+};
+template <class T> struct ELU {
+  static T f(T z, T p) { return z > 0 ? z : p * exponential_less_1(z); }
+  static T backward(T da, T, T a, T p) { return a > 0 ? da : (a + p) * da; }
+};
+template <class T> struct SELU {
+  static constexpr T SCALE = T(1.0507009873554804934), DEPTH = T(1.7580993408473768600);
+  static T f(T z, T) { return z > 0 ? SCALE * z : DEPTH * exponential_less_1(z); }
+  static T backward(T da, T, T a, T) { return (a > 0 ? SCALE : a + DEPTH) * da; }
+};
+template <class T> struct HardSwish {
+  static T f(T z, T) { return held(z + 3, T(0), T(6)) / 6 * (z < -3 ? T(-3) : z); }
+  static T backward(T da, T z, T, T) { return (z <= -3 ? T(0) : z >= 3 ? T(1) : z / 3 + T(0.5)) * da; }
+};
+template <class T> struct Softplus {
+  static T f(T z, T) { return (z < 0 ? T(0) : z) + logarithm_of_1_plus(exponential(z < 0 ? z : -z)); }
+  static T backward(T da, T, T a, T) { return -exponential_less_1(-a) * da; }
+};
+template <class T> struct Softsign {
+  static T size(T z) { return z < 0 ? -z : z; }
+  static T f(T z, T) {
+    const T x = held(z, T(-1e30), T(1e30));
+    return x / (1 + size(x));
+  }
+  static T backward(T da, T z, T, T) {
+    const T share = 1 / (1 + size(z));
+    return share * share * da;
+  }
+};
+// Far out z is held where what it is multiplied by is 0 or 1 to the last bit: 0 times infinity is NaN.
+template <class T> struct GELU {
+  static T size(T z) { return held(z < 0 ? -z : z, T(0), T(40)); }
+  static T f(T z, T) {
+    const T t = size(z);
+    return (z < 0 ? T(0) : z) - bell(t) * tail_over_bell(t) * t;
+  }
+  static T backward(T da, T z, T, T) {
+    const T t = size(z), below = bell(t) * (tail_over_bell(t) - t * T(0.3989422804014327));
+    return (z > 0 ? 1 - below : below) * da;
+  }
+};
+template <class T> struct GELUTanh {
+  static constexpr T TWICE = T(1.5957691216057308), CUBIC = T(1.5957691216057308 * 0.044715);
+  static Shares<T> shares(T x) { return (CUBIC * (x * x) + TWICE) * x; }
+  static T f(T z, T) { return (z < -40 ? T(-40) : z) * shares(held(z, T(-40), T(40))).s; }
+  static T backward(T da, T z, T, T) {
+    const T x = held(z, T(-40), T(40));
+    const Shares<T> of = shares(x);
+    return ((3 * CUBIC * (x * x) + TWICE) * x * of.rest + 1) * of.s * da;
+  }
+};
+template <class T> struct SiLU {
+  static T f(T z, T) { return (z < -800 ? T(-800) : z) * Shares<T>(z).s; }
+  static T backward(T da, T z, T, T) {
+    const Shares<T> of(z);
+    return (held(z, T(-800), T(800)) * of.rest + 1) * of.s * da;
+  }
+};
+template <class T> struct Mish {
+  T e, top;  // e^z, and n^2 - 1 where n = 1 + e^z
+  Mish(T z) : e(exponential(z > 25 ? T(25) : z)), top(e * (e + 2)) {}
+  static T f(T z, T) {
+    const T top = Mish(z).top;
+    return (z < -800 ? T(-800) : z) * (top / (top + 2));
+  }
+  static T backward(T da, T z, T, T) {
+    const Mish m(z);
+    const T slope = 4 * (1 + m.e) * m.e / (m.top + 2);
+    return (held(z, T(-800), T(25)) * slope + m.top) / (m.top + 2) * da;
+  }
 };
 
 // Values of one stage: rows `ld` apart, which are padded with zeros to whole vectors. In place is fine.
@@ -174,7 +302,18 @@ template <class T, template <class> class F> constexpr ActivationRow<T> row(cons
 template <class T> constexpr ActivationRow<T> ACTIVATIONS[] = {
     row<T, Linear>("linear"),
     row<T, ReLU>("relu"),
+    row<T, LeakyReLU>("leaky_relu"),
+    row<T, ReLU6>("relu6"),
+    row<T, ELU>("elu"),
+    row<T, SELU>("selu"),
+    row<T, HardSwish>("hard_swish", NEEDS_Z),
+    row<T, Softplus>("softplus"),
+    row<T, GELU>("gelu", NEEDS_Z),
+    row<T, GELUTanh>("gelu_tanh", NEEDS_Z),
+    row<T, SiLU>("silu", NEEDS_Z),
+    row<T, Mish>("mish", NEEDS_Z),
     row<T, Tanh>("tanh"),
+    row<T, Softsign>("softsign", NEEDS_Z),
     row<T, Sigmoid>("sigmoid"),
     row<T, HardSigmoid>("hard_sigmoid"),
     {"softmax", false, Softmax<T>::forward, Softmax<T>::backward},

@@ -7,18 +7,19 @@ import numpy as np
 import pytest
 
 from neural import (
+    ELU,
+    SELU,
     ActivationLayer,
     CustomActivation,
     DenseLayer,
-    HardSigmoid,
-    Linear,
+    LeakyReLU,
     NeuralNetwork,
     ReLU,
-    Sigmoid,
+    SiLU,
     Softmax,
-    Tanh,
 )
 from neural.activations import ACTIVATIONS, resolve
+from neural.smooth import bell, tail_over_bell
 
 INF, NAN = math.inf, math.nan
 TINY = 1e-38
@@ -48,6 +49,58 @@ KNOWN = {
     "exponential": {
         0: (1, 1), TINY: (1, 1), 1: (2.718281828459045, 2.718281828459045), -1e4: (0, 0), INF: (INF, INF), -INF: (0, 0),
         -2: (0.1353352832366127, 0.1353352832366127),
+    },
+    "leaky_relu": {
+        0: (0, 0.01), TINY: (TINY, 1), -TINY: (-1e-40, 0.01), 2: (2, 1), -2: (-0.02, 0.01), 1e4: (1e4, 1),
+        -1e4: (-100, 0.01), INF: (INF, 1), -INF: (-INF, 0.01),
+    },
+    "relu6": {
+        0: (0, 0), TINY: (TINY, 1), -TINY: (0, 0), 5.5: (5.5, 1), 6: (6, 0), 88: (6, 0), -88: (0, 0), 1e4: (6, 0),
+        -1e4: (0, 0), INF: (6, 0), -INF: (0, 0),
+    },
+    "elu": {
+        0: (0, 1), TINY: (TINY, 1), -TINY: (-TINY, 1), 3: (3, 1), -0.5: (-0.3934693402873666, 0.6065306597126334),
+        -1: (-0.6321205588285577, 0.36787944117144233), 88: (88, 1), -88: (-1, 0), 1e4: (1e4, 1), -1e4: (-1, 0),
+        INF: (INF, 1), -INF: (-1, 0),
+    },
+    "selu": {
+        0: (0, 1.7580993408473768), 1: (1.0507009873554805, 1.0507009873554805),
+        -1: (-1.1113307378125628, 0.6467686030348141), -1e4: (-1.7580993408473768, 0), INF: (INF, 1.0507009873554805),
+        -INF: (-1.7580993408473768, 0),
+    },
+    "hard_swish": {
+        0: (0, 0.5), TINY: (TINY / 2, 0.5), 1: (2 / 3, 5 / 6), -1: (-1 / 3, 1 / 6), 3: (3, 1), -3: (0, 0), 88: (88, 1),
+        -88: (0, 0), 1e4: (1e4, 1), -1e4: (0, 0), INF: (INF, 1), -INF: (0, 0),
+    },
+    "softplus": {
+        0: (0.6931471805599453, 0.5), TINY: (0.6931471805599453, 0.5), 1: (1.3132616875182228, 0.7310585786300049),
+        -3: (0.04858735157374206, 0.04742587317756678), 88: (88, 1),
+        -88: (6.054601895401186e-39, 6.054601895401186e-39),
+        1e4: (1e4, 1), -1e4: (0, 0), INF: (INF, 1), -INF: (0, 0),
+    },
+    "softsign": {
+        0: (0, 1), TINY: (TINY, 1), -TINY: (-TINY, 1), 3: (0.75, 0.0625), -3: (-0.75, 0.0625),
+        1e4: (1e4 / 10001, 1 / 10001**2), -1e4: (-1e4 / 10001, 1 / 10001**2), INF: (1, 0), -INF: (-1, 0),
+    },
+    "gelu": {
+        0: (0, 0.5), TINY: (TINY / 2, 0.5), 0.5: (0.34573123063700656, 0.8674951246561629),
+        -0.5: (-0.15426876936299344, 0.13250487534383715), 1: (0.8413447460685429, 1.0833154705876864), 88: (88, 1),
+        -88: (0, 0), 1e4: (1e4, 1), -1e4: (0, 0), INF: (INF, 1), -INF: (0, 0),
+    },
+    "gelu_tanh": {
+        0: (0, 0.5), TINY: (TINY / 2, 0.5), 0.5: (0.34571400982514394, 0.8673699035346423),
+        -0.5: (-0.15428599017485609, 0.1326300964653577), 1: (0.8411919906082767, 1.0829640838457826), 88: (88, 1),
+        -88: (0, 0), 1e4: (1e4, 1), -1e4: (0, 0), INF: (INF, 1), -INF: (0, 0),
+    },
+    "silu": {
+        0: (0, 0.5), TINY: (TINY / 2, 0.5), 1: (0.7310585786300049, 0.9276705118714867),
+        -1: (-0.2689414213699951, 0.07232948812851327), 88: (88, 1), 1e4: (1e4, 1), -1e4: (0, 0), INF: (INF, 1),
+        -INF: (0, 0),
+    },
+    "mish": {
+        0: (0, 0.6), TINY: (0.6 * TINY, 0.6), 1: (0.8650983882673103, 1.0490362200997922),
+        -0.5: (-0.22074377465173, 0.2895106779135122), 88: (88, 1), 1e4: (1e4, 1), -1e4: (0, 0), INF: (INF, 1),
+        -INF: (0, 0),
     },
 }  # fmt: skip
 
@@ -134,6 +187,91 @@ def test_no_warning_at_the_far_ends(recwarn):
     assert [str(w.message) for w in recwarn] == []
 
 
+# --- settings, other names, other libraries ------------------------------------------------------------------------
+@pytest.mark.parametrize("shape", [(1,), (4, 3)])
+def test_the_slope_below_0_is_a_setting(shape):
+    z, ones = np.full(shape, -2.0), np.ones(shape)
+    np.testing.assert_allclose(LeakyReLU(0.2).activation(z), -0.4 * ones)
+    np.testing.assert_allclose(LeakyReLU(0.2).activation_prime(z), 0.2 * ones)
+    np.testing.assert_allclose(ELU(3.0).activation(z), 3 * (math.exp(-2) - 1) * ones)
+    np.testing.assert_allclose(ELU(3.0).activation_prime(z), 3 * math.exp(-2) * ones)
+    np.testing.assert_array_equal(ELU(3.0).activation_prime(-z), ones)
+
+
+def test_settings_are_part_of_what_an_activation_is():
+    assert LeakyReLU() == LeakyReLU(0.01) != LeakyReLU(0.2)
+    assert repr(ELU(2.0)) == "ELU(alpha=2.0)"
+    assert ELU(2.0).range == (-2.0, INF)
+    assert pickle.loads(pickle.dumps(ELU(2.0))) == ELU(2.0)
+    assert resolve(ELU(2.0)) == ELU(2.0) != resolve("elu")
+
+
+@pytest.mark.parametrize("wrong", [0, -0.1, 1.5, NAN])
+def test_a_slope_that_would_turn_the_sign_is_refused(wrong):
+    with pytest.raises(ValueError, match="slope must be a finite number above 0"):
+        LeakyReLU(wrong)
+    if not wrong > 1:
+        with pytest.raises(ValueError, match="alpha must be a finite number above 0"):
+            ELU(wrong)
+
+
+def test_a_network_with_settings_learns_on_both_engines():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    y = np.abs(X).sum(axis=1)
+    for hidden in (LeakyReLU(0.3), ELU(0.5)):
+        costs = []
+        for engine in ("auto", "numpy"):
+            net = NeuralNetwork([DenseLayer(3, 8, hidden), DenseLayer(8, 1)], "mse", random_state=0, dtype="float64")
+            net.engine = engine
+            costs.append(net.fit(X, y, epochs=20, learning_rate=0.05, verbose=0))
+        assert costs[0][-1] < costs[0][0] / 2
+        np.testing.assert_allclose(costs[0], costs[1], rtol=1e-9)
+
+
+def test_swish_is_silu():
+    assert type(resolve("swish")) is type(resolve("SiLU")) is SiLU
+
+
+def test_the_tail_of_the_normal_distribution():
+    t = np.linspace(0, 38, 200_001)
+    got = bell(t) * tail_over_bell(t)
+    want = np.array([math.erfc(x / math.sqrt(2)) / 2 for x in t])
+    assert np.abs(got - want).max() < 3e-16
+    relative = np.abs(got / want - 1)
+    assert relative[t <= 3].max() < 2e-14
+    assert relative[t <= 7].max() < 3e-9
+
+
+def test_selu_keeps_mean_0_and_variance_1():
+    z, weights = np.polynomial.hermite_e.hermegauss(200)  # sums over the normal distribution
+    weights /= weights.sum()
+    a = SELU.activation(z)
+    assert abs((weights * a).sum()) < 1e-3
+    assert (weights * a**2).sum() == pytest.approx(1, abs=1e-3)
+
+
+IN_TORCH = {
+    "relu": "relu", "leaky_relu": "leaky_relu", "relu6": "relu6", "elu": "elu", "selu": "selu", "gelu": "gelu",
+    "silu": "silu", "mish": "mish", "softplus": "softplus", "softsign": "softsign", "hard_swish": "hardswish",
+    "tanh": "tanh", "sigmoid": "sigmoid",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*IN_TORCH, "gelu_tanh"])
+def test_values_and_derivatives_are_those_of_pytorch(name):
+    torch = pytest.importorskip("torch")
+    settings = {"approximate": "tanh"} if name == "gelu_tanh" else {"threshold": 1000} if name == "softplus" else {}
+    z = torch.linspace(-12, 12, 1001, dtype=torch.float64)[1:-1].requires_grad_()
+    a = getattr(torch.nn.functional, IN_TORCH.get(name, "gelu"))(z, **settings)
+    a.sum().backward()
+    plain, smooth = z.detach().numpy(), np.abs(z.detach().numpy()) > 1e-9  # at the kink each takes its own side
+    atol = 2e-14 if name == "gelu_tanh" else 2e-15  # far below 0 PyTorch's 1 + tanh u cancels
+    np.testing.assert_allclose(ACTIVATIONS[name].activation(plain), a.detach().numpy(), rtol=1e-12, atol=atol)
+    got, want = ACTIVATIONS[name].activation_prime(plain), z.grad.numpy()
+    np.testing.assert_allclose(got[smooth], want[smooth], rtol=1e-12, atol=atol)
+
+
 # --- a user's own --------------------------------------------------------------------------------------------------
 class OwnReLU:
     """As a course would write it: no @staticmethod, and a derivative that writes into its argument."""
@@ -216,10 +354,14 @@ def test_the_range_of_a_users_own_is_measured():
     assert CustomActivation(np.abs, np.sign).range[1] > 1
 
 
-@pytest.mark.parametrize("kind", [Linear, ReLU, Tanh, Sigmoid, HardSigmoid, Softmax])
-def test_outputs_stay_within_the_stated_range(kind):
-    a = kind.activation(np.random.default_rng(0).normal(size=(5, 200)) * 30)
-    assert kind.range[0] <= a.min() <= a.max() <= kind.range[1]
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_outputs_fill_the_stated_range(name):
+    kind, z = ACTIVATIONS[name], np.linspace(-20, 20, 200_001).reshape(1, -1)  # near enough to every minimum
+    a = kind.activation(np.concatenate([z, -z]))
+    (low, high), least, most = kind().range, a.min(), a.max()
+    assert low <= least <= most <= high
+    assert least == pytest.approx(low, abs=0.05) if low > -INF else least < -0.1
+    assert most == pytest.approx(high, abs=0.05) if high < INF else most == pytest.approx(20, rel=0.06)
 
 
 def test_a_users_own_is_known_by_what_it_is_not_by_its_name():

@@ -22,7 +22,9 @@ SOURCE = Path(neural.__file__).parent
 LEVELS = (
     ("errors",),
     ("inputs", "parameters", "significance", "streams", "fashion", "canvas", "course", "threads"),
-    ("activations", "initializers", "datasets", "intervals", "metric_inputs", "optimizers", "plot_inputs", "schedules"),
+    ("activation", "initializers", "datasets", "intervals", "metric_inputs", "optimizers", "plot_inputs", "schedules"),
+    ("rectifiers", "smooth"),
+    ("activations",),
     ("layer", "targets", "classification_metrics", "probability_metrics", "regression_metrics"),
     ("metrics", "normalization", "residual", "loss"),
     ("layers", "classification_losses", "regression_losses"),

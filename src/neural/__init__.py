@@ -4,17 +4,8 @@
 >>> net = neural.NeuralNetwork([neural.DenseLayer(784, 25, "relu"), neural.DenseLayer(25, 10, "softmax")])
 """
 
-from neural.activations import (
-    Activation,
-    CustomActivation,
-    Exponential,
-    HardSigmoid,
-    Linear,
-    ReLU,
-    Sigmoid,
-    Softmax,
-    Tanh,
-)
+from neural.activation import Activation
+from neural.activations import CustomActivation, Exponential, HardSigmoid, Linear, Sigmoid, Softmax, Softsign, Tanh
 from neural.callbacks import Callback, Checkpoint, EarlyStopping, History, ReduceOnPlateau
 from neural.errors import (
     DataUnavailable,
@@ -56,6 +47,7 @@ from neural.metrics import Accuracy, F1Score, Metrics, Precision, Recall
 from neural.nn import Network, NeuralNetwork
 from neural.normalization import BatchNorm, LayerNorm
 from neural.optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSProp
+from neural.rectifiers import ELU, SELU, HardSwish, LeakyReLU, ReLU, ReLU6
 from neural.residual import Residual
 from neural.schedules import (
     Constant,
@@ -69,14 +61,18 @@ from neural.schedules import (
     Step,
     Warmup,
 )
+from neural.smooth import GELU, GELUTanh, Mish, SiLU, Softplus
 from neural.threads import n_threads, set_threads
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ELU",
+    "GELU",
     "LBFGS",
     "MAE",
     "MSE",
+    "SELU",
     "SGD",
     "Accuracy",
     "Activation",
@@ -107,21 +103,25 @@ __all__ = [
     "Exponential",
     "ExponentialDecay",
     "F1Score",
+    "GELUTanh",
     "Gamma",
     "GaussianNLL",
     "GaussianNoise",
     "HardSigmoid",
+    "HardSwish",
     "Hinge",
     "History",
     "Huber",
     "InverseScaling",
     "Layer",
     "LayerNorm",
+    "LeakyReLU",
     "Linear",
     "Lion",
     "LogCosh",
     "Loss",
     "Metrics",
+    "Mish",
     "ModelFileError",
     "Muon",
     "NAdam",
@@ -137,12 +137,16 @@ __all__ = [
     "Quantile",
     "RMSProp",
     "ReLU",
+    "ReLU6",
     "Recall",
     "ReduceOnPlateau",
     "Residual",
     "Schedule",
+    "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softplus",
+    "Softsign",
     "SquaredHinge",
     "Step",
     "Tanh",

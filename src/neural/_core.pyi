@@ -9,7 +9,7 @@ class Network32:
     def __init__(
         self,
         stages: list[
-            tuple[int, int, int, int, int, int, int, float, float, bool, float, int, float, float, int, int, int]
+            tuple[int, int, int, int, int, int, int, float, float, bool, float, int, float, int, int, int, int]
         ],
         link: int,
         link_setting: float,
@@ -83,7 +83,7 @@ class Network64:
     def __init__(
         self,
         stages: list[
-            tuple[int, int, int, int, int, int, int, float, float, bool, float, int, float, float, int, int, int]
+            tuple[int, int, int, int, int, int, int, float, float, bool, float, int, float, int, int, int, int]
         ],
         link: int,
         link_setting: float,

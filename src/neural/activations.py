@@ -1,108 +1,26 @@
-"""Activations: f and f' of each, and the table of their names.
+"""Activations that are bounded or linear, a user's own, and the table of all names.
 
-Each class is used as a class, as an instance or by its name. Two pairs of functions:
-
-- ``activation(z)`` and ``activation_prime(z)``: by hand, samples in columns (features, batch), nothing changed;
-- ``forward(z, out)`` and ``backward(da, z, a, out)``: the library's own path, samples in rows (batch, features);
-  both write into ``out``, and ``backward`` gives dZ = dA * f'(Z), for softmax the whole Jacobian's product.
+What every activation is stands in activation.py. Those that let the positive side through are in rectifiers.py and
+smooth.py.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from types import MethodType
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
+from neural.activation import Activation as Activation
+from neural.activation import floating as floating
+from neural.activation import newer as newer
+from neural.activation import of_class_or_instance
 from neural.errors import look_up, one_of, sentence, warn
-from neural.inputs import broadcast, numeric
+from neural.inputs import broadcast
+from neural.rectifiers import ELU, SELU, HardSwish, LeakyReLU, ReLU, ReLU6
+from neural.smooth import GELU, GELUTanh, Mish, SiLU, Softplus
 
 Function = Callable[[np.ndarray], Any]
-
-
-class of_class_or_instance:
-    """A method that works on the class too, where it gets an instance with the default settings."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-        self.__doc__ = function.__doc__
-
-    def __get__(self, instance: Any, owner: type) -> MethodType:
-        return MethodType(self.function, owner() if instance is None else instance)
-
-
-def floating(z: Any, what: str = "z") -> np.ndarray:
-    """Return ``z`` as an array of floats: float32 and float64 as they are, anything else as float64."""
-    z = numeric(what, z)
-    return z if z.dtype in (np.float32, np.float64) else z.astype(np.float64)
-
-
-def newer(kind: type, some: tuple[str, ...], others: tuple[str, ...]) -> bool:
-    """Return whether a class or its nearest ancestors define one of ``some`` before any of ``others``."""
-    for ancestor in kind.__mro__:
-        if any(name in vars(ancestor) for name in others):
-            return False
-        if any(name in vars(ancestor) for name in some):
-            return True
-    return False
-
-
-class Activation:
-    """The root of activations. ``range`` bounds the outputs; ``kinks`` lists where f' jumps."""
-
-    name: str = ""
-    range: tuple[float, float] = (-np.inf, np.inf)
-    kinks: ClassVar[tuple[float, ...]] = ()
-    relu_like: ClassVar[bool] = False  # wants He's start
-    needs_z: ClassVar[bool] = False  # the backward reads z; where it makes do with a, the core keeps a alone
-
-    def __init_subclass__(cls) -> None:
-        """Let a user's own ``activation(self, z)`` work on the class too, as ours do."""
-        for name in ("activation", "activation_prime"):
-            function = vars(cls).get(name)
-            if inspect.isfunction(function) and len(inspect.signature(function).parameters) > 1:
-                setattr(cls, name, of_class_or_instance(function))
-
-    def forward(self, z: np.ndarray, out: np.ndarray) -> np.ndarray:
-        """Write f(z) into ``out``, both (batch, features), and return it."""
-        raise NotImplementedError(f"{type(self).__name__} needs a method forward(z, out)")
-
-    def backward(self, da: np.ndarray, z: np.ndarray, a: np.ndarray, out: np.ndarray) -> np.ndarray:
-        """Write dZ = dA * f'(z) into ``out``, where a = f(z), and return it."""
-        raise NotImplementedError(f"{type(self).__name__} needs a method backward(da, z, a, out)")
-
-    @of_class_or_instance
-    def activation(self, z: Any) -> np.ndarray:
-        """Return f(z) in the dtype of ``z``, (features, batch) or a vector of features."""
-        z = floating(z)
-        with np.errstate(all="ignore"):
-            return np.asarray(self.forward(z.T, np.empty_like(z.T)).T)
-
-    @of_class_or_instance
-    def activation_prime(self, z: Any) -> np.ndarray:
-        """Return f'(z) in the dtype of ``z``."""
-        z = floating(z)
-        with np.errstate(all="ignore"):
-            a = self.forward(z, np.empty_like(z))
-            return self.backward(np.ones_like(z), z, a, np.empty_like(z))
-
-    def __call__(self, z: Any) -> np.ndarray:
-        return np.asarray(self.activation(z))
-
-    def settings(self) -> dict[str, Any]:
-        """Return what tells this object from another of its class, as plain values."""
-        return dict(vars(self))
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and vars(self) == vars(other)
-
-    def __hash__(self) -> int:
-        return hash((type(self), *sorted(map(str, vars(self).items()))))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.settings().items())})"
 
 
 class Linear(Activation):
@@ -121,26 +39,6 @@ class Linear(Activation):
     def backward(self, da: np.ndarray, z: np.ndarray, a: np.ndarray, out: np.ndarray) -> np.ndarray:
         out[...] = da
         return out
-
-
-class ReLU(Activation):
-    """f(z) = max(0, z), f' = 1 above 0 and 0 elsewhere, so f'(0) = 0. NaN stays NaN in both.
-
-    >>> ReLU.activation_prime([[-1.0, 0.0, 2.0]])
-    array([[0., 0., 1.]])
-    """
-
-    name = "relu"
-    range = (0.0, np.inf)
-    kinks = (0.0,)
-    relu_like = True
-
-    def forward(self, z: np.ndarray, out: np.ndarray) -> np.ndarray:
-        return np.maximum(z, 0, out=out)
-
-    def backward(self, da: np.ndarray, z: np.ndarray, a: np.ndarray, out: np.ndarray) -> np.ndarray:
-        np.sign(a, out=out)  # 1 above 0, 0 at 0, and NaN where a is NaN, which a comparison would hide
-        return np.multiply(out, da, out=out)
 
 
 class Tanh(Activation):
@@ -210,6 +108,32 @@ class HardSigmoid(Activation):
         np.multiply(out, a, out=out)  # above 0 between the kinks, 0 outside them
         np.sign(out, out=out)
         np.multiply(out, 0.2, out=out)
+        return np.multiply(out, da, out=out)
+
+
+class Softsign(Activation):
+    """f(z) = z / (1 + |z|), f' = 1 / (1 + |z|)^2 (Bergstra et al., 2009).
+
+    >>> Softsign.activation([[-3.0, 0.0, np.inf]])
+    array([[-0.75,  0.  ,  1.  ]])
+    """
+
+    FAR = 1e30  # beyond it f is 1 to the last bit; infinity / infinity is NaN
+
+    name = "softsign"
+    range = (-1.0, 1.0)
+    kinks = (0.0,)  # of f''
+    needs_z = True  # far out 1 - |f| has lost digits that count: f' falls like 1 / z^2
+
+    def forward(self, z: np.ndarray, out: np.ndarray) -> np.ndarray:
+        np.clip(z, -self.FAR, self.FAR, out=out)
+        return np.divide(out, 1 + np.abs(out), out=out)
+
+    def backward(self, da: np.ndarray, z: np.ndarray, a: np.ndarray, out: np.ndarray) -> np.ndarray:
+        np.abs(z, out=out)
+        np.add(out, 1, out=out)
+        np.divide(1, out, out=out)
+        np.multiply(out, out, out=out)
         return np.multiply(out, da, out=out)
 
 
@@ -347,7 +271,7 @@ def resolve(spec: Any) -> Activation:
     if spec is None:
         return Linear()
     if isinstance(spec, str):
-        return look_up("activation", spec, ACTIVATIONS)()
+        return look_up("activation", spec, {**ACTIVATIONS, **SYNONYMS})()
     if isinstance(spec, type) and issubclass(spec, Activation):
         spec = spec()
     if isinstance(spec, Activation):
@@ -371,5 +295,11 @@ def plain(activation: Activation) -> Any:
 
 
 ACTIVATIONS: dict[str, type[Activation]] = {
-    kind.name: kind for kind in (Linear, ReLU, Tanh, Sigmoid, HardSigmoid, Softmax, Exponential)
+    kind.name: kind
+    for kind in (
+        *(Linear, ReLU, LeakyReLU, ReLU6, ELU, SELU, HardSwish),
+        *(Softplus, GELU, GELUTanh, SiLU, Mish),
+        *(Tanh, Softsign, Sigmoid, HardSigmoid, Exponential, Softmax),
+    )
 }
+SYNONYMS: dict[str, type[Activation]] = {"swish": SiLU}

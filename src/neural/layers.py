@@ -39,8 +39,9 @@ class DenseLayer(Layer):
     l1, l2 : the penalty (l1 sum |W| + l2/2 sum W^2) / m on the weights, m the nominal batch size, also for a last short
         batch; 0 leaves it to the loss.
     bias : whether there is a b. Without one, ``biases`` is 0.
-    init, bias_init : "auto", "he", "xavier" (or "glorot"), "random" (uniform from -1 to 1), "zeros", "ones", or a
-        function (rng, shape, n_in, n_out). "auto" is he under ReLU-like activations and xavier otherwise, zeros for b.
+    init, bias_init : "auto", a name from initializers.py ("he", "xavier", "orthogonal", "zeros" ...), a function
+        (rng, shape) or (rng, shape, n_in, n_out), or the values themselves, (n_out, n_in) and (n_out,). "auto" is he
+        under ReLU-like activations, lecun_normal under SELU and xavier otherwise; zeros for b.
     random_state : seeds a layer that stands alone; in a network the network's seed decides.
 
     Attributes: ``weights`` (n_out, n_in), ``biases`` (n_out, 1), ``neurons``, ``trainable_params``.
@@ -83,9 +84,7 @@ class DenseLayer(Layer):
         if not isinstance(bias, bool | np.bool_):
             raise TypeError(sentence("bias", "True or False", bias))
         self.bias = bool(bias)
-        self.init, self.bias_init = init, bias_init
-        for what, spec in {"init": init, "bias_init": bias_init}.items():
-            initializers.resolve(what, spec)
+        self.init, self.bias_init = initializers.plain("init", init), initializers.plain("bias_init", bias_init)
         if random_state is not None:
             self._start = (seed_from(random_state), 0)
 
@@ -114,7 +113,7 @@ class DenseLayer(Layer):
         assert self.n_in is not None
         spec, auto = self.bias_init, "zeros"
         if name == "weights":
-            spec, auto = self.init, "he" if self._activation_behind().relu_like else "xavier"
+            spec, auto = self.init, self._activation_behind().start
         return initializers.resolve(name, spec, auto)(rng, shape, self.n_in, self.n_out)
 
     def _activation_behind(self) -> activations.Activation:
@@ -141,7 +140,7 @@ class DenseLayer(Layer):
 
     def warn_if_equal(self) -> None:
         """Warn where a hidden layer is about to start with equal units: equal gradients keep them equal."""
-        if self.init in ("zeros", "ones") and self.n_out > 1 and self._flat is None:
+        if isinstance(self.init, str) and self.init in ("zeros", "ones") and self.n_out > 1 and self._flat is None:
             warn(
                 f"init={self.init!r} makes all units of the hidden {self.describe()} equal, and equal they will stay. "
                 "Use 'auto', 'he' or 'xavier'."
