@@ -188,7 +188,7 @@ def test_a_cost_that_is_not_finite_is_placed():
 
 def test_dropout_is_refused_and_nothing_has_changed():
     net = NeuralNetwork([DenseLayer(None, 8), DropoutLayer(0.3), DenseLayer(8, 1)], "mse", random_state=0)
-    with pytest.raises(ValueError, match=r"optimizer must be one that bears noise.*LBFGS.*dropout_rate to 0"):
+    with pytest.raises(ValueError, match=r"optimizer must be one that bears noise.*LBFGS.*set their rate to 0"):
         fit(net)
     assert (net.layers[0].n_in, net.engine_, net.state.optimizer) == (None, None, None)
     net.layers[1].dropout_rate = 0.0
