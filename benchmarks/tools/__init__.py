@@ -48,7 +48,7 @@ TOOLS = {
     },
     "many": {
         "neural": Row("neural, NumPy engine, one by one", "ours:Many", extra=True),
-        "neural-core": Row("neural, core, one by one", "ours:ManyCore", "neural._core"),
+        "neural-core": Row("neural, core, in a thread pool", "ours:ManyCore", "neural._core"),
         "torch": Row("PyTorch eager, one by one", "pytorch:Many", "torch", extra=True),
         "torch-stacked": Row("PyTorch, stacked", "pytorch_stacked:Stacked", "torch"),
         "torch-stacked-fused": Row("PyTorch, stacked, fused optimizer", "pytorch_stacked:Fused", "torch"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 from workloads import Weights, Workload
 
 from neural import DenseLayer, NeuralNetwork
@@ -48,7 +51,14 @@ class Many(OneByOne):
 
 
 class ManyCore(OneByOne):
+    """In a pool of as many threads as the others have: fits on the core let go of the interpreter."""
+
     one = Core
+
+    def unit(self) -> list[list[float]]:
+        with ThreadPoolExecutor(int(os.environ["OMP_NUM_THREADS"])) as pool:
+            costs = list(pool.map(Core.unit, self.tools))
+        return [list(epoch) for epoch in zip(*costs, strict=True)]
 
 
 class Predict(Predictor):
