@@ -133,7 +133,7 @@ template <class F> static void crossing(const F &f) {
 
 // --- networks --------------------------------------------------------------------------------------------------------
 // Lists come in as Python's own: nanobind ends the program if there is no memory to turn them into vectors.
-using StageTuple = std::tuple<int, int, long, long, long, long, long, double, double, bool, double, int64_t, double, int, long, long, long>;
+using StageTuple = std::tuple<int, int, long, long, long, long, long, double, double, bool, double, int64_t, double, int, long, long, long, double, bool>;
 
 template <class T> void bind(nb::module_ &m, const char *name) {
   using Net = Network<T>;
@@ -146,8 +146,8 @@ template <class T> void bind(nb::module_ &m, const char *name) {
              check(rows.size() > 0, "there must be a stage");
              std::vector<Stage> stages;
              for (nb::handle item : rows) {
-               const auto [kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer, setting, set, partner, mean, variance] = nb::cast<StageTuple>(item);
-               stages.push_back({kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer, setting, set, partner, mean, variance});
+               const auto [kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer, setting, set, partner, mean, variance, max_norm, non_negative] = nb::cast<StageTuple>(item);
+               stages.push_back({kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer, setting, set, partner, mean, variance, max_norm, non_negative});
              }
              new (net) Net(std::move(stages), link, link_setting, loss, from_outputs, {settings.data(), settings.data() + settings.size()}, scale);
            },
@@ -155,7 +155,8 @@ template <class T> void bind(nb::module_ &m, const char *name) {
       .def_prop_ro("n_out", &Net::n_out)
       .def("fit",
            [](const Net &net, Vector<T> params, nb::typed<nb::list, Vector<T>> memory, Any X, Labels labels, Targets targets, Weights weights,
-              Vector<const int64_t> order, Vector<const int64_t> bounds, int rule, Matrix<const double> constants, uint64_t seed,
+              Vector<const int64_t> order, Vector<const int64_t> bounds, int rule, Matrix<const double> constants, double clip_norm,
+              double clip_value, uint64_t seed,
               int64_t step, Vector<double> losses, Vector<double> penalties, int threads) {
              const Given<T> given{X, labels, targets, weights};
              const Data<T> data = given.checked(net, true);
@@ -172,11 +173,11 @@ template <class T> void bind(nb::module_ &m, const char *name) {
                check(vector.size() == params.size(), "memory must be as long as params");
                vectors[k] = vector.data();
              }
-             const Updates updates = {order.data(), bounds.data(), constants.data(), count, rule, seed, step};
-             crossing([&](threads::Stop &stop) { net.fit(params.data(), vectors, data, updates, losses.data(), penalties.data(), threads, stop); });
+             const Updates updates = {order.data(), bounds.data(), constants.data(), count, rule, clip_norm, clip_value, seed, step};
+             crossing([&](threads::Stop &stop) { net.fit(params.data(), params.size(), vectors, data, updates, losses.data(), penalties.data(), threads, stop); });
            },
            "params"_a, "memory"_a, "X"_a, "labels"_a.none(), "targets"_a.none(), "weights"_a.none(), "order"_a, "bounds"_a, "rule"_a,
-           "constants"_a, "seed"_a, "step"_a, "losses"_a, "penalties"_a, "threads"_a)
+           "constants"_a, "clip_norm"_a, "clip_value"_a, "seed"_a, "step"_a, "losses"_a, "penalties"_a, "threads"_a)
       .def("gradient",
            [](const Net &net, Vector<T> params, Vector<T> grads, Matrix<T> dx, Any X, Labels labels, Targets targets, Weights weights, bool training,
               uint64_t seed, int64_t step, int threads) {

@@ -20,6 +20,8 @@ struct Stage {
   int constants;         // which set of an update's, as each learning rate has its own; -1 where nothing is trained
   long partner;          // FORK: the value whose error is added; JOIN: the value that is added
   long running_mean, running_variance;  // BATCHNORM: offsets
+  double max_norm;       // DENSE: of a unit's weights after an update; 0 for none
+  bool non_negative;     // DENSE: no weight is below 0 after an update
 };
 
 constexpr int CONSTANTS = 8;  // of an update: what decay leaves of a weight, then those of the optimizer's struct; as in core.py
@@ -52,6 +54,8 @@ template <class T> struct Job {
   T share;                // 1 / batch, or 1 / sum of weights
 
   int optimizer;           // its row in the table
+  double clip_norm, clip_value;  // of gradients; 0 for none
+  double *squares;         // sums of them, one for each row of a gradient
   const double *constants; // of this update
   uint64_t seed;
   int64_t step;           // place in the stream of dropout
@@ -68,6 +72,9 @@ template <class T> struct Kernels {
   void (*batch_backward)(const Job<T> &, int stage, long batch, int thread, int threads);
   void (*penalties)(const Job<T> &);
   void (*update)(const Job<T> &, long batch, int thread, int threads, T *scratch);
+  // Where gradients are kept first, to be clipped, or weights constrained: sums of their squares, then the update itself.
+  void (*square)(const Job<T> &, int thread, int threads);
+  void (*finish)(const Job<T> &, long batch, double norm, int thread, int threads);
   bool (*needs_z)(int function);
   void (*activation)(int function, T setting, const T *z, T *a, long rows, long n, long ld);
   void (*activation_backward)(int function, T setting, const T *da, const T *z, const T *a, T *dz, long rows, long n, long ld);

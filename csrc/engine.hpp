@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -81,6 +82,7 @@ struct Updates {
   const double *constants;  // CONSTANTS for each set of an update
   long count;
   int optimizer;
+  double clip_norm, clip_value;
   uint64_t seed;
   int64_t step;
 };
@@ -137,6 +139,16 @@ template <class T> class Network {
     j.loss = loss, j.from_outputs = from_outputs, j.settings = settings.data(), j.constants = none;
     return j;
   }
+  // Rows of all gradients: one for each unit of a layer, one for each vector.
+  long gradient_rows() const {
+    long n = 0;
+    for (const Stage &stage : stages)
+      if (stage.weights >= 0 && stage.constants >= 0) n += (stage.kind == DENSE ? stage.n_out : 1) + (stage.biases >= 0);
+    return n;
+  }
+  bool constrained() const {
+    return std::any_of(stages.begin(), stages.end(), [](const Stage &stage) { return stage.max_norm > 0 || stage.non_negative; });
+  }
   long penalized_rows() const {
     long n = 0;
     for (const Stage &stage : stages)
@@ -168,13 +180,13 @@ template <class T> class Network {
   }
   // A step's phases: rows go forward and back, except that the whole batch must be known where it is normalized.
   struct Phase {
-    enum { ROWS, BATCH_FORWARD, BATCH_BACKWARD, UPDATE } what = ROWS;
+    enum { ROWS, BATCH_FORWARD, BATCH_BACKWARD, UPDATE, SQUARE, FINISH } what = ROWS;
     int stage = 0;                          // BATCH_: the one that is normalized
     int forward_from = 0, forward_to = 0;   // ROWS: through these stages,
     bool losses = false;                    // to the losses,
     int back_from = -1, back_to = 0;        // and back through these
   };
-  std::vector<Phase> phases_of(bool training) const {
+  std::vector<Phase> phases_of(bool training, bool in_two) const {
     const int n = int(stages.size());
     std::vector<Phase> phases;
     Phase rows;
@@ -193,6 +205,7 @@ template <class T> class Network {
     }
     rows.back_to = 0;
     phases.insert(phases.end(), {rows, {Phase::UPDATE}});
+    if (in_two) phases.insert(phases.end(), {{Phase::SQUARE}, {Phase::FINISH}});
     return phases;
   }
 
@@ -203,7 +216,7 @@ template <class T> class Network {
     const Kernels<T> &k = kernels<T>();
     const double row = flops();
     const long rows = std::max(STOP_ROWS, long(STOP_FLOPS / (2 * row + 1))), columns = widest() / STOP_COLUMNS;
-    const std::vector<Phase> phases = phases_of(first.training);
+    const std::vector<Phase> phases = phases_of(first.training, first.squares);
     threads::steps(
         threads, count, int(phases.size()),
         [&](long step, int p, int t, int n) {
@@ -213,6 +226,8 @@ template <class T> class Network {
           const long batch = prepare(j, step), end = batch * (t + 1) / n;
           if (phase.what == Phase::BATCH_FORWARD) return k.batch_forward(j, phase.stage, batch, t, n);
           if (phase.what == Phase::BATCH_BACKWARD) return k.batch_backward(j, phase.stage, batch, t, n);
+          if (phase.what == Phase::SQUARE) return k.square(j, t, n);
+          if (phase.what == Phase::FINISH) return k.finish(j, batch, std::sqrt(sum(j.squares, gradient_rows())), t, n);
           if (phase.what == Phase::UPDATE) {
             const int pieces = int(std::clamp<long>(long(row * double(batch) / STOP_FLOPS / n), 1, std::max<long>(columns / n, 1)));
             for (int piece = t * pieces; piece < (t + 1) * pieces && (pieces == 1 || !stop.now(t)); piece++) k.update(j, batch, piece, n * pieces, scratch);
@@ -242,7 +257,7 @@ template <class T> class Network {
     for (const Stage &stage : stages) last = std::max(last, stage.constants);
     return last + 1;
   }
-  void fit(T *params, T *const memory[2], const Data<T> &data, const Updates &u, double *losses, double *penalties, int threads, threads::Stop &stop) const {
+  void fit(T *params, size_t size, T *const memory[2], const Data<T> &data, const Updates &u, double *losses, double *penalties, int threads, threads::Stop &stop) const {
     long largest = 0;
     for (long k = 0; k < u.count; k++) largest = std::max<long>(largest, long(u.bounds[k + 1] - u.bounds[k]));
     Workspace<T> work(stages, largest, threads, true);
@@ -252,6 +267,10 @@ template <class T> class Network {
     j.training = true, j.optimizer = u.optimizer, j.seed = u.seed, j.row_penalty = row_penalty;
     for (int k = 0; k < 2; k++)
       if (memory[k]) j.memory[k] = memory[k];
+    const bool in_two = u.clip_norm > 0 || u.clip_value > 0 || constrained();
+    Array<T> grads(in_two ? long(size) : 0);
+    Array<double> squares(in_two ? gradient_rows() : 0);
+    if (in_two) j.grads = grads, j.squares = squares, j.clip_norm = u.clip_norm, j.clip_value = u.clip_value;
     const auto prepare = [&](Job<T> &mine, long step) {
       const long start = long(u.bounds[step] - u.bounds[0]), batch = long(u.bounds[step + 1] - u.bounds[step]);
       mine.rows = u.order + start, mine.row_loss = losses + start;

@@ -156,8 +156,8 @@ template <class T> void dots(long rows, long columns, long depth, const T *A, lo
         ((n == K + 1 ? dot_tile<T, 1, K + 1>(depth, A, ai, W + j * row, row, C + j, ci) : void()), ...);
       }(std::make_integer_sequence<int, DOT_ALONE>{});
     });
-  pieces(columns, 4, [&](long j, long n) {
-    pieces(rows, DOT_ROWS, [&](long i, long m) {
+  pieces(rows, DOT_ROWS, [&](long i, long m) {  // whose numbers stay in L1 while all of W passes by
+    pieces(columns, 4, [&](long j, long n) {
       const T *a = A + i * ai, *w = W + j * row;
       T *c = C + i * ci + j;
       [&]<int... K>(std::integer_sequence<int, K...>) {

@@ -309,6 +309,61 @@ template <class T> void update(const Job<T> &job, long batch, int thread, int th
   }
 }
 
+// f(start, row, n, rows, stage) for the matrix and the vectors that a stage has trained.
+template <class T, class F> INLINE void each_gradient(const Job<T> &job, const F &f) {
+  for (int s = 0; s < job.stages; s++) {
+    const Stage &stage = job.stage[s];
+    if (stage.weights < 0 || stage.constants < 0) continue;
+    if (stage.kind == DENSE) f(stage.weights, stage.row, stage.n_in, stage.n_out, stage);
+    else f(stage.weights, 0, stage.n_in, 1, stage);
+    if (stage.biases >= 0) f(stage.biases, 0, stage.n_out, 1, stage);
+  }
+}
+
+// This thread's rows of all gradients: held within the clip, and their squares summed.
+template <class T> void square(const Job<T> &job, int thread, int threads) {
+  double *sum = job.squares;
+  const T most = T(job.clip_value);
+  each_gradient(job, [&](long start, long row, long n, long rows, const Stage &) {
+    for (long i = rows * thread / threads; i < rows * (thread + 1) / threads; i++) {
+      T *g = job.grads + start + i * row;
+      double total = 0;
+      for (long k = 0; k < n; k++) {
+        if (most > 0) g[k] = g[k] > most ? most : g[k] < -most ? -most : g[k];
+        total += double(g[k]) * double(g[k]);
+      }
+      sum[i] = total;
+    }
+    sum += rows;
+  });
+}
+
+// This thread's rows of the update, gradients first brought to the norm that is allowed, weights then to where they may be.
+template <class T> void finish(const Job<T> &job, long batch, double norm, int thread, int threads) {
+  const T factor = T(job.clip_norm > 0 && norm > job.clip_norm ? job.clip_norm / norm : 1);
+  Job<T> now = job;
+  now.grads = nullptr;
+  for (int s = 0; s < job.stages; s++)
+    if (job.stage[s].kind == BATCHNORM && thread == 0) move_running(job, s, batch);
+  each_gradient(job, [&](long start, long row, long n, long rows, const Stage &stage) {
+    const Step<T> step(job.constants + stage.constants * CONSTANTS);
+    const bool weights = stage.kind == DENSE && start == stage.weights;
+    for (long i = rows * thread / threads; i < rows * (thread + 1) / threads; i++) {
+      T *g = job.grads + start + i * row, *w = job.params + start + i * row;
+      for (long k = 0; k < n && factor != 1; k++) g[k] *= factor;
+      OPTIMIZERS<T>[job.optimizer].apply(now, step, {g, 0, start + i * row, 0, 1, n}, {T(0), T(0), weights ? step.keep : T(1)});
+      if (!weights) continue;
+      T squares = 0;
+      for (long k = 0; k < n; k++) {
+        if (stage.non_negative) w[k] = w[k] < 0 ? T(0) : w[k];
+        squares += w[k] * w[k];
+      }
+      const T length = root(squares), most = T(stage.max_norm);
+      for (long k = 0; k < n && most > 0 && length > most; k++) w[k] *= most / length;
+    }
+  });
+}
+
 static bool needs_z(int function) { return ACTIVATIONS<float>[function].needs_z; }
 template <class T> void activation(int function, T setting, const T *z, T *a, long rows, long n, long ld) {
   ACTIVATIONS<T>[function].forward(z, a, rows, n, ld, ld, setting);
@@ -337,6 +392,6 @@ template <class T> bool finite(const T *values, long rows, long n, long ld) {
 template <class T> long scratch(long widest) { return SCRATCH<T> > 3 * widest * LANES<T> ? SCRATCH<T> : 3 * widest * LANES<T>; }
 
 template <class T> constexpr Kernels<T> KERNELS = {
-    name, forward<T>, losses<T>, backward<T>, batch_forward<T>, batch_backward<T>, penalties<T>, update<T>, needs_z, activation<T>, activation_backward<T>, finite<T>, scratch<T>, INSTRUCTION_SET};
+    name, forward<T>, losses<T>, backward<T>, batch_forward<T>, batch_backward<T>, penalties<T>, update<T>, square<T>, finish<T>, needs_z, activation<T>, activation_backward<T>, finite<T>, scratch<T>, INSTRUCTION_SET};
 
 }  // namespace

@@ -53,11 +53,11 @@ template <class T> void batch_backward(const Job<T> &job, int s, long batch, int
 template <class T> void batchnorm_forward(const Job<T> &job, int s, long first, long last) {
   const Stage &stage = job.stage[s];
   const T *gain = job.params + stage.weights, *offset = job.params + stage.biases;
-  const long n = stage.n_in, ld = job.ld[s];
+  const long n = stage.n_in, ld_x = job.ld[s], ld = job.ld[s + 1];  // X may be the user's own
   const T *mean = job.training ? job.statistics[s] + MEAN * ld : job.params + stage.running_mean;
   const T *variance = job.training ? job.statistics[s] + VARIANCE * ld : job.params + stage.running_variance;
   for (long r = first; r < last; r++) {
-    const T *x = job.A[s] + r * ld;
+    const T *x = job.A[s] + r * ld_x;
     T *y = job.A[s + 1] + r * ld, *normal = job.kept[s] + r * ld;
 #pragma GCC ivdep
     for (long k = 0; k < n; k++) {
@@ -102,10 +102,10 @@ template <class T> INLINE T row_sum(const T *x, long n) {
 template <class T> void layernorm_forward(const Job<T> &job, int s, long first, long last, T *scratch) {
   const Stage &stage = job.stage[s];
   const T *gain = job.params + stage.weights, *offset = job.params + stage.biases;
-  const long n = stage.n_in, ld = job.ld[s];
+  const long n = stage.n_in, ld_x = job.ld[s], ld = job.ld[s + 1];
   for (long k = n; k < whole<T>(n); k++) scratch[k] = 0;
   for (long r = first; r < last; r++) {
-    const T *x = job.A[s] + r * ld, mean = row_sum(x, n) / T(n);
+    const T *x = job.A[s] + r * ld_x, mean = row_sum(x, n) / T(n);
     T *y = job.A[s + 1] + r * ld, *normal = job.kept[s] + r * ld;
     for (long k = 0; k < n; k++) normal[k] = x[k] - mean, scratch[k] = normal[k] * normal[k];
     const T spread = root(row_sum(scratch, n) / T(n) + T(stage.setting));

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from neural import (
+    ActivationLayer,
     Adam,
     BatchNorm,
     DenseLayer,
@@ -144,3 +145,27 @@ def test_a_layer_is_not_twice_in_a_network_hidden_in_a_residual():
     dense = DenseLayer(4, 4)
     with pytest.raises(ValueError, match="in one network, once"):
         NeuralNetwork([dense, Residual([dense])], "mse")
+
+
+FIRST = {
+    "BatchNorm": BatchNorm, "LayerNorm": LayerNorm, "PReLU": PReLU, "GaussianNoise": lambda: GaussianNoise(0.1),
+    "DropoutLayer": lambda: DropoutLayer(0.3), "Residual": lambda: Residual([DenseLayer(None, 32), BatchNorm()]),
+    "ActivationLayer": lambda: ActivationLayer("tanh"),
+}  # fmt: skip
+
+
+@pytest.mark.skipif(len(ENGINES) == 1, reason="this installation has no compiled core")
+@pytest.mark.parametrize("kind", FIRST)
+def test_rows_that_the_core_reads_where_they_are(kind):
+    """Whole vectors of the network's own type: A[0] is X itself, whose rows lie closer than those of A[1]."""
+    layers = [FIRST[kind](), DenseLayer(32, 5, "relu"), DenseLayer(5, 2)]
+    net = NeuralNetwork(layers, "mse", random_state=0)
+    Z = RNG.normal(size=(70, 32)).astype(np.float32)
+    net.fit(Z, Z[:, :2], epochs=2, verbose=0)
+    before = Z.copy()
+    twins = [copy.deepcopy(net) for _ in ENGINES]
+    twins[0].engine, twins[1].engine = ENGINES
+    for rows in (Z, Z[:1]):
+        np.testing.assert_allclose(twins[1].predict(rows), twins[0].predict(rows), rtol=1e-4, atol=1e-6)
+        np.testing.assert_array_equal(twins[1].predict(rows), twins[1].predict(rows.astype(np.float64)))
+    assert np.array_equal(Z, before)

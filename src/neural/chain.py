@@ -6,6 +6,7 @@ from typing import Any
 
 from neural.errors import sentence
 from neural.layer import Layer
+from neural.layers import DenseLayer
 from neural.parameters import Place
 
 
@@ -67,3 +68,13 @@ def trained_stretches(leaves: list[Layer], places: list[Place]) -> tuple[tuple[s
         start = found.pop()[0].start if found and found[-1][1] == factor else place.start
         found.append((slice(start, place.stop), factor))
     return tuple((part, factor) for part, factor in found if factor)
+
+
+def constraints_of(leaves: list[Layer], places: list[Place]) -> tuple[tuple[Place, float | None, bool], ...]:
+    """Return the weights that are brought back after each update: (place, max_norm, non_negative)."""
+    return tuple(
+        (place, layer.max_norm, layer.non_negative)
+        for place in places
+        if isinstance(layer := leaves[place.layer], DenseLayer) and place.name == "weights"
+        if (layer.max_norm is not None or layer.non_negative) and layer.rate_factor
+    )

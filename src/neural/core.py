@@ -111,6 +111,8 @@ class Stage:
     partner: int = 0
     running_mean: int = -1
     running_variance: int = -1
+    max_norm: float = 0.0
+    non_negative: bool = False
 
 
 def factors(program: Program) -> list[float]:
@@ -138,6 +140,9 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
                 stage.n_out, stage.row, stage.weights = layer.n_out, weights.row, weights.start
                 stage.biases = places["biases"].start if layer.bias else -1
                 stage.l1, stage.l2 = penalties.get(weights, (0.0, 0.0))
+                for place, most, positive in program.constraints:
+                    if place is weights:
+                        stage.max_norm, stage.non_negative = most or 0.0, positive
             case layers.ActivationLayer():
                 stage.function, stage.setting = FAMILIES[0].index(layer.function.name), setting_of(layer.function)
                 after_dense = bool(stages) and stages[-1].kind == 0  # whose backward does not need what came out of it
@@ -220,6 +225,8 @@ class CoreEngine(NumpyEngine):
             bounds=run.bounds(),
             rule=FAMILIES[2].index(run.optimizer.formula),
             constants=np.hstack([constants(run.optimizer, run.rates * f, run.updates) for f in factors(program)]),
+            clip_norm=run.optimizer.clip_norm or 0.0,
+            clip_value=run.optimizer.clip_value or 0.0,
             seed=run.mode.seed,
             step=run.mode.step,
             losses=losses,

@@ -44,6 +44,7 @@ class Program:
     penalties: tuple[tuple[Place, float, float], ...] = ()
     weights: tuple[Place, ...] = ()
     rates: tuple[tuple[slice, float], ...] = ()  # of stretches of params: factors of the learning rate
+    constraints: tuple[tuple[Place, float | None, bool], ...] = ()  # (weights, max_norm, non_negative)
 
     @property
     def dtype(self) -> np.dtype:
@@ -123,10 +124,14 @@ class Workspace:
             own.round = self.shared.round
         self.tried = False  # the first batch is looked at closely
         self.grads = [] if grads is None else [program.own(number, grads) for number, _ in program.chain]
+        self.trained_grads = [] if grads is None else [grads[part] for part, _ in program.rates]
         self.penalties = [
             (place.view(program.params), place.view(grads), l1, l2)
             for place, l1, l2 in program.penalties
             if grads is not None
+        ]
+        self.constraints = [
+            (place.view(program.params), most, positive) for place, most, positive in program.constraints
         ]
         if self.layers:
             self.layers[0][1].needs_dx = input_gradient
@@ -207,6 +212,26 @@ class Workspace:
                 dW += l1 * np.sign(W)
         return total
 
+    def clip(self, optimizer: Optimizer) -> None:
+        """Hold the gradients within what the optimizer allows: each of them, or their norm."""
+        g, most = self.flat_grads, optimizer.clip_norm
+        if optimizer.clip_value is not None:
+            np.clip(g, -optimizer.clip_value, optimizer.clip_value, out=g)
+        if most is not None:
+            wide = [part.astype(np.float64) for part in self.trained_grads]
+            norm = sum(float(np.vdot(part, part)) for part in wide) ** 0.5
+            if norm > most:
+                np.multiply(g, most / norm, out=g)
+
+    def constrain(self) -> None:
+        """Bring weights back to where they are allowed: none below 0, no unit's norm above its most."""
+        for W, most, positive in self.constraints:
+            if positive:
+                np.maximum(W, 0, out=W)
+            if most is not None:
+                norms = np.sqrt(np.einsum("ij,ij->i", W, W))
+                W *= np.minimum(1, most / np.maximum(norms, most))[:, None]
+
 
 class NumpyEngine:
     """Runs a network formula by formula in NumPy; what it works in is sized once and used again."""
@@ -240,12 +265,14 @@ class NumpyEngine:
                 weights = None if data.weights is None else data.weights[rows]
                 losses[part], _ = work.gradient(work.load(data.X, rows), y, weights, mode)
                 penalties[k] = work.penalize()
+                work.clip(run.optimizer)
                 for view, factor in decayed:
                     view *= 1 - rate * factor * run.optimizer.weight_decay
                 for part, factor in program.stretches(run.optimizer):
                     memory = {name: vector[part] for name, vector in run.memory.items()}
                     t = run.updates + k + 1
                     run.optimizer.step(program.params[part], grads[part], memory, rate * factor, t, program.weights)
+                work.constrain()
                 mode.step += 1
         return losses, penalties
 

@@ -42,6 +42,8 @@ class DenseLayer(Layer):
     init, bias_init : "auto", a name from initializers.py ("he", "xavier", "orthogonal", "zeros" ...), a function
         (rng, shape) or (rng, shape, n_in, n_out), or the values themselves, (n_out, n_in) and (n_out,). "auto" is he
         under ReLU-like activations, lecun_normal under SELU and xavier otherwise; zeros for b.
+    max_norm, non_negative : |w| <= max_norm for the weights of each unit (Srebro and Shraibman, 2005), or W >= 0: by
+        the nearest such W after each update of ``fit``.
     random_state : seeds a layer that stands alone; in a network the network's seed decides.
 
     Attributes: ``weights`` (n_out, n_in), ``biases`` (n_out, 1), ``neurons``, ``trainable_params``.
@@ -66,6 +68,8 @@ class DenseLayer(Layer):
         bias: bool = True,
         init: Any = "auto",
         bias_init: Any = "zeros",
+        max_norm: float | None = None,
+        non_negative: bool = False,
         random_state: Any = None,
         n_l_1: int | None = None,
         n_l: int | None = None,
@@ -85,6 +89,10 @@ class DenseLayer(Layer):
             raise TypeError(sentence("bias", "True or False", bias))
         self.bias = bool(bias)
         self.init, self.bias_init = initializers.plain("init", init), initializers.plain("bias_init", bias_init)
+        self.max_norm = None if max_norm is None else check_number("max_norm", max_norm, low=0, strict=True)
+        if not isinstance(non_negative, bool | np.bool_):
+            raise TypeError(sentence("non_negative", "True or False", non_negative))
+        self.non_negative = bool(non_negative)
         if random_state is not None:
             self._start = (seed_from(random_state), 0)
 

@@ -36,6 +36,10 @@ def training_for(settings: Settings, chain: list[tuple[int, Layer]]) -> type[Tra
         rule = "one that bears noise, such as 'adam', in a network with dropout, noise or batch normalization"
         step = "Its cost would change from one evaluation to the next: take these layers out, or set their rate to 0."
         raise ValueError(sentence("optimizer", rule, settings.optimizer, step))
+    bounded = any(getattr(layer, "max_norm", None) or getattr(layer, "non_negative", False) for _, layer in chain)
+    if bounded or settings.optimizer.clip_norm or settings.optimizer.clip_value:
+        rule = "one that goes step by step, such as 'adam', where gradients are clipped or weights constrained"
+        raise ValueError(sentence("optimizer", rule, settings.optimizer))
     try:
         import scipy.optimize  # noqa: F401
     except ImportError:

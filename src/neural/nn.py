@@ -16,7 +16,7 @@ import numpy as np
 from neural import activations, core, inputs, lbfgs, losses, optimizers, summary, training
 from neural import data as prepare
 from neural.callbacks import History
-from neural.chain import check_layers, check_widths, leaves_of, trained_stretches, widths_of
+from neural.chain import check_layers, check_widths, constraints_of, leaves_of, trained_stretches, widths_of
 from neural.engine import Data, NumpyEngine, Program
 from neural.errors import check_number, sentence
 from neural.layer import Layer, Mode
@@ -220,7 +220,10 @@ class NeuralNetwork:
         pairs = [(p, leaves[p.layer].l1, leaves[p.layer].l2 or self._loss.l2) for p in weights]
         penalties = tuple((p, l1 / batch_size, l2 / batch_size) for p, l1, l2 in pairs if l1 or l2)
         scale, rates = self.input_scale, trained_stretches(leaves, self._places)
-        return Program(chain, self._places, self.params, self._loss, cost, link, scale, penalties, weights, rates)
+        bounds = constraints_of(leaves, self._places)
+        return Program(
+            chain, self._places, self.params, self._loss, cost, link, scale, penalties, weights, rates, bounds
+        )
 
     def _engine_for(self, optimizer: Optimizer | None = None, n_threads: int | None = None) -> NumpyEngine:
         return core.choose(self.engine, self._chain()[0], self._loss, optimizer, n_threads)

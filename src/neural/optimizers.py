@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,9 +21,17 @@ CHUNK = 1 << 15  # elements updated at a time: parameters, gradients and memory 
 
 @dataclass(frozen=True)
 class Optimizer:
-    """The root of optimizers, for a user's own: name the vectors it remembers, and give it ``update``."""
+    """The root of optimizers, for a user's own: name the vectors it remembers, and give it ``update``.
+
+    ``clip_norm`` c: a gradient g, of all trained parameters together, whose norm is above c is multiplied by c / |g|
+    (Pascanu, Mikolov and Bengio, 2013). ``clip_value`` c: each number of g is held within -c and c. The penalty's part
+    is in g. Every optimizer but L-BFGS takes them: ``Adam(clip_norm=1.0)``.
+    """
 
     elementwise: ClassVar[bool] = True  # no number's update looks at another
+    clip_norm: float | None = field(default=None, kw_only=True, repr=False)
+    clip_value: float | None = field(default=None, kw_only=True, repr=False)
+
     remembers: ClassVar[tuple[str, ...]] = ()
     weight_decay = 0.0  # a field in those that have it; with a type it would be the first of their fields
     formula: ClassVar[str] = ""  # its row in the core's table, "" if it has none
@@ -403,11 +411,13 @@ def resolve(spec: Any) -> Optimizer:
     """
     if isinstance(spec, str):
         return look_up("optimizer", spec, OPTIMIZERS)()
-    if isinstance(spec, type) and issubclass(spec, Optimizer):
-        return spec()
-    if isinstance(spec, Optimizer):
-        return spec
-    raise TypeError(sentence("optimizer", f"{one_of(OPTIMIZERS)}, or an Optimizer", spec))
+    chosen = spec() if isinstance(spec, type) and issubclass(spec, Optimizer) else spec
+    if not isinstance(chosen, Optimizer):
+        raise TypeError(sentence("optimizer", f"{one_of(OPTIMIZERS)}, or an Optimizer", spec))
+    for name in ("clip_norm", "clip_value"):
+        if getattr(chosen, name) is not None:
+            check_number(name, getattr(chosen, name), low=0, strict=True)
+    return chosen
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
