@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -256,21 +257,27 @@ class CoreEngine(NumpyEngine):
         native.predict(program.params, X, outputs, self._threads_for(program, len(X)))
         return outputs
 
-    def predict_at_once(self, program: Program, X: Any) -> np.ndarray | None:
-        """Return the outputs for X as it comes; None where something is amiss, and the long way is to say what.
+    def at_once(self, program: Program) -> Callable[[Any], np.ndarray | None]:
+        """Return a function of X as it comes; None where something is amiss, and the long way is to say what.
 
         The core itself sees whether X fits, and whether numbers are finite, while it has them in hand.
         """
-        if type(X) is not np.ndarray or X.ndim != 2:
-            return None
-        native, n, params = self.native(program), len(X), program.params
-        outputs = np.empty((n, native.n_out), params.dtype)
-        threads = 1 if n <= FEW_ROWS else self._threads_for(program, n)
-        try:
-            fine = n > 0 and native.predict(params, X, outputs, threads)
-        except (TypeError, ValueError):
-            return None
-        return outputs if fine else None
+        native, params = self.native(program), program.params
+        n_out, dtype = native.n_out, params.dtype
+
+        def predict(X: Any) -> np.ndarray | None:
+            if type(X) is not np.ndarray or X.ndim != 2:
+                return None
+            n = len(X)
+            outputs = np.empty((n, n_out), dtype)
+            threads = 1 if n <= FEW_ROWS else self._threads_for(program, n)
+            try:
+                fine = n > 0 and native.predict(params, X, outputs, threads)
+            except (TypeError, ValueError):
+                return None
+            return outputs if fine else None
+
+        return predict
 
 
 # --- the choice ----------------------------------------------------------------------------------------------------

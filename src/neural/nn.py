@@ -7,8 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
-from operator import is_
+from operator import attrgetter, is_
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from neural.streams import seed_from
 from neural.training import Settings
 from neural.updates import TrainingState, Updates
 
+FUNCTION = attrgetter("function")
 BUILDING = threading.RLock()  # one for all networks: building is short, and a lock of its own would not pickle
 if hasattr(os, "register_at_fork"):  # a fork waits for it: in the child nobody would ever let it go
     os.register_at_fork(before=BUILDING.acquire, after_in_parent=BUILDING.release, after_in_child=BUILDING.release)
@@ -84,7 +84,8 @@ class NeuralNetwork:
         self.classes_: np.ndarray | None = None
         self.engine_: str | None = None
         self._fitting = False
-        self._ready: tuple[list[Any], Callable[[Any], np.ndarray | None]] | None = None  # of the last prediction
+        # Of the last prediction: what it was made from, the layers whose functions are in that, the short way to it.
+        self._ready: tuple[list[Any], list[Any], Callable[[Any], np.ndarray | None]] | None = None
         if use_loss is not None:
             self.use_loss(use_loss)
         if not isinstance(layers, Iterable | None):
@@ -385,13 +386,13 @@ class NeuralNetwork:
 
         Trains nothing. Before a fit these are the outputs of random weights, and an open ``n_in`` is fixed by X.
         """
-        leaves = self.leaves
-        functions = [getattr(layer, "function", None) for layer in leaves]
-        parts = [self.engine, self.input_scale, self._params, *leaves, *functions]
-        if self._ready is not None and len(parts) == len(self._ready[0]) and all(map(is_, parts, self._ready[0])):
-            outputs = self._ready[1](X)
-            if outputs is not None:
-                return outputs
+        if self._ready is not None:
+            before, active, at_once = self._ready
+            parts = [self.engine, self.input_scale, self._params, *self.layers, *map(FUNCTION, active)]
+            if len(parts) == len(before) and all(map(is_, parts, before)):
+                outputs = at_once(X)
+                if outputs is not None:
+                    return outputs
         rows = self._rows(X)
         self.build(rows.shape[1])
         program = Program(self._formulas(), self._places, self.params, scale=self.input_scale)
@@ -399,8 +400,9 @@ class NeuralNetwork:
         outputs = engine.predict(program, rows)
         inputs.check_finite("the network's outputs", outputs, self.dtype)
         if isinstance(engine, core.CoreEngine):
-            parts[2] = self._params
-            self._ready = parts, partial(engine.predict_at_once, program)
+            active = [leaf for leaf in self.leaves if hasattr(leaf, "function")]
+            parts = [self.engine, self.input_scale, self._params, *self.layers, *map(FUNCTION, active)]
+            self._ready = parts, active, engine.at_once(program)
         return outputs
 
     def evaluate(self, X: Any, y: Any, metrics: Any = (), *, sample_weight: Any = None) -> dict[str, float]:

@@ -47,7 +47,7 @@ class Residual(Layer):
     """
 
     def __init__(self, layers: Iterable[Layer]) -> None:
-        self.layers = list(layers) if isinstance(layers, Iterable) else []
+        self.layers = tuple(layers) if isinstance(layers, Iterable) else ()  # and so it stays
         if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
             raise TypeError(sentence("layers", "a list of layers, at least one", layers))
         self._fork = Fork()
