@@ -235,6 +235,7 @@ NB_MODULE(_core, m) {
     while (const char *name = kernels<float>().name_of(family, int(found.size()))) found.push_back(name);
     return found;
   });
+  m.def("stage_fields", [] { return int(std::tuple_size_v<StageTuple>); });  // core.py compares them with its own
   m.def("needs_z", [](int activation) { return kernels<float>().needs_z(activation); });
   m.def("orders", [](uint64_t seed, uint64_t purpose, uint64_t first, int64_t n, Vector<int64_t> out) {
     check(n > 0 && n <= int64_t(UINT32_MAX) && int64_t(out.size()) % n == 0, "orders must be of 1 to 2**32 - 1 rows each");

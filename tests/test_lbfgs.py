@@ -201,3 +201,14 @@ def test_without_scipy_it_says_what_to_install(monkeypatch):
     with pytest.raises(EngineUnavailable, match=r"neural-dense\[lbfgs\]"):
         fit(net)
     assert (net.layers[0].n_in, net.engine_, net.state.optimizer) == (None, None, None)
+
+
+def test_single_updates_are_not_its_own():
+    from neural.rate_range import lr_range_test
+
+    net = NeuralNetwork([DenseLayer(2, 1)], "mse", random_state=0)
+    X, y = np.array([[1.0, 2.0], [0.0, 1.0]]), [1.0, 2.0]
+    with pytest.raises(ValueError, match="one that goes update by update"):
+        net.train_on_batch(X, y, optimizer="lbfgs")
+    with pytest.raises(ValueError, match="one that goes update by update"):
+        lr_range_test(net, X, y, optimizer="lbfgs")

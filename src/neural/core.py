@@ -10,7 +10,7 @@ import functools
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -114,6 +114,10 @@ class Stage:
     running_variance: int = -1
     max_norm: float = 0.0
     non_negative: bool = False
+
+
+if _core is not None and _core.stage_fields() != len(fields(Stage)):
+    raise ImportError("The compiled core is of another version than neural. Install neural again: pip install .")
 
 
 def factors(program: Program) -> list[float]:

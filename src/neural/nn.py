@@ -41,7 +41,7 @@ class NeuralNetwork:
     layers : the layers, in order; more with ``add``.
     use_loss : a loss object, class or name; also by the method of the same name.
     dtype : "float32" or "float64", of all parameters and arithmetic.
-    engine : "auto" or "numpy". ``engine_`` says which one ran.
+    engine : "auto", "numpy" or "core". ``engine_`` says which one ran.
     input_scale : a factor for X, such as 1/255 for images; applied a batch at a time, also in ``predict``.
     random_state : None, a whole number or a generator: start, order of the rows and dropout all follow from it.
 
@@ -336,7 +336,7 @@ class NeuralNetwork:
         (True, array([[5.]], dtype=float32))
         """
         self._check_free()
-        rate, rule = check_number("learning_rate", learning_rate, low=0), optimizers.resolve(optimizer)
+        rate, rule = check_number("learning_rate", learning_rate, low=0), optimizers.stepwise(optimizer)
         if n_threads is not None:
             check_number("n_threads", n_threads, low=1, whole=True)
         rows = self._rows(X)

@@ -420,6 +420,14 @@ def resolve(spec: Any) -> Optimizer:
     return chosen
 
 
+def stepwise(spec: Any) -> Optimizer:
+    """Return the optimizer that ``spec`` stands for; ValueError for one that takes all rows at once, such as L-BFGS."""
+    chosen = resolve(spec)
+    if chosen.whole:
+        raise ValueError(sentence("optimizer", "one that goes update by update, such as 'adam'", chosen, "Or use fit."))
+    return chosen
+
+
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "sgd": SGD,
     "rmsprop": RMSProp,

@@ -97,7 +97,7 @@ def lr_range_test(
     check_number("steps", steps, low=2, whole=True)
     if batch_size is not None:
         check_number("batch_size", batch_size, low=1, whole=True)
-    updates = _of_a_copy(net, X, y, sample_weight, batch_size, optimizers.resolve(optimizer))
+    updates = _of_a_copy(net, X, y, sample_weight, batch_size, optimizers.stepwise(optimizer))
     rates, losses = np.geomspace(low, high, steps), []
     for rate, rows in zip(rates, _batches(updates, steps), strict=True):
         loss = updates.one(rows, float(rate))
