@@ -353,13 +353,13 @@ template <class T> void finish(const Job<T> &job, long batch, double norm, int t
       for (long k = 0; k < n && factor != 1; k++) g[k] *= factor;
       OPTIMIZERS<T>[job.optimizer].apply(now, step, {g, 0, start + i * row, 0, 1, n}, {T(0), T(0), weights ? step.keep : T(1)});
       if (!weights) continue;
-      T squares = 0;
+      double squares = 0;
       for (long k = 0; k < n; k++) {
         if (stage.non_negative) w[k] = w[k] < 0 ? T(0) : w[k];
-        squares += w[k] * w[k];
+        squares += double(w[k]) * double(w[k]);
       }
-      const T length = root(squares), most = T(stage.max_norm);
-      for (long k = 0; k < n && most > 0 && length > most; k++) w[k] *= most / length;
+      const double length = root(squares), most = stage.max_norm;
+      for (long k = 0; k < n && most > 0 && length > most; k++) w[k] *= T(most / length);
     }
   });
 }

@@ -102,3 +102,15 @@ def test_lbfgs_does_not_clip():
     net = NeuralNetwork([DenseLayer(6, 1, non_negative=True)], "mse", random_state=0)
     with pytest.raises(ValueError, match="gradients are clipped or weights constrained"):
         net.fit(X, y, optimizer="lbfgs", verbose=0)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_norm_whose_square_is_beyond_float32(engine):
+    net = NeuralNetwork(
+        [DenseLayer(6, 3, max_norm=1.0, init=lambda rng, shape: np.full(shape, 1e25))],
+        "mse",
+        engine=engine,
+        random_state=0,
+    )
+    net.fit(X * 1e-20, X[:, :3], epochs=1, learning_rate=1e-9, batch_size=16, verbose=0)
+    np.testing.assert_allclose(np.linalg.norm(net.weights[0], axis=1), 1, rtol=1e-5)

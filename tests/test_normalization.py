@@ -169,3 +169,55 @@ def test_rows_that_the_core_reads_where_they_are(kind):
         np.testing.assert_allclose(twins[1].predict(rows), twins[0].predict(rows), rtol=1e-4, atol=1e-6)
         np.testing.assert_array_equal(twins[1].predict(rows), twins[1].predict(rows.astype(np.float64)))
     assert np.array_equal(Z, before)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_residual_within_a_residual(engine):
+    dense = [DenseLayer(4, 4) for _ in range(4)] + [DenseLayer(4, 2)]
+    inner = Residual([dense[1], Residual([dense[2]]), dense[3]])
+    net = NeuralNetwork([dense[0], inner, dense[4]], "mse", engine=engine, dtype="float64", random_state=0)
+    Z = RNG.normal(size=(8, 4))
+
+    def affine(layer, x):
+        return x @ layer.weights.T + layer.biases.T
+
+    got = net.predict(Z)
+    a = affine(dense[0], Z)
+    b = affine(dense[1], a)
+    want = affine(dense[4], a + affine(dense[3], b + affine(dense[2], b)))
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+    J, gradient, dx = net.loss_and_gradient(Z, Z[:, :2])
+    net.engine = "numpy"
+    J2, gradient2, dx2 = net.loss_and_gradient(Z, Z[:, :2])
+    assert pytest.approx(J2) == J
+    np.testing.assert_allclose(gradient, gradient2, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(dx, dx2, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("kind", [BatchNorm, LayerNorm])
+def test_predict_sees_a_setting_that_was_changed(engine, kind):
+    net = NeuralNetwork([DenseLayer(4, 4), kind(), DenseLayer(4, 2)], "mse", engine=engine, random_state=0)
+    Z = RNG.normal(size=(8, 4)).astype(np.float32)
+    before = net.predict(Z)
+    net.layers[1].epsilon = 10.0
+    after = net.predict(Z)
+    assert np.abs(after - before).max() > 0.01
+    np.testing.assert_array_equal(after, copy.deepcopy(net).predict(Z))
+
+
+def test_auto_starts_by_the_activation_behind_within_a_residual_too():
+    layers = [DenseLayer(4, 400), ActivationLayer("relu"), DenseLayer(400, 4)]
+    net = NeuralNetwork([Residual(layers)], "mse", random_state=0).build()
+    assert net.weights[0].std() == pytest.approx((2 / 4) ** 0.5, rel=0.1)  # he
+
+
+def test_an_optimizer_of_matrices_refuses_rates_of_layers_and_changes_nothing():
+    net = NeuralNetwork([DenseLayer(4, 4), DenseLayer(4, 4), DenseLayer(4, 2)], "mse", random_state=0, engine="numpy")
+    Z = RNG.normal(size=(8, 4))
+    net.layers[0].rate_factor = 0
+    history = net.fit(Z, Z[:, :2], epochs=2, optimizer="adam", verbose=0)
+    with pytest.raises(ValueError, match="number by number"):
+        net.fit(Z, Z[:, :2], epochs=2, optimizer="muon", verbose=0)
+    assert net.history_ is history
+    assert isinstance(net.state.optimizer, Adam)

@@ -7,6 +7,7 @@ from typing import Any
 from neural.errors import sentence
 from neural.layer import Layer
 from neural.layers import DenseLayer
+from neural.optimizers import Optimizer
 from neural.parameters import Place
 
 
@@ -78,3 +79,17 @@ def constraints_of(leaves: list[Layer], places: list[Place]) -> tuple[tuple[Plac
         if isinstance(layer := leaves[place.layer], DenseLayer) and place.name == "weights"
         if (layer.max_norm is not None or layer.non_negative) and layer.rate_factor
     )
+
+
+def check_rates(leaves: list[Layer], optimizer: Optimizer) -> None:
+    """Raise ValueError for an optimizer that takes matrices as wholes where layers have rates of their own."""
+    if not optimizer.elementwise and any(getattr(leaf, "rate_factor", 1) != 1 for leaf in leaves):
+        rule = "one that works number by number, such as 'adamw', where layers have a rate_factor"
+        raise ValueError(sentence("optimizer", rule, optimizer))
+
+
+def what_predict_depends_on(leaves: list[Layer]) -> list[tuple[Any, str]]:
+    """Return the attributes, besides parameters, that anybody may set and that change what ``predict`` gives."""
+    functions = [leaf.function for leaf in leaves if hasattr(leaf, "function")]
+    of_layers = [(leaf, name) for leaf in leaves for name in ("function", "epsilon") if hasattr(leaf, name)]
+    return of_layers + [(function, name) for function in functions for name in vars(function)]

@@ -116,7 +116,7 @@ class Stage:
     non_negative: bool = False
 
 
-if _core is not None and _core.stage_fields() != len(fields(Stage)):
+if _core is not None and (not hasattr(_core, "stage_fields") or _core.stage_fields() != len(fields(Stage))):
     raise ImportError("The compiled core is of another version than neural. Install neural again: pip install .")
 
 
@@ -133,7 +133,7 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
     penalties = {place: (l1, l2) for place, l1, l2 in program.penalties}
     stages: list[Stage] = []
     own_rates = factors(program)
-    forks: dict[Layer, int] = {}
+    forks: dict[int, int] = {}  # by identity: layers with the same settings are equal
     for number, layer in program.chain:
         places = {p.name: p for p in program.places if p.layer == number}
         stage = Stage(KINDS[type(layer)], n_in=width, n_out=width, layer=number)
@@ -165,9 +165,9 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
                     stage.running_mean = places["running_mean"].start
                     stage.running_variance = places["running_variance"].start
             case residual.Fork():
-                stage.in_place, forks[layer] = True, len(stages)
+                stage.in_place, forks[id(layer)] = True, len(stages)
             case residual.Join():
-                begin = forks[layer._fork]
+                begin = forks[id(layer._fork)]
                 stage.partner, stages[begin].partner = begin, len(stages) + 1
         stages.append(stage)
         width = stage.n_out

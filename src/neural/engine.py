@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from neural import checks
-from neural.errors import EngineUnavailable, sentence
+from neural.errors import EngineUnavailable
 from neural.layer import Layer, Mode
 from neural.loss import Loss
 from neural.optimizers import Optimizer
@@ -61,9 +61,6 @@ class Program:
         """
         if all(layer.rate_factor == 1 for _, layer in self.chain):
             return ((slice(0, len(self.params)), 1.0),)
-        if not optimizer.elementwise:
-            rule = "one that works number by number, such as 'adamw', where layers have a rate_factor"
-            raise ValueError(sentence("optimizer", rule, optimizer))
         return self.rates
 
     def own(self, number: int, flat: np.ndarray) -> Own:
@@ -229,8 +226,8 @@ class Workspace:
             if positive:
                 np.maximum(W, 0, out=W)
             if most is not None:
-                norms = np.sqrt(np.einsum("ij,ij->i", W, W))
-                W *= np.minimum(1, most / np.maximum(norms, most))[:, None]
+                norms = np.sqrt(np.einsum("ij,ij->i", W, W, dtype=np.float64))
+                W *= (most / np.maximum(norms, most))[:, None].astype(W.dtype)
 
 
 class NumpyEngine:

@@ -126,7 +126,7 @@ class DenseLayer(Layer):
 
     def _activation_behind(self) -> activations.Activation:
         """Return the layer's activation, or that of the ActivationLayer behind it in the network."""
-        layers = [] if self._owner is None else self._owner.layers
+        layers = [] if self._owner is None else self._owner.leaves
         behind = [after for layer, after in itertools.pairwise(layers) if layer is self]
         if type(self.function) is activations.Linear and behind and isinstance(behind[0], ActivationLayer):
             return behind[0].function

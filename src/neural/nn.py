@@ -7,15 +7,15 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from operator import attrgetter, is_
+from operator import is_
 from typing import Any
 
 import numpy as np
 
 from neural import activations, core, inputs, lbfgs, losses, optimizers, summary, training
+from neural import chain as chains
 from neural import data as prepare
 from neural.callbacks import History
-from neural.chain import check_layers, check_widths, constraints_of, leaves_of, trained_stretches, widths_of
 from neural.engine import Data, NumpyEngine, Program
 from neural.errors import check_number, sentence
 from neural.layer import Layer, Mode
@@ -27,7 +27,6 @@ from neural.streams import seed_from
 from neural.training import Settings
 from neural.updates import TrainingState, Updates
 
-FUNCTION = attrgetter("function")
 BUILDING = threading.RLock()  # one for all networks: building is short, and a lock of its own would not pickle
 if hasattr(os, "register_at_fork"):  # a fork waits for it: in the child nobody would ever let it go
     os.register_at_fork(before=BUILDING.acquire, after_in_parent=BUILDING.release, after_in_child=BUILDING.release)
@@ -84,7 +83,7 @@ class NeuralNetwork:
         self.classes_: np.ndarray | None = None
         self.engine_: str | None = None
         self._fitting = False
-        # Of the last prediction: what it was made from, the layers whose functions are in that, the short way to it.
+        # Of the last prediction: what it depended on, where to look whether it has changed, the short way to it.
         self._ready: tuple[list[Any], list[Any], Callable[[Any], np.ndarray | None]] | None = None
         if use_loss is not None:
             self.use_loss(use_loss)
@@ -92,8 +91,8 @@ class NeuralNetwork:
             raise TypeError(sentence("layers", "a list of layers", layers))
         found = list(layers or ())
         if found:
-            check_layers(found, self)  # all of them, before one is adopted by a network that may not come to be
-            check_widths(found)
+            chains.check_layers(found, self)  # all of them, before one is adopted by a network that may not come to be
+            chains.check_widths(found)
         for layer in found:
             self.add(layer)
 
@@ -103,8 +102,8 @@ class NeuralNetwork:
 
         A layer that cannot take what the last one gives is refused, and the network stays as it was.
         """
-        check_layers([*self.layers, layer], self)
-        check_widths([*self.layers, layer])
+        chains.check_layers([*self.layers, layer], self)
+        chains.check_widths([*self.layers, layer])
         for leaf in layer.leaves():
             self._adopt(leaf)
         self.layers.append(layer)
@@ -162,7 +161,7 @@ class NeuralNetwork:
     @property
     def leaves(self) -> list[Layer]:
         """The layers, with what a Residual is made of in its place: they are numbered by it."""
-        return leaves_of(self.layers)
+        return chains.leaves_of(self.layers)
 
     def _is_built(self) -> bool:
         built, leaves = self._built, self.leaves
@@ -170,8 +169,8 @@ class NeuralNetwork:
 
     def _widths(self, n_inputs: int | None = None) -> list[int]:
         """Return the number of inputs of each layer; ValueError where two layers do not fit. Changes nothing."""
-        check_layers(self.layers, self)
-        return widths_of(self.layers, self.n_inputs if n_inputs is None else n_inputs)
+        chains.check_layers(self.layers, self)
+        return chains.widths_of(self.layers, self.n_inputs if n_inputs is None else n_inputs)
 
     @property
     def n_inputs(self) -> int | None:
@@ -220,8 +219,8 @@ class NeuralNetwork:
         weights = tuple(place for place in self._places if place.name in leaves[place.layer].penalized)
         pairs = [(p, leaves[p.layer].l1, leaves[p.layer].l2 or self._loss.l2) for p in weights]
         penalties = tuple((p, l1 / batch_size, l2 / batch_size) for p, l1, l2 in pairs if l1 or l2)
-        scale, rates = self.input_scale, trained_stretches(leaves, self._places)
-        bounds = constraints_of(leaves, self._places)
+        scale, rates = self.input_scale, chains.trained_stretches(leaves, self._places)
+        bounds = chains.constraints_of(leaves, self._places)
         return Program(
             chain, self._places, self.params, self._loss, cost, link, scale, penalties, weights, rates, bounds
         )
@@ -290,6 +289,7 @@ class NeuralNetwork:
             check_number("n_threads", n_threads, low=1, whole=True)
         if validation_data is not None and validation_split:
             raise ValueError("validation_data and validation_split must not be given both. Got both. Leave one out.")
+        chains.check_rates(self.leaves, settings.optimizer)
         rows = self._rows(X)
         engine = self._engine_for(settings.optimizer, n_threads)
         kind = lbfgs.training_for(settings, self._chain()[0])
@@ -339,6 +339,7 @@ class NeuralNetwork:
         rate, rule = check_number("learning_rate", learning_rate, low=0), optimizers.stepwise(optimizer)
         if n_threads is not None:
             check_number("n_threads", n_threads, low=1, whole=True)
+        chains.check_rates(self.leaves, rule)
         rows = self._rows(X)
         engine = self._engine_for(rule, n_threads)
         data, classes = self._data(rows, y, sample_weight)
@@ -366,7 +367,7 @@ class NeuralNetwork:
     def _rows(self, X: Any) -> np.ndarray:
         """Return rows of X checked, for a network with layers."""
         if not self._is_built():
-            check_layers(self.layers, self)
+            chains.check_layers(self.layers, self)
         return inputs.rows("X", X, self.dtype, self.n_inputs)
 
     def _data(self, X: np.ndarray, y: Any, sample_weight: Any, classes: Any = None) -> tuple[Data, Any]:
@@ -387,8 +388,8 @@ class NeuralNetwork:
         Trains nothing. Before a fit these are the outputs of random weights, and an open ``n_in`` is fixed by X.
         """
         if self._ready is not None:
-            before, active, at_once = self._ready
-            parts = [self.engine, self.input_scale, self._params, *self.layers, *map(FUNCTION, active)]
+            before, watched, at_once = self._ready
+            parts = [self.engine, self.input_scale, self._params, *self.layers, *[getattr(*pair) for pair in watched]]
             if len(parts) == len(before) and all(map(is_, parts, before)):
                 outputs = at_once(X)
                 if outputs is not None:
@@ -400,9 +401,9 @@ class NeuralNetwork:
         outputs = engine.predict(program, rows)
         inputs.check_finite("the network's outputs", outputs, self.dtype)
         if isinstance(engine, core.CoreEngine):
-            active = [leaf for leaf in self.leaves if hasattr(leaf, "function")]
-            parts = [self.engine, self.input_scale, self._params, *self.layers, *map(FUNCTION, active)]
-            self._ready = parts, active, engine.at_once(program)
+            watched = chains.what_predict_depends_on(self.leaves)
+            parts = [self.engine, self.input_scale, self._params, *self.layers, *[getattr(*pair) for pair in watched]]
+            self._ready = parts, watched, engine.at_once(program)
         return outputs
 
     def evaluate(self, X: Any, y: Any, metrics: Any = (), *, sample_weight: Any = None) -> dict[str, float]:
