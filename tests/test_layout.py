@@ -34,6 +34,7 @@ LEVELS = (
     ("callbacks", "data", "updates"),
     ("loggers", "training"),
     ("lbfgs",),
+    ("assembly",),
     ("nn",),
     ("gradcheck", "plotting", "rate_range"),
     ("__init__",),

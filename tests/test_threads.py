@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import neural
-from neural import Callback, DenseLayer, DropoutLayer, NeuralNetwork, core, nn
+from neural import Callback, DenseLayer, DropoutLayer, NeuralNetwork, assembly, core
 from tests.processes import in_a_process, printed, start
 
 needs_core = pytest.mark.skipif(core._core is None, reason="this installation has no compiled core")
@@ -221,7 +221,7 @@ def fork_while_others_build():
     holding = threading.Event()
 
     def build():
-        with nn.BUILDING:
+        with assembly.BUILDING:
             holding.set()
             threading.Event().wait(0.2)
 

@@ -193,11 +193,11 @@ class CoreEngine(NumpyEngine):
             row, setting = (
                 (-1, 0.0) if link is None else (FAMILIES[0].index(link.function.name), setting_of(link.function))
             )
-            n_out = describe(program)[-1][3]
-            settings = np.array([] if program.loss is None else program.loss.constants(n_out), program.dtype)
+            stages = describe(program)
+            settings = np.array([] if program.loss is None else program.loss.constants(stages[-1][3]), program.dtype)
             scale = 1.0 if program.scale is None else program.scale
             of_outputs = program.cost is not None and program.cost.__name__ == "of_outputs"
-            self._native = program, kind(describe(program), row, setting, loss, of_outputs, settings, scale)
+            self._native = program, kind(stages, row, setting, loss, of_outputs, settings, scale)
         return self._native[1]
 
     def _threads_for(self, program: Program, batch: int, updates: int = FEW_UPDATES) -> int:

@@ -54,8 +54,9 @@ class Program:
         """Return what the learning rate is multiplied by for a parameter; 0 where it is not trained."""
         return next((factor for part, factor in self.rates if part.start <= place.start < part.stop), 0.0)
 
-    def stretches(self, optimizer: Optimizer) -> tuple[tuple[slice, float], ...]:
-        """Return what an optimizer is to work on, one after the other: everything at once where all rates are one.
+    @property
+    def stretches(self) -> tuple[tuple[slice, float], ...]:
+        """What an optimizer is to work on, one after the other: everything at once where all rates are one.
 
         What a layer itself keeps up to date has no gradient, and does no harm.
         """
@@ -265,7 +266,7 @@ class NumpyEngine:
                 work.clip(run.optimizer)
                 for view, factor in decayed:
                     view *= 1 - rate * factor * run.optimizer.weight_decay
-                for part, factor in program.stretches(run.optimizer):
+                for part, factor in program.stretches:
                     memory = {name: vector[part] for name, vector in run.memory.items()}
                     t = run.updates + k + 1
                     run.optimizer.step(program.params[part], grads[part], memory, rate * factor, t, program.weights)

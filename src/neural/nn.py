@@ -1,10 +1,7 @@
-"""The network: layers, one flat vector of parameters with a view for each, and the methods a user calls."""
+"""The network, and the methods a user calls."""
 
 from __future__ import annotations
 
-import copy
-import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from operator import is_
@@ -12,27 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from neural import activations, core, inputs, lbfgs, losses, optimizers, summary, training
 from neural import chain as chains
+from neural import core, inputs, lbfgs, optimizers, training
 from neural import data as prepare
+from neural.assembly import Assembly
 from neural.callbacks import History
 from neural.engine import Data, NumpyEngine, Program
-from neural.errors import check_number, sentence
+from neural.errors import check_number
 from neural.layer import Layer, Mode
-from neural.layers import ActivationLayer, DenseLayer
-from neural.loss import Loss
 from neural.optimizers import Optimizer
-from neural.parameters import Place, aligned_zeros, lay_out
-from neural.streams import seed_from
 from neural.training import Settings
-from neural.updates import TrainingState, Updates
-
-BUILDING = threading.RLock()  # one for all networks: building is short, and a lock of its own would not pickle
-if hasattr(os, "register_at_fork"):  # a fork waits for it: in the child nobody would ever let it go
-    os.register_at_fork(before=BUILDING.acquire, after_in_parent=BUILDING.release, after_in_child=BUILDING.release)
+from neural.updates import Updates
 
 
-class NeuralNetwork:
+class NeuralNetwork(Assembly):
     """A chain of layers and a loss. X is (n, features), samples in rows; ``predict`` gives (n, n_out).
 
     Parameters
@@ -47,6 +37,7 @@ class NeuralNetwork:
     Attributes: ``layers``, ``loss_``, ``weights``, ``biases`` (lists of views), ``params`` (the flat vector),
     ``history_``, ``classes_``, ``engine_``.
 
+    >>> from neural import DenseLayer
     >>> layers = [DenseLayer(2, 8, "relu"), DenseLayer(8, 2, "softmax")]
     >>> net = NeuralNetwork(layers, "categorical_crossentropy", random_state=0)
     >>> X, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
@@ -65,167 +56,17 @@ class NeuralNetwork:
         input_scale: float | None = None,
         random_state: Any = None,
     ) -> None:
-        if dtype not in ("float32", "float64", np.float32, np.float64):
-            raise ValueError(sentence("dtype", "'float32' or 'float64'", dtype))
-        self.dtype = np.dtype(dtype)
         self.engine = core.check_name(engine)
-        self.input_scale = None if input_scale is None else check_number("input_scale", input_scale)
-        self.seed = seed_from(random_state)
-        self.layers: list[Layer] = []
-        self.loss_: Any = None
-        self._loss: Loss | None = None
-        self._adopted = 0  # layers so far: the number of the next one's stream
-        self._params: np.ndarray | None = None
-        self._places: list[Place] = []
-        self._built: tuple[Layer, ...] | None = None  # the layers that are views into _params
-        self.state = TrainingState(self.seed)
+        self.engine_: str | None = None
         self.history_ = History()
         self.classes_: np.ndarray | None = None
-        self.engine_: str | None = None
-        self._fitting = False
+        super().__init__(layers, use_loss, dtype, input_scale, random_state)
         # Of the last prediction: what it depended on, where to look whether it has changed, the short way to it.
         self._ready: tuple[list[Any], list[Any], Callable[[Any], np.ndarray | None]] | None = None
-        if use_loss is not None:
-            self.use_loss(use_loss)
-        if not isinstance(layers, Iterable | None):
-            raise TypeError(sentence("layers", "a list of layers", layers))
-        found = list(layers or ())
-        if found:
-            chains.check_layers(found, self)  # all of them, before one is adopted by a network that may not come to be
-            chains.check_widths(found)
-        for layer in found:
-            self.add(layer)
-
-    # --- building --------------------------------------------------------------------------------------------------
-    def add(self, layer: Layer) -> NeuralNetwork:
-        """Append a layer and return the network. A layer is in one network at most, and once.
-
-        A layer that cannot take what the last one gives is refused, and the network stays as it was.
-        """
-        chains.check_layers([*self.layers, layer], self)
-        chains.check_widths([*self.layers, layer])
-        for leaf in layer.leaves():
-            self._adopt(leaf)
-        self.layers.append(layer)
-        return self
-
-    def use_loss(self, loss: Any) -> NeuralNetwork:
-        """Set the loss, a name, class or object, and return the network."""
-        self._loss = losses.resolve(loss)
-        self.loss_ = self._loss.own_loss if isinstance(self._loss, losses.CustomLoss) else self._loss
-        return self
-
-    def _adopt(self, layer: Layer) -> None:
-        layer._owner, layer._start = self, (self.seed, self._adopted)
-        self._adopted += 1  # by place in the list, a layer taken out and another put in would start alike
-
-    def build(self, n_inputs: int | None = None) -> NeuralNetwork:
-        """Fix all widths, draw what has not been drawn, and move all parameters into one vector. ``fit`` does it."""
-        with BUILDING:
-            if not self._is_built():
-                if self._fitting:
-                    raise RuntimeError("The layers must stay as they are while fit runs. Change them after it.")
-                before = [vars(layer).copy() for layer in self.leaves]
-                try:
-                    self._build(n_inputs)
-                except BaseException:  # such as an initializer's own: all layers are as they were
-                    for layer, attributes in zip(self.leaves, before, strict=True):
-                        vars(layer).clear()
-                        vars(layer).update(attributes)
-                    raise
-        return self
-
-    def _build(self, n_inputs: int | None) -> None:
-        widths = self._widths(n_inputs)
-        if self._loss is not None:
-            self._chain()
-        for layer in self.leaves:
-            if layer._owner is not self:  # put into the list by hand
-                self._adopt(layer)
-        for layer, width in zip(self.leaves, widths, strict=True):
-            layer.connect(width)
-        dense = [layer for layer in self.leaves if isinstance(layer, DenseLayer)]
-        for layer in dense[:-1]:
-            layer.warn_if_equal()
-        for layer in self.leaves:
-            if layer._flat is None:
-                layer.draw()
-        places = lay_out([layer.shapes() for layer in self.leaves])
-        params = aligned_zeros(places[-1].stop if places else 0, self.dtype)
-        for number, layer in enumerate(self.leaves):
-            layer.settle([place for place in places if place.layer == number], params)
-        if self._built is not None:  # other layers than before: the optimizer's memory was of those
-            self.state.optimizer = None
-        self._places, self._params, self._built = places, params, tuple(self.leaves)
-
-    @property
-    def leaves(self) -> list[Layer]:
-        """The layers, with what a Residual is made of in its place: they are numbered by it."""
-        return chains.leaves_of(self.layers)
-
-    def _is_built(self) -> bool:
-        built, leaves = self._built, self.leaves
-        return built is not None and len(built) == len(leaves) and all(map(is_, built, leaves))
-
-    def _widths(self, n_inputs: int | None = None) -> list[int]:
-        """Return the number of inputs of each layer; ValueError where two layers do not fit. Changes nothing."""
-        chains.check_layers(self.layers, self)
-        return chains.widths_of(self.layers, self.n_inputs if n_inputs is None else n_inputs)
-
-    @property
-    def n_inputs(self) -> int | None:
-        """The number of features; None until it is known."""
-        leaves = self.leaves
-        for layer in leaves:
-            if isinstance(layer, DenseLayer):
-                return layer.n_in
-        return leaves[0]._width if leaves else None
-
-    def n_outputs(self, n_inputs: int | None = None) -> int:
-        """Return the width of the last layer."""
-        return self.layers[-1].width_after(self._widths(n_inputs)[-1])
-
-    # --- as an engine sees it --------------------------------------------------------------------------------------
-    def _chain(self) -> tuple[list[tuple[int, Layer]], Layer | None, Any]:
-        """Return the chain of formulas, the link left out of it, and the form of the loss that fits its end.
-
-        Here, and nowhere else, it is seen that the last activation is the link of the loss.
-        """
-        if self._loss is None:
-            raise ValueError("The network has no loss. Give it one: net.use_loss('categorical_crossentropy').")
-        for what, rated in [("the loss", self._loss), *((layer.describe(), layer) for layer in self.leaves)]:
-            for name in ("l1", "l2", "rate_factor"):  # plain attributes, which anybody may have set since
-                check_number(f"{name} of {what}", getattr(rated, name, 0), low=0)
-        chain = self._formulas()
-        last = chain[-1][1]
-        activation = last.function if isinstance(last, ActivationLayer) else None
-        self._loss.check_output(activation)
-        link = activations.ACTIVATIONS[self._loss.link]
-        if type(activation) is link:
-            return chain[:-1], last, self._loss.of_scores
-        if activation is None and link is activations.Linear:
-            return chain, None, self._loss.of_scores
-        return chain, None, self._loss.of_outputs
-
-    def _formulas(self) -> list[tuple[int, Layer]]:
-        return [(number, part) for number, leaf in enumerate(self.leaves) for part in leaf.expanded()]
-
-    def program(self, batch_size: int = 1) -> Program:
-        """Return the network as an engine trains it, its penalties over ``batch_size``."""
-        chain, link, cost = self._chain()
-        self.build()
-        assert self._loss is not None
-        leaves = self.leaves
-        weights = tuple(place for place in self._places if place.name in leaves[place.layer].penalized)
-        pairs = [(p, leaves[p.layer].l1, leaves[p.layer].l2 or self._loss.l2) for p in weights]
-        penalties = tuple((p, l1 / batch_size, l2 / batch_size) for p, l1, l2 in pairs if l1 or l2)
-        scale, rates = self.input_scale, chains.trained_stretches(leaves, self._places)
-        bounds = chains.constraints_of(leaves, self._places)
-        return Program(
-            chain, self._places, self.params, self._loss, cost, link, scale, penalties, weights, rates, bounds
-        )
 
     def _engine_for(self, optimizer: Optimizer | None = None, n_threads: int | None = None) -> NumpyEngine:
+        if optimizer is not None:
+            chains.check_rates(self.leaves, optimizer)
         return core.choose(self.engine, self._chain()[0], self._loss, optimizer, n_threads)
 
     def _using(self, engine: NumpyEngine) -> NumpyEngine:
@@ -289,7 +130,6 @@ class NeuralNetwork:
             check_number("n_threads", n_threads, low=1, whole=True)
         if validation_data is not None and validation_split:
             raise ValueError("validation_data and validation_split must not be given both. Got both. Leave one out.")
-        chains.check_rates(self.leaves, settings.optimizer)
         rows = self._rows(X)
         engine = self._engine_for(settings.optimizer, n_threads)
         kind = lbfgs.training_for(settings, self._chain()[0])
@@ -330,6 +170,7 @@ class NeuralNetwork:
         batch_size : the m of the penalty, len(X) unless given: the usual number of rows, for a batch that is short.
         n_threads : as in ``fit``; for one update 1 may be the fastest, as threads are made anew for each call.
 
+        >>> from neural import DenseLayer
         >>> net = NeuralNetwork([DenseLayer(1, 1)], "mse", random_state=0)
         >>> costs = [net.train_on_batch([[0.0], [1.0]], [1.0, 3.0], learning_rate=0.3) for _ in range(100)]
         >>> costs[-1] < 1e-6, net.predict([[2.0]]).round(2)
@@ -339,7 +180,6 @@ class NeuralNetwork:
         rate, rule = check_number("learning_rate", learning_rate, low=0), optimizers.stepwise(optimizer)
         if n_threads is not None:
             check_number("n_threads", n_threads, low=1, whole=True)
-        chains.check_rates(self.leaves, rule)
         rows = self._rows(X)
         engine = self._engine_for(rule, n_threads)
         data, classes = self._data(rows, y, sample_weight)
@@ -389,7 +229,7 @@ class NeuralNetwork:
         """
         if self._ready is not None:
             before, watched, at_once = self._ready
-            parts = [self.engine, self.input_scale, self._params, *self.layers, *[getattr(*pair) for pair in watched]]
+            parts = self._parts(watched)
             if len(parts) == len(before) and all(map(is_, parts, before)):
                 outputs = at_once(X)
                 if outputs is not None:
@@ -402,9 +242,12 @@ class NeuralNetwork:
         inputs.check_finite("the network's outputs", outputs, self.dtype)
         if isinstance(engine, core.CoreEngine):
             watched = chains.what_predict_depends_on(self.leaves)
-            parts = [self.engine, self.input_scale, self._params, *self.layers, *[getattr(*pair) for pair in watched]]
-            self._ready = parts, watched, engine.at_once(program)
+            self._ready = self._parts(watched), watched, engine.at_once(program)
         return outputs
+
+    def _parts(self, watched: list[Any]) -> list[Any]:
+        """Return all that a prediction depends on, to be compared by identity."""
+        return [self.engine, self.input_scale, self._params, *self.layers, *[getattr(*pair) for pair in watched]]
 
     def evaluate(self, X: Any, y: Any, metrics: Any = (), *, sample_weight: Any = None) -> dict[str, float]:
         """Return ``loss``, the mean loss without penalty, and the metrics, for rows that need not be training rows."""
@@ -437,64 +280,6 @@ class NeuralNetwork:
         data, _ = self._data(rows, y, sample_weight)
         self.build(rows.shape[1])
         return self.program(len(data)), data
-
-    # --- parameters ------------------------------------------------------------------------------------------------
-    @property
-    def params(self) -> np.ndarray:
-        """All parameters, with padding that is 0: one vector, into which everything else is a view."""
-        self.build()
-        assert self._params is not None
-        return self._params
-
-    def views(self, flat: np.ndarray) -> list[dict[str, np.ndarray]]:
-        """Return a vector like ``params`` as one dictionary of views for each layer."""
-        self.build()
-        return [
-            {place.name: place.view(flat) for place in self._places if place.layer == number}
-            for number in range(len(self.leaves))
-        ]
-
-    @property
-    def weights(self) -> list[np.ndarray]:
-        """W of each DenseLayer, (n_out, n_in), as views."""
-        return [layer.weights for layer in self.leaves if isinstance(layer, DenseLayer)]
-
-    @property
-    def biases(self) -> list[Any]:
-        """Return b of each DenseLayer, (n_out, 1), as views; 0 where there is none."""
-        return [layer.biases for layer in self.leaves if isinstance(layer, DenseLayer)]
-
-    # --- for people ------------------------------------------------------------------------------------------------
-    def summary(self) -> None:
-        """Print the table of layers, shapes and numbers of parameters."""
-        print(self)
-
-    def __str__(self) -> str:
-        return summary.text(self.leaves)
-
-    def _repr_html_(self) -> str:
-        return summary.html(self.leaves)
-
-    def __repr__(self) -> str:
-        loss = "" if self._loss is None else f", {self._loss!r}"
-        return f"{type(self).__name__}({self.layers!r}{loss}, dtype={self.dtype.name!r})"
-
-    # --- copies ----------------------------------------------------------------------------------------------------
-    def __copy__(self) -> NeuralNetwork:
-        return copy.deepcopy(self)  # a layer is in one network, so there is no other kind of copy
-
-    def __getstate__(self) -> dict[str, Any]:
-        # The layers carry the numbers.
-        state = {**vars(self), "_ready": None, "_params": None, "_places": [], "_built": None, "_fitting": False}
-        return {**state, "was_built": self._is_built()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        was_built = state.pop("was_built")
-        vars(self).update(state)
-        for layer in self.leaves:
-            layer._owner = self
-        if was_built:
-            self.build()
 
 
 Network = NeuralNetwork
