@@ -191,14 +191,14 @@ template <class T> class Network {
     std::vector<Phase> phases;
     Phase rows;
     for (int s = 0; s < n; s++) {
-      if (stages[size_t(s)].kind != BATCHNORM || !training) continue;
+      if (stages[size_t(s)].kind != BATCHNORM || stages[size_t(s)].constants < 0 || !training) continue;
       rows.forward_to = s;
       phases.insert(phases.end(), {rows, {Phase::BATCH_FORWARD, s}});
       rows.forward_from = s;
     }
     rows.forward_to = n, rows.losses = true, rows.back_from = n - 1;
     for (int s = n - 1; s >= 0; s--) {
-      if (stages[size_t(s)].kind != BATCHNORM || !training) continue;
+      if (stages[size_t(s)].kind != BATCHNORM || stages[size_t(s)].constants < 0 || !training) continue;
       rows.back_to = s + 1;
       phases.insert(phases.end(), {rows, {Phase::BATCH_BACKWARD, s}});
       rows = Phase(), rows.back_from = s;

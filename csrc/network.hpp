@@ -292,7 +292,7 @@ template <class T> void update_weights(const Job<T> &job, const Step<T> &step, i
 template <class T> void update(const Job<T> &job, long batch, int thread, int threads, T *scratch) {
   for (int s = job.stages - 1; s >= 0; s--) {
     const Stage &stage = job.stage[s];
-    if (stage.kind == BATCHNORM && !job.grads && thread == 0) move_running(job, s, batch);
+    if (stage.kind == BATCHNORM && by_batch(job, stage) && !job.grads && thread == 0) move_running(job, s, batch);
     if (stage.weights < 0 || (stage.constants < 0 && !job.grads)) continue;
     const Step<T> step(job.constants + (job.grads ? 0 : stage.constants * CONSTANTS));
     const T *dy = job.D[s + 1], *x = job.A[s], *normal = job.kept[s];
@@ -344,7 +344,7 @@ template <class T> void finish(const Job<T> &job, long batch, double norm, int t
   Job<T> now = job;
   now.grads = nullptr;
   for (int s = 0; s < job.stages; s++)
-    if (job.stage[s].kind == BATCHNORM && thread == 0) move_running(job, s, batch);
+    if (job.stage[s].kind == BATCHNORM && by_batch(job, job.stage[s]) && thread == 0) move_running(job, s, batch);
   each_gradient(job, [&](long start, long row, long n, long rows, const Stage &stage) {
     const Step<T> step(job.constants + stage.constants * CONSTANTS);
     const bool weights = stage.kind == DENSE && start == stage.weights;

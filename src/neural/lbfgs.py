@@ -25,7 +25,7 @@ REASONS = {  # SciPy's number for why it ended
 def is_noisy(layer: Layer) -> bool:
     """Return whether a layer is another at each update, or learns from them besides the gradient."""
     rate = getattr(layer, "dropout_rate", 0) or getattr(layer, "std", 0)
-    return rate > 0 or isinstance(layer, BatchNorm)
+    return rate > 0 or (isinstance(layer, BatchNorm) and layer.rate_factor != 0)
 
 
 def training_for(settings: Settings, chain: list[tuple[int, Layer]]) -> type[Training]:

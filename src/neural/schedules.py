@@ -239,6 +239,34 @@ class CustomSchedule(Schedule):
         return numbers("schedule", [self.function(number) for number in step.tolist()])
 
 
+class Factors:
+    """A schedule's factors in one fit of ``steps`` updates: each asked for once, the first before the fit begins.
+
+    >>> Factors(Step(drop=0.5, every=1), steps=4, per_epoch=2).of(1, 2)
+    array([1. , 0.5])
+    """
+
+    AHEAD = 32  # of them are asked for at once
+
+    def __init__(self, schedule: Schedule, steps: int, per_epoch: int) -> None:
+        self.schedule, self.steps, self.per_epoch = schedule, steps, per_epoch
+        self._begin = self._ask(0, min(self.AHEAD, steps))
+
+    def of(self, first: int, n: int) -> np.ndarray:
+        """Return the factors of ``n`` updates from number ``first`` on; ValueError if one of them is below 0."""
+        known = self._begin[first : first + n]
+        if len(known) < n:
+            known = np.append(known, self._ask(first + len(known), n - len(known)))
+        return known
+
+    def _ask(self, first: int, n: int) -> np.ndarray:
+        found = numbers("schedule", self.schedule.factors(np.arange(first, first + n), self.steps, self.per_epoch))
+        if found.shape != (n,) or found.min() < 0:
+            rule = f"{n} factors of the learning rate of at least 0, from {self.schedule}"
+            raise ValueError(sentence("schedule", rule, found.tolist()))
+        return found.astype(np.float64)
+
+
 def resolve(spec: Any) -> Schedule:
     """Return the schedule that None, a name, a class, an object or a function of the step stands for."""
     if spec is None:

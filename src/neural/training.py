@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from neural import callbacks as hooks
 from neural import metrics, optimizers, schedules
 from neural.engine import Data, Program
 from neural.errors import TrainingDiverged, check_number, sentence, warn
-from neural.inputs import numbers
 from neural.optimizers import Optimizer
 from neural.updates import Snapshot, TrainingState, Updates
 
@@ -40,6 +39,7 @@ class Settings:
     metrics: list[metrics.Metric]
     callbacks: list[Any]
     time_limit: float | None
+    factors: schedules.Factors = field(init=False)
 
     @classmethod
     def of(
@@ -81,7 +81,7 @@ class Settings:
         return [*NUMBERS, *wanted, *(f"val_{name}" for name in ("loss", *wanted) if validated)]
 
     def check(self, loss: Any, n_out: int, data: Data, validation: Data | None) -> None:
-        """Refuse, before anything is touched, metrics that do not suit the targets, and callbacks that do not."""
+        """Refuse, before anything is touched, metrics that do not suit the targets, callbacks, and schedules."""
         parts = [data] if validation is None else [data, validation]
         known = [metric for metric in self.metrics if metric.takes != "outputs"]  # a user's own has its turn later
         for part in parts:
@@ -89,6 +89,11 @@ class Settings:
         for callback in self.callbacks:
             if isinstance(callback, hooks.Callback):
                 callback.check(self.names(validation is not None))
+        self.lay_out(-(-len(data) // min(self.batch_size or len(data), len(data))))
+
+    def lay_out(self, per_epoch: int) -> None:
+        """Lay the schedule out for epochs of so many updates."""
+        self.factors = schedules.Factors(self.schedule, per_epoch * self.epochs, per_epoch)
 
 
 class Training:
@@ -286,13 +291,8 @@ class Training:
 
     def _rates(self, n: int) -> np.ndarray:
         """Return the learning rates of the next ``n`` updates."""
-        steps, schedule = np.arange(self.done, self.done + n), self.settings.schedule
-        factors = numbers("schedule", schedule.factors(steps, self.per_epoch * self.epochs, self.per_epoch))
-        if factors.shape != steps.shape or factors.min() < 0:
-            rule = f"{n} factors of the learning rate of at least 0, from {schedule}"
-            raise ValueError(sentence("schedule", rule, factors.tolist()))
         factor = check_number("training.rate_factor", self.rate_factor, low=0)
-        return self.settings.learning_rate * factors.astype(np.float64) * factor
+        return self.settings.learning_rate * self.settings.factors.of(self.done, n) * factor
 
     def _costs(self, losses: np.ndarray, order: np.ndarray, penalties: np.ndarray) -> list[tuple[float, float]]:
         """Return the cost of each of these epochs as it was met on the way: its mean loss and its mean penalty."""
