@@ -33,6 +33,8 @@ template <class T> struct Job {
   const Stage *stage;
   T *params;
   T *memory[2];  // of the optimizer, as long as params
+  T *mean;       // of params over updates, null if nobody asks or this update does not enter it
+  T mean_share;  // it moves by so much of the way towards them
   T *grads;      // where gradients go if they are asked for
   T **A, **D;
   T **kept;        // of stage s, what its way back needs, row by row: a mask, or normalized values

@@ -80,6 +80,7 @@ template <class T> struct Data {
 struct Updates {
   const int64_t *order, *bounds;
   const double *constants;  // CONSTANTS for each set of an update
+  const double *shares;     // of the mean, for each update; null if there is none
   long count;
   int optimizer;
   double clip_norm, clip_value;
@@ -257,7 +258,7 @@ template <class T> class Network {
     for (const Stage &stage : stages) last = std::max(last, stage.constants);
     return last + 1;
   }
-  void fit(T *params, size_t size, T *const memory[2], const Data<T> &data, const Updates &u, double *losses, double *penalties, int threads, threads::Stop &stop) const {
+  void fit(T *params, size_t size, T *const memory[2], T *mean, const Data<T> &data, const Updates &u, double *losses, double *penalties, int threads, threads::Stop &stop) const {
     long largest = 0;
     for (long k = 0; k < u.count; k++) largest = std::max<long>(largest, long(u.bounds[k + 1] - u.bounds[k]));
     Workspace<T> work(stages, largest, threads, true);
@@ -276,6 +277,7 @@ template <class T> class Network {
       mine.rows = u.order + start, mine.row_loss = losses + start;
       mine.constants = u.constants + step * sets() * CONSTANTS, mine.step = u.step + step;
       mine.share = share_of(mine, batch);
+      if (mean && u.shares[step] > 0) mine.mean = mean, mine.mean_share = T(u.shares[step]);
       return batch;
     };
     run(j, u.count, threads, work, prepare, [&](long step) { penalties[step] = sum(row_penalty, penalized); }, stop);

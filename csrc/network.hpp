@@ -230,8 +230,10 @@ void apply(const Job<T> &job, const Step<T> &step, const Block<T> &block, Penalt
     T *__restrict w = job.params + o;
     if (job.grads)
       for (long k = 0; k < block.n; k++) job.grads[o + k] = penalty.gradient(g[k], w[k]);
-    else
+    else {
       step_along(rule, penalty, w, g, job.memory[0] + o, job.memory[1] + o, block.n);
+      if (job.mean) enter(job.mean_share, job.mean + o, w, block.n);
+    }
   }
 }
 template <class T> struct OptimizerRow {
@@ -338,11 +340,22 @@ template <class T> void square(const Job<T> &job, int thread, int threads) {
   });
 }
 
+// A unit's weights where they may be: none below 0, their norm not above its most.
+template <class T> void constrain(const Stage &stage, T *w, long n) {
+  double squares = 0;
+  for (long k = 0; k < n; k++) {
+    if (stage.non_negative) w[k] = w[k] < 0 ? T(0) : w[k];
+    squares += double(w[k]) * double(w[k]);
+  }
+  const double length = root(squares), most = stage.max_norm;
+  for (long k = 0; k < n && most > 0 && length > most; k++) w[k] *= T(most / length);
+}
+
 // This thread's rows of the update, gradients first brought to the norm that is allowed, weights then to where they may be.
 template <class T> void finish(const Job<T> &job, long batch, double norm, int thread, int threads) {
   const T factor = T(job.clip_norm > 0 && norm > job.clip_norm ? job.clip_norm / norm : 1);
   Job<T> now = job;
-  now.grads = nullptr;
+  now.grads = now.mean = nullptr;
   for (int s = 0; s < job.stages; s++)
     if (job.stage[s].kind == BATCHNORM && by_batch(job, job.stage[s]) && thread == 0) move_running(job, s, batch);
   each_gradient(job, [&](long start, long row, long n, long rows, const Stage &stage) {
@@ -352,14 +365,8 @@ template <class T> void finish(const Job<T> &job, long batch, double norm, int t
       T *g = job.grads + start + i * row, *w = job.params + start + i * row;
       for (long k = 0; k < n && factor != 1; k++) g[k] *= factor;
       OPTIMIZERS<T>[job.optimizer].apply(now, step, {g, 0, start + i * row, 0, 1, n}, {T(0), T(0), weights ? step.keep : T(1)});
-      if (!weights) continue;
-      double squares = 0;
-      for (long k = 0; k < n; k++) {
-        if (stage.non_negative) w[k] = w[k] < 0 ? T(0) : w[k];
-        squares += double(w[k]) * double(w[k]);
-      }
-      const double length = root(squares), most = stage.max_norm;
-      for (long k = 0; k < n && most > 0 && length > most; k++) w[k] *= T(most / length);
+      if (weights) constrain(stage, w, n);
+      if (job.mean) enter(job.mean_share, job.mean + start + i * row, w, n);
     }
   });
 }

@@ -94,6 +94,8 @@ template <class T> void move_running(const Job<T> &job, int s, long batch) {
     running[k] += momentum * (mean[k] - running[k]);
     running_variance[k] += momentum * (variance[k] * unbiased - running_variance[k]);
   }
+  for (long start : {stage.running_mean, stage.running_variance})
+    if (job.mean) enter(job.mean_share, job.mean + start, job.params + start, stage.n_in);
 }
 
 // The sum of n numbers that are followed by zeros up to whole vectors.

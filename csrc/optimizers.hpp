@@ -108,4 +108,11 @@ INLINE void step_along(Rule rule, Penalty<T> p, T *__restrict w, const T *__rest
   }
 }
 
+// A mean of the weights over updates moves towards them; the first to enter it are the mean.
+template <class T> INLINE void enter(T share, T *__restrict mean, const T *__restrict w, long n) {
+  const long end = whole<T>(n);
+#pragma GCC ivdep
+  for (long k = 0; k < end; k++) mean[k] = share == 1 ? w[k] : mean[k] + share * (w[k] - mean[k]);
+}
+
 }  // namespace

@@ -58,6 +58,8 @@ class Network32:
         step: int,
         losses: NDArray[np.float64],
         penalties: NDArray[np.float64],
+        mean: NDArray[np.float32] | None,
+        shares: NDArray[np.float64] | None,
         threads: int,
     ) -> None: ...
     def gradient(
@@ -154,6 +156,8 @@ class Network64:
         step: int,
         losses: NDArray[np.float64],
         penalties: NDArray[np.float64],
+        mean: NDArray[np.float64] | None,
+        shares: NDArray[np.float64] | None,
         threads: int,
     ) -> None: ...
     def gradient(

@@ -236,6 +236,8 @@ class CoreEngine(NumpyEngine):
             step=run.mode.step,
             losses=losses,
             penalties=penalties,
+            mean=run.mean,
+            shares=run.shares,
             **self._given(program, data, min(run.batch_size, len(run.order)), len(run.rates)),
         )
         return losses, penalties

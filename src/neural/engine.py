@@ -64,6 +64,12 @@ class Program:
             return ((slice(0, len(self.params)), 1.0),)
         return self.rates
 
+    @property
+    def frozen(self) -> tuple[Place, ...]:
+        """The parameters of layers whose rate is 0: nothing moves them, a running mean included."""
+        layers = {number for number, layer in self.chain if layer.rate_factor == 0}
+        return tuple(place for place in self.places if place.layer in layers)
+
     def own(self, number: int, flat: np.ndarray) -> Own:
         """Return one layer's share of a flat vector."""
         return Own(number, self.dtype, **{p.name: p.view(flat) for p in self.places if p.layer == number})
@@ -99,6 +105,8 @@ class Run:
     memory: dict[str, np.ndarray]
     updates: int  # that the optimizer has made before
     mode: Mode  # its step counts on through the run
+    mean: np.ndarray | None = None  # of the parameters,
+    shares: np.ndarray | None = None  # into which the weights after each update enter by so much
 
     def bounds(self) -> np.ndarray:
         """Return where each batch begins in the order and the last one ends; none reaches over an epoch's end."""
@@ -230,6 +238,16 @@ class Workspace:
                 norms = np.sqrt(np.einsum("ij,ij->i", W, W, dtype=np.float64))
                 W *= (most / np.maximum(norms, most))[:, None].astype(W.dtype)
 
+    def enter(self, mean: np.ndarray, share: float) -> None:
+        """Move the mean of the parameters towards them: mean + share (w - mean)."""
+        w, step = self.program.params, self.shared.array("step", mean.shape)
+        if share == 1:
+            mean[:] = w
+        elif share:
+            np.subtract(w, mean, out=step)
+            np.multiply(step, share, out=step)
+            np.add(mean, step, out=mean)
+
 
 class NumpyEngine:
     """Runs a network formula by formula in NumPy; what it works in is sized once and used again."""
@@ -271,6 +289,8 @@ class NumpyEngine:
                     t = run.updates + k + 1
                     run.optimizer.step(program.params[part], grads[part], memory, rate * factor, t, program.weights)
                 work.constrain()
+                if run.mean is not None and run.shares is not None:
+                    work.enter(run.mean, float(run.shares[k]))
                 mode.step += 1
         return losses, penalties
 

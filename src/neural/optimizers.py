@@ -43,7 +43,9 @@ class Optimizer:
                 check_number(name, getattr(self, name), low=0, strict=True)
 
     def __repr__(self) -> str:
-        settings = {field.name: getattr(self, field.name) for field in sorted(fields(self), key=lambda f: bool(f.kw_only))}
+        settings = {
+            field.name: getattr(self, field.name) for field in sorted(fields(self), key=lambda f: bool(f.kw_only))
+        }
         shown = (f"{k}={v!r}" for k, v in settings.items() if not (k.startswith("clip_") and v is None))
         return f"{type(self).__name__}({', '.join(shown)})"
 

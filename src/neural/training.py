@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from neural import averages, metrics, optimizers, schedules
 from neural import callbacks as hooks
-from neural import metrics, optimizers, schedules
+from neural.averages import Average
 from neural.engine import Data, Program
 from neural.errors import TrainingDiverged, check_number, sentence, warn
 from neural.optimizers import Optimizer
@@ -39,6 +40,7 @@ class Settings:
     metrics: list[metrics.Metric]
     callbacks: list[Any]
     time_limit: float | None
+    average: Average | None
     factors: schedules.Factors = field(init=False)
 
     @classmethod
@@ -54,6 +56,7 @@ class Settings:
         callback: Any,
         verbose: Any,
         time_limit: Any,
+        average: Any,
     ) -> Settings:
         """Check every argument before anything is touched."""
         if batch_size is not None:
@@ -62,6 +65,9 @@ class Settings:
         found = hooks.resolve(callbacks, callback)
         if not isinstance(verbose, int) or verbose not in (0, 1, 2):
             raise ValueError(sentence("verbose", "0, 1 (every tenth epoch) or 2 (every epoch)", verbose))
+        mean = averages.resolve(average)
+        if chosen.whole and mean is not None:
+            raise ValueError(sentence("average", f"None with {chosen}, which ends at a minimum", average))
         if time_limit is not None:
             time_limit = check_number("time_limit", time_limit, low=0, strict=True)
         return cls(
@@ -73,6 +79,7 @@ class Settings:
             resolve_metrics(wanted),
             [*found, *([hooks.Progress(every=10 if verbose == 1 else 1)] if verbose else [])],
             time_limit,
+            mean,
         )
 
     def names(self, validated: bool) -> list[str]:
@@ -164,11 +171,13 @@ class Training:
         self.network.history_, self._started = self.history, time.perf_counter()
         self._call("on_train_begin")
         try:
+            self._updates.begin(self.settings.average, self.per_epoch * self.epochs, self.per_epoch)
             self._run_epochs()
         except BaseException as error:
             self.error = error
             raise
         finally:
+            self._updates.show()
             self._call("on_train_end")
         self._warn_if_risen()
         return self.history
@@ -211,15 +220,19 @@ class Training:
         self._end_epoch(*cost, time.perf_counter() - started)
 
     def _end_epoch(self, data_loss: float, penalty: float, seconds: float) -> None:
+        """Measure, record and tell of an epoch, with the averaged weights in place if somebody looks at them."""
         self._outputs = None
         if self.epoch == self.state.epoch - self.before < self.epochs and self._left <= 0:
             self.stop(f"the time limit of {self.settings.time_limit:g} s is over")
+        if self._listened_to:
+            self._updates.show()
         self.numbers = {
             "loss": data_loss + penalty, "data_loss": data_loss, "penalty": penalty, "learning_rate": self.rate,
             **self._measured(), "seconds": seconds,
         }  # fmt: skip
         self.history.record(self.numbers)
         self._call("on_epoch_end")
+        self._updates.hide()
 
     def _run_many(self) -> bool:
         """Run as many epochs as one crossing has time for, if more than one and nobody listens in between.
