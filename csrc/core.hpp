@@ -26,6 +26,16 @@ struct Stage {
 
 constexpr int CONSTANTS = 8;  // of an update: what decay leaves of a weight, then those of the optimizer's struct; as in core.py
 
+// How images are changed while they are gathered, as in augment.py.
+struct Augment {
+  long height, width, channels;
+  long down, right;     // the most pixels of a shift
+  long cutout;          // side of the square that is left out
+  double fill;
+  bool channels_first, flip, edge;
+  uint64_t purpose;     // of its stream
+};
+
 // One batch, as kernels see it. A[s] goes into stage s and A[stages] comes out; D[s] is dJ/dA[s]; rows of both are
 // ld[s] apart.
 template <class T> struct Job {
@@ -46,6 +56,7 @@ template <class T> struct Job {
   const void *X;
   int input;
   T scale;
+  const Augment *augment;  // null for none
   const int64_t *rows;    // which rows of X and of the targets; null: in order
   const int64_t *labels;  // targets: column numbers,
   const T *targets;       // or (n, n_out)

@@ -80,6 +80,7 @@ template <class T> struct Data {
 struct Updates {
   const int64_t *order, *bounds;
   const double *constants;  // CONSTANTS for each set of an update
+  const Augment *augment;   // of images, or null
   const double *shares;     // of the mean, for each update; null if there is none
   long count;
   int optimizer;
@@ -265,7 +266,7 @@ template <class T> class Network {
     const long penalized = penalized_rows();
     Array<double> row_penalty(penalized);
     Job<T> j = job(params, data, work);
-    j.training = true, j.optimizer = u.optimizer, j.seed = u.seed, j.row_penalty = row_penalty;
+    j.training = true, j.optimizer = u.optimizer, j.seed = u.seed, j.augment = u.augment, j.row_penalty = row_penalty;
     for (int k = 0; k < 2; k++)
       if (memory[k]) j.memory[k] = memory[k];
     const bool in_two = u.clip_norm > 0 || u.clip_value > 0 || constrained();

@@ -5,6 +5,7 @@
 #include "activations.hpp"
 #include "core.hpp"
 #include "gemm.hpp"
+#include "images.hpp"
 #include "losses.hpp"
 #include "normalization.hpp"
 #include "optimizers.hpp"
@@ -22,11 +23,16 @@ constexpr long ROWS_AHEAD = 8;   // and rows of parameters before their update
 template <class T, class U> INLINE void gather_as(const Job<T> &job, long first, long last) {
   const int64_t *rows = job.rows;
   const long n = job.stage[0].n_in;
+  const Philox stream = {{job.seed, job.augment ? job.augment->purpose : 0}, {0, 0, uint64_t(job.step), 0}};
   for (long r = first; r < last; r++) {
     const U *from = (const U *)job.X + (rows ? rows[r] : r) * n;
     const U *ahead = (const U *)job.X + (rows ? rows[smaller(r + AHEAD, last - 1)] : r) * n;
     T *to = job.A[0] + r * job.ld[0];
     for (long k = 0; k < n; k += 64 / sizeof(U)) __builtin_prefetch(ahead + k);
+    if (job.augment) {
+      gather_image(*job.augment, stream, r, job.scale, from, to);
+      continue;
+    }
 #pragma GCC ivdep
     for (long k = 0; k < n; k++) to[k] = T(from[k]) * job.scale;
   }

@@ -25,6 +25,7 @@ LEVELS = (
     ("inputs", "parameters", "significance", "streams", "fashion", "canvas", "course", "threads"),
     (
         "activation",
+        "augment",
         "averages",
         "initializers",
         "datasets",

@@ -6,6 +6,7 @@
 
 from neural.activation import Activation
 from neural.activations import CustomActivation, Exponential, HardSigmoid, Linear, Sigmoid, Softmax, Softsign, Tanh
+from neural.augment import Augment
 from neural.averages import EMA, SWA, Average
 from neural.callbacks import Callback, Checkpoint, EarlyStopping, History, ReduceOnPlateau
 from neural.errors import (
@@ -83,6 +84,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Augment",
     "Average",
     "BatchNorm",
     "BinaryCrossEntropy",

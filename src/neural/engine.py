@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from neural import checks
+from neural.augment import Augment
 from neural.errors import EngineUnavailable
 from neural.layer import Layer, Mode
 from neural.loss import Loss
@@ -107,6 +108,7 @@ class Run:
     mode: Mode  # its step counts on through the run
     mean: np.ndarray | None = None  # of the parameters,
     shares: np.ndarray | None = None  # into which the weights after each update enter by so much
+    augment: Augment | None = None  # what changes the rows while they are gathered
 
     def bounds(self) -> np.ndarray:
         """Return where each batch begins in the order and the last one ends; none reaches over an epoch's end."""
@@ -142,12 +144,17 @@ class Workspace:
         if self.layers:
             self.layers[0][1].needs_dx = input_gradient
 
-    def load(self, X: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        """Return rows of X, scaled, in the dtype of the network: all of them, or those numbered in ``rows``."""
+    def load(self, X: np.ndarray, rows: np.ndarray | None = None, run: Run | None = None, step: int = 0) -> np.ndarray:
+        """Return rows of X, scaled, in the dtype of the network: all of them, or those numbered in ``rows``.
+
+        For update ``step`` of a run that augments images, as augmented.
+        """
         scale, dtype = self.program.scale, self.program.dtype
         if rows is not None:
             raw = self.shared.array("raw", (len(rows), X.shape[1]), X.dtype)
             X = X.take(rows, axis=0, out=raw, mode="clip")  # any other mode copies twice
+            if run is not None and run.augment is not None:
+                X = run.augment.of(X, run.mode.seed, step)
         if X.dtype == dtype and scale is None:
             if rows is None:  # the user's own, which no layer may change
                 X = X.view()
@@ -279,7 +286,7 @@ class NumpyEngine:
                 rows = run.order[part]
                 y = data.y.take(rows, axis=0)
                 weights = None if data.weights is None else data.weights[rows]
-                losses[part], _ = work.gradient(work.load(data.X, rows), y, weights, mode)
+                losses[part], _ = work.gradient(work.load(data.X, rows, run, mode.step), y, weights, mode)
                 penalties[k] = work.penalize()
                 work.clip(run.optimizer)
                 for view, factor in decayed:

@@ -91,8 +91,10 @@ class NeuralNetwork(Assembly):
         callback: Any = None,
         sample_weight: Any = None,
         class_weight: Any = None,
+        sampling: str | None = None,
         time_limit: float | None = None,
         average: Any = None,
+        augment: Any = None,
         verbose: int = 1,
         n_threads: int | None = None,
     ) -> History:
@@ -117,10 +119,12 @@ class NeuralNetwork(Assembly):
         callbacks, callback : objects with hooks, or functions (true, predicted, loss, epoch).
         sample_weight : (n,): a batch's J is the weighted mean of its rows; in a full batch, weight 2 is the row twice.
         class_weight : "balanced" or {class: weight}: multiplies the weights of the rows of a class, in training only.
+        sampling : "balanced": an epoch's rows are drawn with replacement, every class as likely as any other.
         time_limit : seconds; the fit ends with the epoch in which they are over, as if it had been asked for so many
             epochs, and ``history.stopped`` says so. A schedule has then gone a part of its way.
         average : None, "ema", "swa", or an object such as EMA(decay=0.99): what is measured and kept, at each epoch's
             end and after the fit, are averaged weights. Fitting again with the same average goes on from the raw ones.
+        augment : None, or an Augment: rows are images, changed at random at each update that they are in.
         verbose : 0 silent, 1 a line every tenth epoch (a live bar on a terminal), 2 a line every epoch.
         n_threads : at most so many; no number changes a bit on the core; on NumPy it limits BLAS.
         """
@@ -128,7 +132,7 @@ class NeuralNetwork(Assembly):
         prepare.refuse_batches(X, y)
         settings = Settings.of(
             epochs, learning_rate, batch_size, optimizer, schedule, metrics, callbacks, callback, verbose, time_limit,
-            average,
+            average, augment,
         )  # fmt: skip
         if n_threads is not None:
             check_number("n_threads", n_threads, low=1, whole=True)
@@ -136,9 +140,10 @@ class NeuralNetwork(Assembly):
             raise ValueError("validation_data and validation_split must not be given both. Got both. Leave one out.")
         rows = self._rows(X)
         engine = self._engine_for(settings.optimizer, n_threads)
-        kind = lbfgs.training_for(settings, self._chain()[0])
+        kind = lbfgs.training_for(settings, self._chain()[0], sampling)
         data, classes = self._data(rows, y, sample_weight)
         data, validation = prepare.split_off(data, validation_split, self.seed)
+        settings.sampler = prepare.sampler(sampling, class_weight, data, classes, self._loss)
         data = prepare.class_weighted(data, class_weight, classes, self._loss, self.dtype)
         if validation_data is not None:
             validation = self._validation(validation_data, rows.shape[1], classes)

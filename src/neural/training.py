@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from neural import augment as augments
 from neural import averages, metrics, optimizers, schedules
 from neural import callbacks as hooks
+from neural.augment import Augment
 from neural.averages import Average
 from neural.engine import Data, Program
 from neural.errors import TrainingDiverged, check_number, sentence, warn
@@ -41,7 +43,9 @@ class Settings:
     callbacks: list[Any]
     time_limit: float | None
     average: Average | None
+    augment: Augment | None
     factors: schedules.Factors = field(init=False)
+    sampler: Any = None  # draws the rows of each epoch, if not each once
 
     @classmethod
     def of(
@@ -57,6 +61,7 @@ class Settings:
         verbose: Any,
         time_limit: Any,
         average: Any,
+        augment: Any,
     ) -> Settings:
         """Check every argument before anything is touched."""
         if batch_size is not None:
@@ -65,9 +70,6 @@ class Settings:
         found = hooks.resolve(callbacks, callback)
         if not isinstance(verbose, int) or verbose not in (0, 1, 2):
             raise ValueError(sentence("verbose", "0, 1 (every tenth epoch) or 2 (every epoch)", verbose))
-        mean = averages.resolve(average)
-        if chosen.whole and mean is not None:
-            raise ValueError(sentence("average", f"None with {chosen}, which ends at a minimum", average))
         if time_limit is not None:
             time_limit = check_number("time_limit", time_limit, low=0, strict=True)
         return cls(
@@ -79,7 +81,8 @@ class Settings:
             resolve_metrics(wanted),
             [*found, *([hooks.Progress(every=10 if verbose == 1 else 1)] if verbose else [])],
             time_limit,
-            mean,
+            averages.resolve(average),
+            augments.resolve(augment),
         )
 
     def names(self, validated: bool) -> list[str]:
@@ -91,6 +94,8 @@ class Settings:
         """Refuse, before anything is touched, metrics that do not suit the targets, callbacks, and schedules."""
         parts = [data] if validation is None else [data, validation]
         known = [metric for metric in self.metrics if metric.takes != "outputs"]  # a user's own has its turn later
+        if self.augment is not None:
+            self.augment.check(data.X)
         for part in parts:
             measure(known, loss, part.y, np.full((len(part), n_out), 0.5))
         for callback in self.callbacks:
@@ -126,7 +131,9 @@ class Training:
         self.rate, self.rate_factor, self.before = settings.learning_rate, 1.0, self.state.epoch
         self.error: BaseException | None = None
         self.done = 0  # updates of this fit
-        self._updates = Updates(engine, program, data, self.state, settings.optimizer, self.batch_size)
+        self._updates = Updates(
+            engine, program, data, self.state, settings.optimizer, self.batch_size, settings.augment
+        )
         self._slice = FIRST_SLICE
         self._outputs: np.ndarray | None = None
 
@@ -200,7 +207,7 @@ class Training:
     def _run_epoch(self) -> None:
         started, begun = time.perf_counter(), self._updates.snapshot()
         self._call("on_epoch_begin")
-        order = self.engine.orders(self.state.seed, self.state.epoch, 1, len(self.data))
+        order = self._orders(1)
         losses, penalties = np.empty(len(order)), np.empty(self.per_epoch)
         first = 0
         try:
@@ -242,8 +249,8 @@ class Training:
         count = 1 if self._listened_to else min(self._slice // self.per_epoch, self.epochs - self.epoch)
         if count < 2:
             return False
-        started, begun, n = time.perf_counter(), self._updates.snapshot(), len(self.data)
-        orders = self.engine.orders(self.state.seed, self.state.epoch, count, n)
+        started, begun = time.perf_counter(), self._updates.snapshot()
+        orders = self._orders(count)
         rates = self._rates(count * self.per_epoch)
         try:
             found = self._updates.run(orders, rates, begun)
@@ -301,6 +308,13 @@ class Training:
             self._call("on_batch_end")
         self._time_slice((time.perf_counter() - started) / n)
         return losses, penalties
+
+    def _orders(self, count: int) -> np.ndarray:
+        """Return the rows of the next ``count`` epochs, one epoch after the other."""
+        seed, epoch, sampler = self.state.seed, self.state.epoch, self.settings.sampler
+        if sampler is not None:
+            return sampler.orders(seed, epoch, count)
+        return self.engine.orders(seed, epoch, count, len(self.data))
 
     def _rates(self, n: int) -> np.ndarray:
         """Return the learning rates of the next ``n`` updates."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from neural.augment import Augment
 from neural.averages import Average, Averaging
 from neural.engine import Data, Program, Run
 from neural.layer import Mode
@@ -105,6 +106,7 @@ class Updates:
     state: TrainingState
     optimizer: Optimizer
     batch_size: int
+    augment: Augment | None = None
     averaging: Averaging | None = None
     past: tuple[Snapshot, np.ndarray, np.ndarray] | None = None  # start, order and rates of the slice before
 
@@ -163,7 +165,8 @@ class Updates:
         k, cost_was_finite, earlier, here = self._replay(order, rates)
         self.restore(here)
         rows, data = self._batch(order, k), self.data
-        batch = Data(data.X[rows], data.y[rows], None if data.weights is None else data.weights[rows])
+        X = data.X[rows] if self.augment is None else self.augment.of(data.X[rows], self.state.seed, self.state.step)
+        batch = Data(X, data.y[rows], None if data.weights is None else data.weights[rows])
         mode = Mode(training=True, seed=self.state.seed, step=self.state.step)
         where = self.engine.first_nonfinite(self.program, batch, mode)
         if not cost_was_finite:  # so the update before was the one that went too far
@@ -192,6 +195,7 @@ class Updates:
         state = self.state
         mode = Mode(training=True, seed=state.seed, step=state.step)
         request = Run(order, self.batch_size, len(self.data), rates, self.optimizer, state.memory, state.updates, mode)
+        request.augment = self.augment
         if self.averaging is not None:
             request.mean, request.shares = state.mean, self._shares(len(rates))
         losses, penalties = self.engine.run(self.program, self.data, request)
