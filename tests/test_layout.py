@@ -45,7 +45,7 @@ LEVELS = (
     ("core",),
     ("callbacks", "data", "updates"),
     ("loggers", "training"),
-    ("lbfgs",),
+    ("batches", "lbfgs"),
     ("assembly",),
     ("nn",),
     ("gradcheck", "plotting", "rate_range"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,15 +36,6 @@ def _weights(what: str, value: Any, n: int, loss: Loss, dtype: Any) -> np.ndarra
             "Give it of_outputs(a, y, da, own) in place of loss and loss_prime."
         )
     return weights
-
-
-def refuse_batches(X: Any, y: Any) -> None:
-    """Raise TypeError for what gives (X, y) batches, one after the other, in place of all rows."""
-    iterable = y is None and isinstance(X, Iterable) and not (hasattr(X, "shape") or hasattr(X, "__array__"))
-    pairs = not isinstance(X, list | tuple) or (len(X) > 0 and isinstance(X[0], tuple))
-    if hasattr(X, "__next__") or (iterable and pairs):
-        step = "For batches, call train_on_batch(X, y) for each; a memory-mapped array is read where it is."
-        raise TypeError(sentence("X", "an array of numbers with all rows, and y their targets", X, step))
 
 
 # --- validation ----------------------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from neural import batches, core, inputs, lbfgs, optimizers, training
 from neural import chain as chains
-from neural import core, inputs, lbfgs, optimizers, training
 from neural import data as prepare
 from neural.assembly import Assembly
 from neural.callbacks import History
@@ -107,7 +107,10 @@ class NeuralNetwork(Assembly):
         Parameters
         ----------
         X : (n, n_in), numbers of any kind; uint8 stays uint8, and a memory-mapped file of float32, float64 or uint8 is
-            read where it is (but for ``validation_split``, which copies rows: give ``validation_data``).
+            read where it is (but for ``validation_split``, which copies rows: give ``validation_data``). Or batches,
+            and no y: a loader that gives (X, y) or (X, y, sample_weight), or a function that returns an iterator over
+            them. Each epoch goes through it once, an update a batch; the first batch has all classes, and its number of
+            rows is the m of the penalty.
         y : targets as the loss takes them: labels (n,), one-hot (n, K), values (n,) or (n, n_out).
         batch_size : rows an update; None, or more than there are, is all of them. A last short batch is used too. To
             accumulate the gradients of k batches is ``batch_size * k``, so there is no argument for that.
@@ -129,7 +132,6 @@ class NeuralNetwork(Assembly):
         n_threads : at most so many; no number changes a bit on the core; on NumPy it limits BLAS.
         """
         self._check_free()
-        prepare.refuse_batches(X, y)
         settings = Settings.of(
             epochs, learning_rate, batch_size, optimizer, schedule, metrics, callbacks, callback, verbose, time_limit,
             average, augment,
@@ -138,6 +140,10 @@ class NeuralNetwork(Assembly):
             check_number("n_threads", n_threads, low=1, whole=True)
         if validation_data is not None and validation_split:
             raise ValueError("validation_data and validation_split must not be given both. Got both. Leave one out.")
+        if batches.are_batches(X, y):
+            split = validation_split or None
+            about_rows = {"validation_split": split, "sample_weight": sample_weight, "sampling": sampling}
+            return self._fit_batches(batches.Batches(X), settings, validation_data, class_weight, about_rows, n_threads)
         rows = self._rows(X)
         engine = self._engine_for(settings.optimizer, n_threads)
         kind = lbfgs.training_for(settings, self._chain()[0], sampling)
@@ -154,6 +160,40 @@ class NeuralNetwork(Assembly):
         self.classes_ = classes
         with self._being_fitted():
             return kind(self, program, data, validation, settings, self._using(engine)).run()
+
+    def _fit_batches(
+        self,
+        source: batches.Batches,
+        settings: Settings,
+        validation_data: Any,
+        class_weight: Any,
+        about_rows: dict[str, Any],
+        n_threads: int | None,
+    ) -> History:
+        """Fit to batches that come one after the other; the first one says what the network has to know."""
+        batches.refuse(
+            settings, source, **about_rows, class_weight=class_weight if class_weight == "balanced" else None
+        )
+        classes: Any = None
+
+        def take(X: Any, y: Any, sample_weight: Any = None) -> Data:
+            nonlocal classes
+            data, classes = self._data(self._rows(X), y, sample_weight, classes)
+            return prepare.class_weighted(data, class_weight, classes, self._loss, self.dtype)
+
+        engine = self._engine_for(settings.optimizer, n_threads)
+        first = batches.taken(source.first(), take, "batch 1 of epoch 1")
+        width, validation = first.X.shape[1], None
+        if validation_data is not None:
+            validation = self._validation(validation_data, width, classes)
+        settings.check(self._loss, self.n_outputs(width), first, validation, source.length or 1)
+        self.build(width)
+        program = self.program(len(first))
+        self.state.use(settings.optimizer, self.params, settings.average)
+        self.classes_ = classes
+        with self._being_fitted():
+            engine = self._using(engine)
+            return batches.Streaming(self, program, first, validation, settings, engine, source, take).run()
 
     def train_on_batch(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from neural.inputs import numbers
 @dataclass(frozen=True)
 class Schedule:
     """The root of schedules, for a user's own: give it ``factors``."""
+
+    by_epoch: ClassVar[bool] = True  # needs to know how many updates there are, in an epoch or in all
 
     def factors(self, step: np.ndarray, steps: int, per_epoch: int) -> np.ndarray:
         """Return the factor of the learning rate at each step."""
@@ -33,6 +35,8 @@ class Constant(Schedule):
     >>> Constant().factors(np.arange(3), 3, per_epoch=1)
     array([1., 1., 1.])
     """
+
+    by_epoch = False
 
     def factors(self, step: np.ndarray, steps: int, per_epoch: int) -> np.ndarray:
         return np.ones(len(step))
@@ -85,6 +89,8 @@ class InverseScaling(Schedule):
     >>> InverseScaling(power=0.5).factors(np.array([0, 3, 8]), 9, per_epoch=1).round(3)
     array([1.   , 0.5  , 0.333])
     """
+
+    by_epoch = False
 
     power: float = 0.5
     decay: float = 1.0
@@ -232,6 +238,8 @@ class CustomSchedule(Schedule):
     >>> CustomSchedule(lambda step: 1 / (1 + step)).factors(np.arange(2), 2, per_epoch=1)
     array([1. , 0.5])
     """
+
+    by_epoch = False
 
     function: Callable[[int], float]
 

@@ -90,8 +90,11 @@ class Settings:
         wanted = [metric.name for metric in self.metrics]
         return [*NUMBERS, *wanted, *(f"val_{name}" for name in ("loss", *wanted) if validated)]
 
-    def check(self, loss: Any, n_out: int, data: Data, validation: Data | None) -> None:
-        """Refuse, before anything is touched, metrics that do not suit the targets, callbacks, and schedules."""
+    def check(self, loss: Any, n_out: int, data: Data, validation: Data | None, per_epoch: int | None = None) -> None:
+        """Refuse, before anything is touched, metrics that do not suit the targets, callbacks, and schedules.
+
+        Of batches ``data`` is the first, and ``per_epoch`` their number, 1 where it is not known.
+        """
         parts = [data] if validation is None else [data, validation]
         known = [metric for metric in self.metrics if metric.takes != "outputs"]  # a user's own has its turn later
         if self.augment is not None:
@@ -101,11 +104,8 @@ class Settings:
         for callback in self.callbacks:
             if isinstance(callback, hooks.Callback):
                 callback.check(self.names(validation is not None))
-        self.lay_out(-(-len(data) // min(self.batch_size or len(data), len(data))))
-
-    def lay_out(self, per_epoch: int) -> None:
-        """Lay the schedule out for epochs of so many updates."""
-        self.factors = schedules.Factors(self.schedule, per_epoch * self.epochs, per_epoch)
+        updates = per_epoch or -(-len(data) // min(self.batch_size or len(data), len(data)))
+        self.factors = schedules.Factors(self.schedule, updates * self.epochs, updates)
 
 
 class Training:
@@ -145,7 +145,12 @@ class Training:
     @property
     def true(self) -> np.ndarray:
         """The training targets as a person calls them, a copy: class labels as column numbers, or values."""
-        return np.array(self._loss.labels(self.data.y))
+        return np.array(self._loss.labels(self._targets))
+
+    @property
+    def _targets(self) -> np.ndarray:
+        """The targets of all training rows, as the loss encoded them."""
+        return self.data.y
 
     @property
     def place(self) -> tuple[int, int]:
@@ -337,7 +342,7 @@ class Training:
         numbers: dict[str, float] = {}
         wanted = self.settings.metrics
         if wanted:
-            numbers = measure(wanted, self._loss, self.data.y, self.predicted())
+            numbers = measure(wanted, self._loss, self._targets, self.predicted())
         if self.validation is not None:
             numbers["val_loss"], outputs = self.engine.evaluate(self.program, self.validation)
             if not np.isfinite(numbers["val_loss"]):

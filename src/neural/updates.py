@@ -171,10 +171,16 @@ class Updates:
         where = self.engine.first_nonfinite(self.program, batch, mode)
         if not cost_was_finite:  # so the update before was the one that went too far
             if earlier is None and self.past is not None:
-                self.restore(self.past[0])
-                earlier = self._replay(*self.past[1:])[3]
+                earlier = self._before_the_last(*self.past)
             self.restore(earlier or here)
         return k, where, f"the {'weights' if cost_was_finite else 'cost'} became infinite or NaN"
+
+    def _before_the_last(self, before: Snapshot, order: np.ndarray, rates: np.ndarray) -> Snapshot:
+        """Return the state before the last update of a slice that began with ``before``."""
+        if len(rates) == 1:  # of rows that may be gone, where batches come one by one
+            return before
+        self.restore(before)
+        return self._replay(order, rates)[3]
 
     def _replay(self, order: np.ndarray, rates: np.ndarray) -> tuple[int, bool, Snapshot | None, Snapshot]:
         """Take updates of a slice again, one at a time, up to one that is not finite, or to the last.
