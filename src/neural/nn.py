@@ -171,9 +171,8 @@ class NeuralNetwork(Assembly):
         n_threads: int | None,
     ) -> History:
         """Fit to batches that come one after the other; the first one says what the network has to know."""
-        batches.refuse(
-            settings, source, **about_rows, class_weight=class_weight if class_weight == "balanced" else None
-        )
+        balanced = class_weight if isinstance(class_weight, str) and class_weight == "balanced" else None
+        batches.refuse(settings, source, **about_rows, class_weight=balanced)
         classes: Any = None
 
         def take(X: Any, y: Any, sample_weight: Any = None) -> Data:
