@@ -180,6 +180,8 @@ class NeuralNetwork(Assembly):
             data, classes = self._data(self._rows(X), y, sample_weight, classes)
             return prepare.class_weighted(data, class_weight, classes, self._loss, self.dtype)
 
+        if not self._is_built():
+            chains.check_layers(self.layers, self)
         engine = self._engine_for(settings.optimizer, n_threads)
         first = batches.taken(source.first(), take, "batch 1 of epoch 1")
         width, validation = first.X.shape[1], None
