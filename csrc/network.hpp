@@ -9,6 +9,7 @@
 #include "losses.hpp"
 #include "normalization.hpp"
 #include "optimizers.hpp"
+#include "orthogonal.hpp"
 #include "random.hpp"
 
 namespace {
@@ -245,6 +246,7 @@ void apply(const Job<T> &job, const Step<T> &step, const Block<T> &block, Penalt
 template <class T> struct OptimizerRow {
   const char *name;
   void (*apply)(const Job<T> &, const Step<T> &, const Block<T> &, Penalty<T>);
+  bool takes_matrices = false;
 };
 template <class T> constexpr OptimizerRow<T> OPTIMIZERS[] = {
     {"sgd", apply<T, SGD>},
@@ -256,6 +258,7 @@ template <class T> constexpr OptimizerRow<T> OPTIMIZERS[] = {
     {"adam", apply<T, Adam>},
     {"nadam", apply<T, NAdam>},
     {"lion", apply<T, Lion>},
+    {"muon", apply<T, Muon>, true},
 };
 
 // This thread's part of the gradient of a vector: sums over the batch of f(r, k) for each k.
@@ -357,9 +360,16 @@ template <class T> void constrain(const Stage &stage, T *w, long n) {
   for (long k = 0; k < n && most > 0 && length > most; k++) w[k] *= T(most / length);
 }
 
+// The stage's weights as a matrix that the optimizer takes as a whole, null if they are none.
+template <class T> const Hidden<T> *matrix_of(const Job<T> &job, const Stage &stage) {
+  for (long k = 0; k < job.matrices; k++)
+    if (&job.stage[job.matrix[k].stage] == &stage) return job.matrix + k;
+  return nullptr;
+}
+
 // This thread's rows of the update, gradients first brought to the norm that is allowed, weights then to where they may be.
 template <class T> void finish(const Job<T> &job, long batch, double norm, int thread, int threads) {
-  const T factor = T(job.clip_norm > 0 && norm > job.clip_norm ? job.clip_norm / norm : 1);
+  const T factor = clip_factor(job, norm);
   Job<T> now = job;
   now.grads = now.mean = nullptr;
   for (int s = 0; s < job.stages; s++)
@@ -367,10 +377,12 @@ template <class T> void finish(const Job<T> &job, long batch, double norm, int t
   each_gradient(job, [&](long start, long row, long n, long rows, const Stage &stage) {
     const Step<T> step(job.constants + stage.constants * CONSTANTS);
     const bool weights = stage.kind == DENSE && start == stage.weights;
+    const Hidden<T> *matrix = weights ? matrix_of(job, stage) : nullptr;
     for (long i = rows * thread / threads; i < rows * (thread + 1) / threads; i++) {
       T *g = job.grads + start + i * row, *w = job.params + start + i * row;
-      for (long k = 0; k < n && factor != 1; k++) g[k] *= factor;
-      OPTIMIZERS<T>[job.optimizer].apply(now, step, {g, 0, start + i * row, 0, 1, n}, {T(0), T(0), weights ? step.keep : T(1)});
+      for (long k = 0; k < n && factor != 1 && !matrix; k++) g[k] *= factor;
+      if (matrix) step_along_matrix(job, *matrix, step, i);
+      else OPTIMIZERS<T>[job.optimizer].apply(now, step, {g, 0, start + i * row, 0, 1, n}, {T(0), T(0), weights ? step.keep : T(1)});
       if (weights) constrain(stage, w, n);
       if (job.mean) enter(job.mean_share, job.mean + start + i * row, w, n);
     }
@@ -378,6 +390,7 @@ template <class T> void finish(const Job<T> &job, long batch, double norm, int t
 }
 
 static bool needs_z(int function) { return ACTIVATIONS<float>[function].needs_z; }
+static bool takes_matrices(int optimizer) { return OPTIMIZERS<float>[optimizer].takes_matrices; }
 template <class T> void activation(int function, T setting, const T *z, T *a, long rows, long n, long ld) {
   ACTIVATIONS<T>[function].forward(z, a, rows, n, ld, ld, setting);
 }
@@ -405,6 +418,6 @@ template <class T> bool finite(const T *values, long rows, long n, long ld) {
 template <class T> long scratch(long widest) { return SCRATCH<T> > 3 * widest * LANES<T> ? SCRATCH<T> : 3 * widest * LANES<T>; }
 
 template <class T> constexpr Kernels<T> KERNELS = {
-    name, forward<T>, losses<T>, backward<T>, batch_forward<T>, batch_backward<T>, penalties<T>, update<T>, square<T>, finish<T>, needs_z, activation<T>, activation_backward<T>, finite<T>, scratch<T>, INSTRUCTION_SET};
+    name, forward<T>, losses<T>, backward<T>, batch_forward<T>, batch_backward<T>, penalties<T>, update<T>, square<T>, finish<T>, takes_matrices, orthogonal<T>, needs_z, activation<T>, activation_backward<T>, finite<T>, scratch<T>, INSTRUCTION_SET};
 
 }  // namespace

@@ -338,7 +338,7 @@ class Muon(AdamW):
 
     O(M) is near U V' for M = U S V': each direction counts alike. So go the weight matrices of hidden layers, which are
     all but the first and the last; everything else goes by AdamW, and so does a network of fewer than three matrices.
-    0.2 sqrt(max) makes the steps as long as AdamW's, so that one rate does for both (Liu et al., 2025). Runs on NumPy.
+    0.2 sqrt(max) makes the steps as long as AdamW's, so that one rate does for both (Liu et al., 2025).
 
     >>> W, g, place = np.zeros((16, 16)), np.diag([4.0, 2.0] + [0.0] * 14), Place(0, "weights", (16, 16), 0)
     >>> Muon().step(W.reshape(-1), g.reshape(-1), Muon().fresh_memory(W.reshape(-1)), 0.1, 1, (place,) * 3)
@@ -346,15 +346,18 @@ class Muon(AdamW):
     array([-0.1, -0.1,  0. ])
     """
 
-    formula = ""  # it takes matrices as wholes
+    formula = "muon"
 
-    elementwise = False
+    elementwise = False  # it takes matrices as wholes
 
     momentum: float = 0.95
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_shares(self, "momentum")
+
+    def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
+        return *super().constants(rate, t), rate, self.momentum
 
     def step(
         self,
