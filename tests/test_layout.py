@@ -17,6 +17,7 @@ from neural.losses import LOSSES
 from neural.metrics import METRICS
 from neural.optimizers import OPTIMIZERS
 from neural.schedules import SCHEDULES
+from tests.catalogue import catalogue
 
 SOURCE = Path(neural.__file__).parent
 LEVELS = (
@@ -85,6 +86,11 @@ def test_every_row_of_every_table_is_documented_with_an_example():
     rows = [row for table in tables for row in table.values()] + [row.function for row in METRICS.values()]
     bare = [row.__name__ for row in rows if ">>>" not in (row.__doc__ or "")]
     assert bare in ([], ["random", "zeros", "ones"])
+
+
+def test_the_catalogue_is_what_the_tables_say():
+    kept = (SOURCE.parents[1] / "docs" / "catalogue.md").read_text()
+    assert kept == catalogue() + "\n", "run: python -m tests.catalogue > docs/catalogue.md"
 
 
 def test_files_and_functions_are_short():
