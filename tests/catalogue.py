@@ -17,8 +17,9 @@ from neural.schedules import SCHEDULES
 
 HEAD = """# Catalogue
 
-Every row of every table of the package, as `python -m tests.catalogue` writes it from their docstrings. `help(neural.Adam)`
-and the like say more: units, sources, an example. How they are derived is in [derivations.md](derivations.md).
+Every row of every table of the package, as `python -m tests.catalogue` writes it from their docstrings.
+`help(neural.Adam)` and the like say more: units, sources, an example. The formulas are worked out in
+[derivations.md](derivations.md).
 """
 ROOTS = (callbacks.Callback, callbacks.Monitor, callbacks.EachEpoch)
 
@@ -29,19 +30,18 @@ def family(names):
     return {k: v for k, v in found.items() if issubclass(v, callbacks.Callback) and v not in ROOTS}
 
 
+FUNCTIONS = {name: row.function for name, row in METRICS.items()}
 SECTIONS = {  # title -> what is said of it, its rows by name
     "Activations": ("By name, class or object: `DenseLayer(5, 25, 'relu')`.", {**ACTIVATIONS, **SYNONYMS}),
     "Layers": ("", LAYERS),
     "Starts": ("By name or object: `DenseLayer(5, 25, init='he')`; n_in and n_out are the layer's.", INITIALIZERS),
     "Losses": ("By name, class or object: `net.use_loss('mse')`.", LOSSES),
-    "Optimizers": ("By name, class or object: `fit(optimizer='adam')`; each takes `clip_norm` and `clip_value`, L-BFGS "
-                   "excepted.", OPTIMIZERS),
-    "Schedules": ("By name, class or object: `fit(schedule='cosine')`; each is a factor of `learning_rate`.", SCHEDULES),
-    "Metrics": ("By name in `fit(metrics=...)` and `evaluate`, as functions in `neural.metrics`; options that all of them "
-                "have are in [metrics.md](metrics.md).", {name: row.function for name, row in METRICS.items()}),
+    "Optimizers": ("`fit(optimizer='adam')`; all but L-BFGS also take `clip_norm` and `clip_value`.", OPTIMIZERS),
+    "Schedules": ("`fit(schedule='cosine')`; each is a factor of `learning_rate`.", SCHEDULES),
+    "Metrics": ("`fit(metrics='f1')`, and functions; for their options see [metrics.md](metrics.md).", FUNCTIONS),
     "Callbacks": ("Objects in `fit(callbacks=[...])`.", family(vars(neural) | vars(callbacks))),
     "Loggers": ("Callbacks too, in `neural.loggers`.", family(vars(loggers))),
-}  # fmt: skip
+}
 
 
 def summary(row):
@@ -78,10 +78,8 @@ def by_row(table):
 
 def section(title, about, table):
     lines = [f"\n## {title}\n", *([about, ""] if about else []), "| name | what | call |", "|---|---|---|"]
-    lines += [
-        f"| {', '.join(f'`{name}`' for name in names)} | {summary(row)} | `{call(row)}` |"
-        for row, names in by_row(table)
-    ]
+    for row, names in by_row(table):
+        lines.append(f"| {', '.join(f'`{name}`' for name in names)} | {summary(row)} | `{call(row)}` |")
     return "\n".join(lines)
 
 
