@@ -47,7 +47,7 @@ LEVELS = (
     ("lbfgs",),
     ("assembly",),
     ("nn",),
-    ("gradcheck", "plotting", "rate_range"),
+    ("gradcheck", "many", "plotting", "rate_range"),
     ("__init__",),
     ("experiments", "page"),
     ("speed",),
