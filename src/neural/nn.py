@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from neural import chain as chains
-from neural import core, inputs, lbfgs, model_file, optimizers, training
+from neural import checkpoints, core, inputs, lbfgs, model_file, optimizers, training
 from neural import data as prepare
 from neural.assembly import Assembly
 from neural.callbacks import History
+from neural.checkpoints import Saving
 from neural.engine import Data, NumpyEngine, Program
 from neural.errors import check_number
 from neural.layer import Layer, Mode
@@ -92,6 +93,9 @@ class NeuralNetwork(Assembly):
         sample_weight: Any = None,
         class_weight: Any = None,
         time_limit: float | None = None,
+        checkpoint: Any = None,
+        every: float = 1,
+        resume: bool = False,
         verbose: int = 1,
         n_threads: int | None = None,
     ) -> History:
@@ -118,6 +122,9 @@ class NeuralNetwork(Assembly):
         class_weight : "balanced" or {class: weight}: multiplies the weights of the rows of a class, in training only.
         time_limit : seconds; the fit ends with the epoch in which they are over, as if it had been asked for so many
             epochs, and ``history.stopped`` says so. A schedule has then gone a part of its way.
+        checkpoint, every, resume : a file into which the fit is written each ``every`` epochs, or with a fraction such
+            as 0.1 that part of an epoch, and at its end; with ``resume`` it goes on from that file, if it is there. The
+            same call again then makes up for a run that was killed, to the same bits: docs/checkpoints.md.
         verbose : 0 silent, 1 a line every tenth epoch (a live bar on a terminal), 2 a line every epoch.
         n_threads : at most so many; no number changes a bit on the core; on NumPy it limits BLAS.
         """
@@ -134,13 +141,16 @@ class NeuralNetwork(Assembly):
         engine = self._engine_for(settings.optimizer, n_threads)
         kind = lbfgs.training_for(settings, self._chain()[0])
         data, classes = self._data(rows, y, sample_weight)
-        data, validation = prepare.split_off(data, validation_split, self.seed)
+        saving = settings.saving = None if checkpoint is None else Saving(checkpoint, every, resume)
+        data, validation = prepare.split_off(data, validation_split, saving.seed(self.seed) if saving else self.seed)
         data = prepare.class_weighted(data, class_weight, classes, self._loss, self.dtype)
         if validation_data is not None:
             validation = self._validation(validation_data, rows.shape[1], classes)
         settings.check(self._loss, self.n_outputs(rows.shape[1]), data, validation)
         self.build(rows.shape[1])
         program = self.program(min(settings.batch_size or len(data), len(data)))
+        if saving:
+            saving.check(self, settings, data, validation)
         self.state.use(settings.optimizer, self.params)
         self.classes_ = classes
         with self._being_fitted():
@@ -318,4 +328,8 @@ def load(path: Any, custom: Mapping[str, Any] | None = None) -> NeuralNetwork:
     >>> load(path)  # doctest: +ELLIPSIS
     NeuralNetwork([DenseLayer(n_in=2, n_out=3, ... activation='linear')], MSE(l2=0.0), dtype='float32')
     """
-    return model_file.load(NeuralNetwork, path, custom)
+    contents = model_file.read(path)
+    network: NeuralNetwork = model_file.made(NeuralNetwork, contents, custom)
+    if contents.training:
+        checkpoints.recall(network, contents, custom)
+    return network
