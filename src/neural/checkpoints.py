@@ -24,6 +24,13 @@ from neural.model_file import Contents
 ROWS = 1024  # of X that tell one data set from another
 STREAMS = ("seed", "epoch", "step")  # of a network's description: they are another's after each epoch
 FREE = ("time_limit", "saving")  # settings of a fit that may change when it goes on
+FIT: dict[str, tuple[type, ...]] = {  # the state of a fit
+    **dict.fromkeys(("epoch", "done", "before", "first"), (int,)),
+    **dict.fromkeys(("rate", "rate_factor"), (int, float)),
+    **dict.fromkeys(("numbers", "history", "callbacks"), (dict,)),
+    **dict.fromkeys(("losses", "penalties"), (np.ndarray,)),
+    "stopped": (str,),
+}
 
 
 class Saving:
@@ -96,12 +103,14 @@ class Saving:
                 model_file.check_tensor(name, tensors[name], view.shape, view.dtype)
                 view[...] = tensors[name]
             state = remembered(network, self.contents)
-            fit = dict(unpack(self.contents.training["fit"], network, tensors))
+            fit = unpack(self.contents.training["fit"], network, tensors)
+            if fit.keys() != FIT.keys() or not all(isinstance(fit[name], kinds) for name, kinds in FIT.items()):
+                raise ValueError(sentence("the state of a fit", ", ".join(FIT), list(fit)))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelFileError(f"{self.path}: {type(error).__name__}: {error}") from error
         network.params[:], network.seed = params, state["seed"]
         vars(network.state).update(state)
-        return fit
+        return dict(fit)
 
 
 def asked_for(network: Any, settings: Any, data: Any, validation: Any) -> dict[str, Any]:
@@ -144,7 +153,24 @@ def remembered(
     known = {field.name for field in dataclasses.fields(network.state)}
     if found.keys() != known:
         raise ValueError(sentence("what a network remembers", ", ".join(sorted(known)), sorted(found)))
-    return {name: value for name, value in found.items() if value is not KEPT}
+    found = {name: value for name, value in found.items() if value is not KEPT}
+    for name, value in found.items():
+        _check_remembered(network, name, value, getattr(network.state, name))
+    optimizer = found.get("optimizer", network.state.optimizer)
+    if optimizer is not None and found["memory"].keys() != optimizer.fresh_memory(network.params).keys():
+        raise ValueError(sentence("the memory", f"that of {optimizer}", list(found["memory"])))
+    return found
+
+
+def _check_remembered(network: Any, name: str, value: Any, before: Any) -> None:
+    """Raise unless a field is what it is in every network: a count, vectors by name, a vector, or None."""
+    if isinstance(before, int):
+        check_number(name, value, low=0, whole=True)
+    for vector in value.values() if isinstance(before, dict) else [value]:
+        if isinstance(vector, np.ndarray) and (vector.shape, vector.dtype) != (network.params.shape, network.dtype):
+            raise ValueError(sentence(name, "as long as the parameters", vector))
+        if isinstance(before, dict) and not isinstance(vector, np.ndarray):
+            raise TypeError(sentence(name, "vectors by name", value))
 
 
 def recall(network: Any, contents: Contents, custom: Custom | None) -> None:
