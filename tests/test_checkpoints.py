@@ -168,6 +168,59 @@ def test_callbacks_remember(stops, tmp_path):
             np.testing.assert_array_equal(other.state()[name], value)
 
 
+MORE = {
+    "ema": {"average": neural.EMA(0.9)},
+    "swa": {"average": neural.SWA(0.4)},
+    "swa by update": {"average": neural.SWA(0.2, "update")},
+    "balanced": {"sampling": "balanced"},
+    "augmented": {"augment": neural.Augment((2, 2), flip=True, shift=1)},
+    "clipped": {"optimizer": neural.Adam(clip_norm=0.1)},
+    "weighted": {"class_weight": "balanced", "sample_weight": np.arange(90) % 3 + 1.0},
+}
+
+
+@pytest.mark.parametrize("every", [1, 0.4])
+@pytest.mark.parametrize("name", MORE)
+def test_whatever_else_a_fit_is_asked_for(name, every, tmp_path):
+    settings = {"validation_split": 0.3, **MORE[name]}
+    straight = network()
+    history = fit(straight, EarlyStopping("val_loss", patience=2), StopsAt(), **settings)
+    net, again = run_in_pieces(
+        tmp_path / "run",
+        [7, 6],
+        network,
+        with_=lambda: [EarlyStopping("val_loss", patience=2)],
+        every=every,
+        **settings,
+    )
+    assert without_seconds(again) == without_seconds(history)
+    assert net.params.tobytes() == straight.params.tobytes()
+    loaded = neural.load(tmp_path / "run")
+    assert loaded.params.tobytes() == straight.params.tobytes()
+    for each in (straight, net, loaded):
+        fit(each, epochs=2, **settings)
+        assert each.params.tobytes() == straight.params.tobytes()
+
+
+def test_another_average_or_augmentation_is_refused(tmp_path):
+    settings = {"average": neural.EMA(0.9), "augment": neural.Augment((2, 2), flip=True)}
+    with pytest.raises(Stop):
+        fit(network(), StopsAt(7), checkpoint=tmp_path / "run", **settings)
+    for name, other in {
+        "average": neural.EMA(0.8),
+        "augment": neural.Augment((2, 2), shift=1),
+        "sampler": None,
+    }.items():
+        changed = {**settings, name: other} if name != "sampler" else {**settings, "sampling": "balanced"}
+        with pytest.raises(ValueError, match=f"{name} must be as in the fit that goes on"):
+            fit(network(), StopsAt(), checkpoint=tmp_path / "run", resume=True, **changed)
+
+
+def test_batches_from_a_loader_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="checkpoint must be left out where batches are given"):
+        network().fit([(X, LABELS)], epochs=1, verbose=0, checkpoint=tmp_path / "run")
+
+
 def test_a_users_own_callback_remembers_what_it_says(tmp_path):
     class Counts(Callback):
         def __init__(self):

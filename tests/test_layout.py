@@ -11,6 +11,7 @@ import numpy as np
 
 import neural
 from neural.activations import ACTIVATIONS
+from neural.averages import AVERAGES
 from neural.initializers import INITIALIZERS
 from neural.layers import LAYERS
 from neural.losses import LOSSES
@@ -25,6 +26,8 @@ LEVELS = (
     ("inputs", "parameters", "significance", "streams", "fashion", "canvas", "course", "threads", "atomic"),
     (
         "activation",
+        "augment",
+        "averages",
         "initializers",
         "datasets",
         "intervals",
@@ -32,7 +35,6 @@ LEVELS = (
         "optimizers",
         "plot_inputs",
         "schedules",
-        "container",
     ),
     ("rectifiers", "smooth", "container"),
     ("activations",),
@@ -45,7 +47,7 @@ LEVELS = (
     ("callbacks", "data", "updates"),
     ("checkpoints", "loggers"),
     ("training",),
-    ("lbfgs",),
+    ("batches", "lbfgs"),
     ("assembly",),
     ("nn",),
     ("gradcheck", "many", "plotting", "rate_range"),
@@ -93,7 +95,7 @@ def test_the_public_names_are_those_imported():
 
 
 def test_every_row_of_every_table_is_documented_with_an_example():
-    tables = (ACTIVATIONS, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULES)
+    tables = (ACTIVATIONS, AVERAGES, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULES)
     rows = [row for table in tables for row in table.values()] + [row.function for row in METRICS.values()]
     bare = [row.__name__ for row in rows if ">>>" not in (row.__doc__ or "")]
     assert bare in ([], ["random", "zeros", "ones"])

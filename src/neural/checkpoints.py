@@ -19,11 +19,12 @@ from neural.callbacks import Progress
 from neural.config import Custom, from_config, to_config
 from neural.container import Tensors, canonical
 from neural.errors import ModelFileError, check_number, sentence
+from neural.metrics import Metric
 from neural.model_file import Contents
 
 ROWS = 1024  # of X that tell one data set from another
 STREAMS = ("seed", "epoch", "step")  # of a network's description: they are another's after each epoch
-FREE = ("time_limit", "saving")  # settings of a fit that may change when it goes on
+FREE = ("time_limit", "saving", "factors")  # settings of a fit that may change when it goes on
 FIT: dict[str, tuple[type, ...]] = {  # the state of a fit
     **dict.fromkeys(("epoch", "done", "before", "first"), (int,)),
     **dict.fromkeys(("rate", "rate_factor"), (int, float)),
@@ -128,6 +129,8 @@ def plain(value: Any) -> Any:
     try:
         return to_config(value) if not callable(value) else type(value).__name__
     except TypeError:
+        if dataclasses.is_dataclass(value) and not isinstance(value, Metric):
+            return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return str(getattr(value, "name", type(value).__name__))
 
 
