@@ -1,0 +1,81 @@
+"""The part of protobuf's wire format that ONNX files use: numbers, floats and bytes, each behind its field's number.
+
+https://protobuf.dev/programming-guides/encoding
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from neural.errors import ModelFileError
+
+VARINT, EIGHT, BYTES, FOUR = 0, 1, 2, 5  # wire types
+
+
+def message(*fields: tuple[int, Any]) -> bytes:
+    """Return the bytes of a message: pairs of a field's number and a whole number, float, text or bytes.
+
+    >>> message((1, 150), (2, "testing"))
+    b'\\x08\\x96\\x01\\x12\\x07testing'
+    """
+    found = bytearray()
+    for number, value in fields:
+        if isinstance(value, float):
+            found += _varint(number << 3 | FOUR) + struct.pack("<f", value)
+        elif isinstance(value, int):
+            found += _varint(number << 3 | VARINT) + _varint(value % 2**64)
+        else:
+            data = value.encode() if isinstance(value, str) else bytes(value)
+            found += _varint(number << 3 | BYTES) + _varint(len(data)) + data
+    return bytes(found)
+
+
+def _varint(value: int) -> bytes:
+    found = bytearray()
+    while value > 127:
+        found.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*found, value])
+
+
+def fields(data: memoryview | bytes) -> dict[int, list[Any]]:
+    """Return the values of each field of a message, in order: whole numbers, and bytes as views for all else.
+
+    ModelFileError for what is cut off or of no known type.
+
+    >>> fields(b"\\x08\\x96\\x01\\x08\\x05")
+    {1: [150, 5]}
+    """
+    data, place, found = memoryview(data), 0, dict[int, list[Any]]()
+    while place < len(data):
+        key, place = _read_varint(data, place)
+        kind, value = key & 7, None
+        if kind == VARINT:
+            value, place = _read_varint(data, place)
+        else:
+            size = {EIGHT: 8, FOUR: 4}.get(kind, -1)
+            if kind == BYTES:
+                size, place = _read_varint(data, place)
+            if size < 0 or place + size > len(data):
+                raise ModelFileError(f"This is not a whole protobuf message: it breaks at byte {place}.")
+            value, place = data[place : place + size], place + size
+        found.setdefault(key >> 3, []).append(value)
+    return found
+
+
+def _read_varint(data: memoryview, place: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if place >= len(data):
+            break
+        byte, place = data[place], place + 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, place
+    raise ModelFileError(f"This is not a whole protobuf message: it breaks at byte {place}.")
+
+
+def signed(value: int) -> int:
+    """Return a whole number that may be negative: 64 bits, two's complement."""
+    return value - 2**64 if value >= 2**63 else value
