@@ -7,6 +7,7 @@ Formulas are written here in double and turned into float where the network is: 
 from __future__ import annotations
 
 import re
+import textwrap
 import zlib
 from pathlib import Path
 from typing import Any
@@ -170,10 +171,10 @@ def files(plan: Plan, vectors: Vectors, path: Path, about: str, proof: str) -> d
     definitions = _in(dtype, _functions(plan, "".join(body.lines)))
     names = "" if plan.classes is None else _class_names(plan, name)
     mark = f"0x{zlib.crc32(''.join([about, names, *constants, code]).encode()):08x}ul"  # the same in both files
-    head = f"/* {about}\n   Constants: {flash} bytes of flash, the code comes on top. RAM: {ram} bytes of stack.\n"
-    head += f"   {proof[:1].upper()}{proof[1:]}. */\n"
+    sizes = f"Constants: {flash} bytes of flash, the code comes on top. RAM: {ram} bytes of stack."
+    head = textwrap.fill(f"/* {about} {sizes} {proof[:1].upper()}{proof[1:]}. */", 116, subsequent_indent="   ") + "\n"
     fields = {"upper": name.upper(), "name": name, "mark": mark, "n_in": plan.n_in, "n_out": plan.n_out}
-    declared = f"{names.partition(' =')[0]};\n" if names else ""
+    declared = f"extern {names.partition(' =')[0]};\n" if names else ""
     end = "#ifdef __cplusplus\n}\n#endif\n#endif\n"
     same = f"#if {name.upper()}_EXPORT != {mark}\n#error the header is of another export\n#endif\n"
     include = f'#include "{header.name}"\n#include <math.h>\n#include <stdint.h>\n'

@@ -1,4 +1,7 @@
-"""A network as a JavaScript module that needs nothing, for browsers and node. It computes in JavaScript's own float64."""
+"""A network as a JavaScript module that needs nothing, for browsers and node.
+
+It computes in float64, which JavaScript's numbers are; the parameters have the type of the network.
+"""
 
 from __future__ import annotations
 

@@ -151,7 +151,14 @@ def _affine(g: Graph, x: str, operation: Operation, kept: list[str]) -> str:
 
 
 def _layer_norm(g: Graph, x: str, operation: Operation, kept: list[str]) -> str:
-    return g.add("LayerNormalization", x, *operation.arrays.values(), axis=-1, epsilon=operation.numbers["epsilon"])
+    gain, offset, epsilon = *operation.arrays.values(), operation.numbers["epsilon"]
+    if g.dtype == np.float32:
+        return g.add("LayerNormalization", x, gain, offset, axis=-1, epsilon=epsilon)
+    mean = np.full((operation.width, 1), 1 / operation.width)  # attributes are float32, so epsilon would be rounded
+    centred = g.add("Sub", x, g.add("MatMul", x, mean))
+    variance = g.add("MatMul", g.add("Mul", centred, centred), mean)
+    normal = g.add("Div", centred, g.add("Sqrt", g.add("Add", variance, epsilon)))
+    return g.add("Add", g.add("Mul", normal, gain), offset)
 
 
 def _prelu(g: Graph, x: str, operation: Operation, kept: list[str]) -> str:

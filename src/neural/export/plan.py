@@ -101,7 +101,7 @@ ROWS: dict[type[Layer], Callable[[Any, int, Values], list[Operation]]] = {
 
 
 def plan_of(net: Any) -> Plan:
-    """Return the plan of a network, its parameters checked; ValueError for one that is not built, or a layer of one's own.
+    """Return the plan of a network; ValueError for one that is not built, and for layers of one's own.
 
     >>> from neural import DenseLayer, NeuralNetwork
     >>> plan = plan_of(NeuralNetwork([DenseLayer(2, 3, "relu"), DenseLayer(3, 1)], random_state=0))
@@ -109,7 +109,7 @@ def plan_of(net: Any) -> Plan:
     [('dense', 3), ('activation', 3), ('dense', 1)]
     """
     if not net._is_built() and net.n_inputs is None:
-        raise ValueError("The network must be built to be exported: the width of its inputs is not known. Fit it first.")
+        raise ValueError("The network must be built to be exported: its number of inputs is not known. Fit it first.")
     net.build(net.n_inputs)
     check_finite("the parameters", net.params, net.dtype)
     width, values = net._widths()[0], net.views(net.params)

@@ -14,10 +14,10 @@ VARINT, EIGHT, BYTES, FOUR = 0, 1, 2, 5  # wire types
 
 
 def message(*fields: tuple[int, Any]) -> bytes:
-    """Return the bytes of a message: pairs of a field's number and a whole number, float, text or bytes.
+    r"""Return the bytes of a message: pairs of a field's number and a whole number, float, text or bytes.
 
     >>> message((1, 150), (2, "testing"))
-    b'\\x08\\x96\\x01\\x12\\x07testing'
+    b'\x08\x96\x01\x12\x07testing'
     """
     found = bytearray()
     for number, value in fields:
@@ -40,27 +40,28 @@ def _varint(value: int) -> bytes:
 
 
 def fields(data: memoryview | bytes) -> dict[int, list[Any]]:
-    """Return the values of each field of a message, in order: whole numbers, and bytes as views for all else.
+    r"""Return the values of each field of a message, in order: whole numbers, and bytes as views for all else.
 
     ModelFileError for what is cut off or of no known type.
 
-    >>> fields(b"\\x08\\x96\\x01\\x08\\x05")
+    >>> fields(b"\x08\x96\x01\x08\x05")
     {1: [150, 5]}
     """
     data, place, found = memoryview(data), 0, dict[int, list[Any]]()
     while place < len(data):
         key, place = _read_varint(data, place)
-        kind, value = key & 7, None
-        if kind == VARINT:
-            value, place = _read_varint(data, place)
+        values, kind = found.setdefault(key >> 3, []), key & 7
+        if kind in (VARINT, BYTES):
+            size, place = _read_varint(data, place)
         else:
-            size = {EIGHT: 8, FOUR: 4}.get(kind, -1)
-            if kind == BYTES:
-                size, place = _read_varint(data, place)
-            if size < 0 or place + size > len(data):
-                raise ModelFileError(f"This is not a whole protobuf message: it breaks at byte {place}.")
-            value, place = data[place : place + size], place + size
-        found.setdefault(key >> 3, []).append(value)
+            size = {EIGHT: 8, FOUR: 4}.get(kind, len(data))
+        if kind == VARINT:
+            values.append(size)
+        elif place + size > len(data):
+            raise ModelFileError(f"This is not a whole protobuf message: it breaks at byte {place}.")
+        else:
+            values.append(data[place : place + size])
+            place += size
     return found
 
 

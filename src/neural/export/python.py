@@ -21,7 +21,8 @@ EACH = {  # of an array z (n, width); a setting goes by its own name
     "hard_swish": "np.maximum(z, -3) * (np.clip(z + 3, 0, 6) / 6)",
     "softplus": "np.logaddexp(z, 0)",
     "gelu": "np.maximum(z, 0) - np.minimum(abs(z), 40) * tail(np.minimum(abs(z), 40))",
-    "gelu_tanh": "np.maximum(z, -40) * logistic(np.clip(z, -40, 40) * (1.5957691216057308 + 0.07135481627260025 * z * z))",
+    "gelu_tanh": "np.maximum(z, -40)"
+    " * logistic(np.clip(z, -40, 40) * (1.5957691216057308 + 0.07135481627260025 * z * z))",
     "silu": "np.maximum(z, -800) * logistic(z)",
     "mish": "np.maximum(z, -800) * np.tanh(np.log1p(np.exp(np.minimum(z, 25))))",
     "tanh": "np.tanh(z)",
