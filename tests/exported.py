@@ -3,7 +3,6 @@
 import runpy
 import shutil
 import subprocess
-from functools import cache
 
 import numpy as np
 
@@ -73,7 +72,6 @@ def case(seed):
     return pairs[turn % len(pairs)], "float64" if k % 2 and k < 2 * len(names) else "float32"
 
 
-@cache
 def networks(n, start=0):
     """Return n networks, rows for each, and their outputs."""
     made = [network(seed, *case(seed)) for seed in range(start, start + n)]

@@ -29,6 +29,11 @@ from tests.exported import networks, shares
 NETWORKS = 51  # each activation last in float32 and float64, each loss once
 
 
+@pytest.fixture(scope="module")
+def nets():
+    return networks(NETWORKS)
+
+
 def needs(tool):
     return pytest.mark.skipif(shutil.which(tool) is None, reason=f"there is no {tool}")
 
@@ -43,33 +48,29 @@ def parts(nets):
 
 
 @pytest.mark.parametrize("compiler", [pytest.param(name, marks=needs(name)) for name in ("gcc", "clang")])
-def test_c_gives_the_networks_outputs(compiler, tmp_path):
-    nets = networks(NETWORKS)
+def test_c_gives_the_networks_outputs(compiler, nets, tmp_path):
     compare(nets, exported.run_c(*parts(nets), tmp_path, [compiler], "-O0"))
 
 
 @needs("gcc")
-def test_c_gives_them_under_sanitizers(tmp_path):
-    nets = networks(NETWORKS)[::3]
+def test_c_gives_them_under_sanitizers(nets, tmp_path):
+    nets = nets[::3]
     flags = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
     compare(nets, exported.run_c(*parts(nets), tmp_path, ["gcc"], *flags))
 
 
 @needs("node")
-def test_javascript_gives_the_networks_outputs(tmp_path):
-    nets = networks(NETWORKS)
+def test_javascript_gives_the_networks_outputs(nets, tmp_path):
     compare(nets, exported.run_javascript(*parts(nets), tmp_path))
 
 
-def test_python_gives_the_networks_outputs(tmp_path):
-    nets = networks(NETWORKS)
+def test_python_gives_the_networks_outputs(nets, tmp_path):
     compare(nets, exported.run_python(*parts(nets), tmp_path))
 
 
-def test_onnx_gives_the_networks_outputs(tmp_path):
+def test_onnx_gives_the_networks_outputs(nets, tmp_path):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
-    nets = networks(NETWORKS)
     compare(nets, exported.run_onnx(*parts(nets), tmp_path))
 
 

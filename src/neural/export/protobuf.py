@@ -77,6 +77,15 @@ def _read_varint(data: memoryview, place: int) -> tuple[int, int]:
     raise ModelFileError(f"This is not a whole protobuf message: it breaks at byte {place}.")
 
 
-def signed(value: int) -> int:
-    """Return a whole number that may be negative: 64 bits, two's complement."""
-    return value - 2**64 if value >= 2**63 else value
+def whole_numbers(values: list[Any]) -> list[int]:
+    """Return the whole numbers of a repeated field, 64 bits with a sign, written one by one or packed together."""
+    found = list[int]()
+    for value in values:
+        if isinstance(value, int):
+            found.append(value)
+            continue
+        data, place = memoryview(value), 0
+        while place < len(data):
+            number, place = _read_varint(data, place)
+            found.append(number)
+    return [number - 2**64 if number >= 2**63 else number for number in found]

@@ -43,15 +43,14 @@ def to_torch(net: Any) -> Any:
         raise ValueError("The network must be built to become torch's: its number of inputs is open. Fit it first.")
     net.build(net.n_inputs)
     check_finite("the parameters", net.params, net.dtype)
-    scale = net.input_scale
-    first = [] if scale is None else [m.Formula(f"times {scale:g}", lambda x: x * scale)]
+    first = [] if net.input_scale is None else [m.Scale(net.input_scale)]
     made = m.nn.Sequential(*first, *[module for layer in net.layers for module in _of(m, layer)])
     return made.to(getattr(m.torch, net.dtype.name)).eval()
 
 
 @cache
 def _modules() -> SimpleNamespace:
-    """Return torch, its modules, and three that it does not have."""
+    """Return torch, its modules, and four that it does not have."""
     try:
         import torch
     except ImportError:
@@ -63,6 +62,16 @@ def _modules() -> SimpleNamespace:
         def forward(self, x: Any) -> Any:
             block: Any = super().forward
             return x + block(x)
+
+    class Scale(torch.nn.Module):
+        """y = factor x."""
+
+        def __init__(self, factor: float) -> None:
+            super().__init__()
+            self.factor = factor
+
+        def forward(self, x: Any) -> Any:
+            return self.factor * x
 
     class Noise(torch.nn.Module):
         """While training, x + noise of standard deviation ``std``."""
@@ -87,7 +96,9 @@ def _modules() -> SimpleNamespace:
         def extra_repr(self) -> str:
             return str(self.name)
 
-    return SimpleNamespace(torch=torch, nn=torch.nn, Residual=Residual, Noise=Noise, Formula=Formula)
+    return SimpleNamespace(
+        torch=torch, nn=torch.nn, **{kind.__name__: kind for kind in (Residual, Scale, Noise, Formula)}
+    )
 
 
 def _filled(m: SimpleNamespace, layer: Any, module: Any, **names: str) -> list[Any]:
