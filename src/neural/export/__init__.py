@@ -42,6 +42,8 @@ def export(net: Any, path: Any, *, quantize: str | None = None, X: Any = None) -
         raise ValueError(sentence("quantize", "None or 'int8'", quantize))
     if quantize and path.suffix.lower() != ".c":
         raise ValueError(sentence("an export in int8", "a .c file", path.name))
+    if quantize and X is None:
+        raise ValueError(sentence("X", "given for int8: some hundred rows like those that it is for", X))
     plan = plan_of(net)
     about = f"A network of {plan.n_in} inputs and {plan.n_out} outputs, written by neural {__version__}."
     vectors = vectors_of(net, X)

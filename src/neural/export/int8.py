@@ -43,8 +43,6 @@ class Quantized:
 
 def quantized(net: Any, plan: Plan, X: Any) -> Quantized:
     """Return a plan whose dense layers are int8, calibrated on X, and its error measured on X."""
-    if X is None:
-        raise ValueError(sentence("X", "given for int8: some hundred rows like those that it is for", X))
     given = rows("X", X, net.dtype, net.n_inputs)
     program = Program(net._formulas(), net._places, net.params, scale=net.input_scale)
     low, high = _bounds(program, given)
