@@ -38,7 +38,7 @@ LEVELS = (
     ("lbfgs",),
     ("assembly",),
     ("nn",),
-    ("gradcheck", "imports.parts", "plotting", "rate_range"),
+    ("gradcheck", "imports.parts", "many", "plotting", "rate_range"),
     ("imports.keras", "imports.onnx", "imports.sklearn", "imports.torch"),
     ("imports",),
     ("__init__",),
