@@ -21,7 +21,19 @@ from neural.schedules import SCHEDULES
 SOURCE = Path(neural.__file__).parent
 LEVELS = (
     ("errors",),
-    ("inputs", "parameters", "significance", "streams", "fashion", "canvas", "course", "threads", "files", "export.expressions", "export.protobuf"),
+    (
+        "inputs",
+        "parameters",
+        "significance",
+        "streams",
+        "fashion",
+        "canvas",
+        "course",
+        "threads",
+        "files",
+        "export.expressions",
+        "export.protobuf",
+    ),
     ("activation", "initializers", "datasets", "intervals", "metric_inputs", "optimizers", "plot_inputs", "schedules"),
     ("rectifiers", "smooth"),
     ("activations",),

@@ -287,8 +287,8 @@ class NeuralNetwork(Assembly):
         Parameters
         ----------
         quantize : "int8" for whole numbers of eight bits in the dense layers of a .c file.
-        X : rows like those to come, (n, n_in): int8 is calibrated and measured on them; test rows are drawn between
-            their least and largest values, and else from a normal distribution. None of them is written down.
+        X : rows like those to come, (n, n_in): int8 is calibrated and measured on them; test rows are drawn with the
+            mean, deviation and bounds of their columns, and else standard normal. None of X's rows is written down.
 
         >>> import tempfile
         >>> from neural import DenseLayer
