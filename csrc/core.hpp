@@ -51,12 +51,14 @@ template <class T> struct Job {
   int loss;
   bool from_outputs;      // the loss takes outputs, not scores
   const T *settings;      // of the loss
+  T factor;               // the loss is multiplied by it
   T share;                // 1 / batch, or 1 / sum of weights
 
   int optimizer;           // its row in the table
   double clip_norm, clip_value;  // of gradients; 0 for none
   double *squares;         // sums of them, one for each row of a gradient
   const double *constants; // of this update
+  double penalty;         // what l1 and l2 are multiplied by in it
   uint64_t seed;
   int64_t step;           // place in the stream of dropout
   double *row_loss, *row_penalty;
