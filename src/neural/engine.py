@@ -71,9 +71,12 @@ class Program:
 
 @dataclass
 class Data:
-    """Rows to train on: X as it came (uint8 stays uint8), targets as the loss encoded them, weights or None."""
+    """Rows to train on: X as it came (uint8 stays uint8), targets as the loss encoded them, weights or None.
 
-    X: np.ndarray
+    Engines take X as an array; a fit may hold a Source in its place, and give them blocks of it.
+    """
+
+    X: Any
     y: np.ndarray
     weights: np.ndarray | None = None
 
@@ -85,6 +88,17 @@ class Data:
         for start in range(0, len(self), size):
             part = slice(start, start + size)
             yield Data(self.X[part], self.y[part], None if self.weights is None else self.weights[part])
+
+
+def batch_bounds(n: int, epoch_rows: int, batch_size: int) -> np.ndarray:
+    """Return where each batch of ``n`` rows begins and the last one ends; none reaches over an epoch's end.
+
+    >>> batch_bounds(10, epoch_rows=5, batch_size=2)
+    array([ 0,  2,  4,  5,  7,  9, 10])
+    """
+    starts, epochs = np.arange(0, epoch_rows, batch_size), np.arange(0, n, epoch_rows)
+    bounds = (epochs[:, None] + starts).reshape(-1)
+    return np.append(bounds[bounds < n], n)
 
 
 @dataclass
@@ -102,11 +116,8 @@ class Run:
     penalty: np.ndarray | None = None  # what l1 and l2 are multiplied by in each update
 
     def bounds(self) -> np.ndarray:
-        """Return where each batch begins in the order and the last one ends; none reaches over an epoch's end."""
-        starts = np.arange(0, self.epoch_rows, self.batch_size)
-        epochs = np.arange(0, len(self.order), self.epoch_rows)
-        bounds = (epochs[:, None] + starts).reshape(-1)
-        return np.append(bounds[bounds < len(self.order)], len(self.order))
+        """Return where each batch begins in the order and the last one ends."""
+        return batch_bounds(len(self.order), self.epoch_rows, self.batch_size)
 
 
 class Workspace:

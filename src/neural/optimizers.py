@@ -185,7 +185,9 @@ class Adagrad(Optimizer):
 class Adam(Optimizer):
     """m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; w = w - rate m' / (sqrt(v') + epsilon).
 
-    m' = m / (1 - b1^t) and v' = v / (1 - b2^t) undo the start at 0 (Kingma and Ba, 2015, algorithm 1).
+    m' = m / (1 - b1^t) and v' = v / (1 - b2^t) undo the start at 0 (Kingma and Ba, 2015, algorithm 1). With
+    ``epsilon_first`` epsilon is added before that, rate m' / ((sqrt(v) + epsilon) / sqrt(1 - b2^t)), as in the order of
+    the end of their section 2.
 
     >>> w, g = np.array([1.0]), np.array([0.5])
     >>> Adam().update(w, g, 0.1, 1, np.zeros(1), np.zeros(1)); w.round(6)
@@ -198,17 +200,20 @@ class Adam(Optimizer):
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
+    epsilon_first: bool = field(default=False, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
         _check_shares(self, "beta1", "beta2")
         check_number("epsilon", self.epsilon, low=0, strict=True)
 
     def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
-        return rate / (1 - self.beta1**t), (1 - self.beta2**t) ** -0.5, self.beta1, self.beta2, self.epsilon
+        root_scale = (1 - self.beta2**t) ** -0.5
+        epsilon = self.epsilon * root_scale if self.epsilon_first else self.epsilon
+        return rate / (1 - self.beta1**t), root_scale, self.beta1, self.beta2, epsilon
 
     def update(self, w: np.ndarray, g: np.ndarray, rate: float, t: int, *memory: np.ndarray) -> None:
         m, v = memory
-        mean_scale, root_scale, *_ = self.constants(rate, t)
+        mean_scale, root_scale, _, _, epsilon = self.constants(rate, t)
         np.subtract(m, g, out=m)  # b1 (m - g) + g: the formula without an array for (1 - b1) g
         np.multiply(m, self.beta1, out=m)
         np.add(m, g, out=m)
@@ -218,7 +223,7 @@ class Adam(Optimizer):
         np.add(v, g, out=v)
         np.sqrt(v, out=g)
         np.multiply(g, root_scale, out=g)
-        np.add(g, self.epsilon, out=g)
+        np.add(g, epsilon, out=g)
         np.divide(m, g, out=g)
         np.multiply(g, mean_scale, out=g)
         np.subtract(w, g, out=w)
@@ -378,7 +383,8 @@ class LBFGS(Optimizer):
 
     SciPy does it, on all rows at once: an epoch is an iteration, and ``fit`` uses neither batch size nor learning rate
     nor schedule. Ends after ``epochs`` iterations, or ``max_fun`` evaluations of the cost, or where no component of its
-    gradient is above ``tol``, or where the cost does not change any more in the network's dtype; float64 leads further.
+    gradient is above ``tol``, or where the cost changes by less than ``ftol`` of it (None: not any more in the network's
+    dtype; float64 leads further).
     Fitting again begins without H. Not with dropout. Needs ``neural-dense[lbfgs]``.
 
     >>> LBFGS(tol=1e-8)
@@ -390,8 +396,11 @@ class LBFGS(Optimizer):
     pairs: int = 10
     tol: float = 1e-5
     max_fun: int = 15000
+    ftol: float | None = field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
+        if self.ftol is not None:
+            check_number("ftol", self.ftol, low=0)
         check_number("pairs", self.pairs, low=1, whole=True)
         check_number("tol", self.tol, low=0)
         check_number("max_fun", self.max_fun, low=1, whole=True)

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from neural.engine import Data, Program, Run
+from neural.engine import Data, Program, Run, batch_bounds
 from neural.layer import Mode
 from neural.optimizers import Optimizer
+from neural.sources import Source, block_rows, parts
 
 
 @dataclass
@@ -65,6 +66,7 @@ class Updates:
     state: TrainingState
     optimizer: Optimizer
     batch_size: int
+    by_batch: bool = False  # the penalty is over what each batch weighs itself, not over batch_size
     past: tuple[Snapshot, np.ndarray, np.ndarray] | None = None  # start, order and rates of the slice before
 
     def snapshot(self) -> Snapshot:
@@ -104,8 +106,7 @@ class Updates:
         """
         k, cost_was_finite, earlier, here = self._replay(order, rates)
         self.restore(here)
-        rows, data = self._batch(order, k), self.data
-        batch = Data(data.X[rows], data.y[rows], None if data.weights is None else data.weights[rows])
+        batch = self._taken(self._batch(order, k))
         mode = Mode(training=True, seed=self.state.seed, step=self.state.step)
         where = self.engine.first_nonfinite(self.program, batch, mode)
         if not cost_was_finite:  # so the update before was the one that went too far
@@ -131,11 +132,41 @@ class Updates:
 
     def _cross(self, order: np.ndarray, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Have the engine make the updates, one for each rate."""
+        if not isinstance(self.data.X, Source):
+            return self._run(self.data, order, order, rates, 0)
+        bounds, found = self._bounds(order), []
+        for first, end in parts(bounds, -(-len(self.data) // self.batch_size), block_rows(self.data.X)):
+            rows = order[bounds[first] : bounds[end]]
+            found.append(self._run(self._taken(rows), np.arange(len(rows)), rows, rates[first:end], first))
+        losses, penalties = zip(*found, strict=True)
+        return np.concatenate(losses), np.concatenate(penalties)
+
+    def _run(
+        self, data: Data, order: np.ndarray, rows: np.ndarray, rates: np.ndarray, done: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Make updates after ``done`` others: ``order`` is of the rows of ``data``, which are ``rows`` of all."""
         state = self.state
-        mode = Mode(training=True, seed=state.seed, step=state.step)
-        request = Run(order, self.batch_size, len(self.data), rates, self.optimizer, state.memory, state.updates, mode)
-        losses, penalties = self.engine.run(self.program, self.data, request)
+        request = Run(
+            order, self.batch_size, len(self.data), rates, self.optimizer, state.memory, state.updates + done,
+            Mode(training=True, seed=state.seed, step=state.step + done), self._penalty(rows),
+        )  # fmt: skip
+        losses, penalties = self.engine.run(self.program, data, request)
         return losses, penalties
+
+    def _penalty(self, rows: np.ndarray) -> np.ndarray | None:
+        """Return what the penalty of each of the updates with these rows is multiplied by."""
+        if not (self.by_batch and self.program.penalties):
+            return None
+        bounds, weights = self._bounds(rows), self.data.weights
+        counts = np.diff(bounds) if weights is None else np.add.reduceat(weights[rows].astype(float), bounds[:-1])
+        return np.where(counts > 0, self.batch_size / np.where(counts > 0, counts, 1), 0.0)
+
+    def _bounds(self, order: np.ndarray) -> np.ndarray:
+        return batch_bounds(len(order), len(self.data), self.batch_size)
+
+    def _taken(self, rows: np.ndarray) -> Data:
+        data = self.data
+        return Data(data.X[rows], data.y[rows], None if data.weights is None else data.weights[rows])
 
     def _count(self, n: int) -> None:
         self.state.step += n
