@@ -36,6 +36,12 @@ template <class T> class Array {
   operator T *() const { return data.get(); }
 };
 
+inline long widest(const std::vector<Stage> &stages) {
+  long n = stages.empty() ? 0 : stages[0].n_in;
+  for (const Stage &stage : stages) n = std::max(n, stage.n_out);
+  return n;
+}
+
 // What one batch is worked out in. Rows are an odd number of cache lines apart: no two meet in one set of the cache.
 template <class T> struct Workspace {
   long rows;
@@ -46,11 +52,9 @@ template <class T> struct Workspace {
 
   Workspace(const std::vector<Stage> &stages, long batch, int threads, bool backward_) : rows(batch), backward(backward_) {
     const size_t n = stages.size();
-    long widest = 0;
     A.resize(n + 1), D.resize(n + 1), kept.resize(n), statistics.resize(n), ld.resize(n + 1);
     for (size_t s = 0; s <= n; s++) {
       const long width = s ? stages[s - 1].n_out : stages[0].n_in;
-      widest = std::max(widest, width);
       ld[s] = ((width + PADDED - 1) / PADDED | 1) * PADDED;
       if (s && stages[s - 1].in_place) {
         A[s] = A[s - 1], D[s] = D[s - 1];
@@ -64,7 +68,7 @@ template <class T> struct Workspace {
       if (kind == DROPOUT || kind == BATCHNORM || kind == LAYERNORM) kept[s] = store.emplace_back(batch * ld[s + 1]);
       if (kind == BATCHNORM || kind == LAYERNORM) statistics[s] = store.emplace_back(std::max(batch, COLUMN_STATISTICS * ld[s + 1]));
     }
-    for (int t = 0; t < threads; t++) scratch.emplace_back(kernels<T>().scratch(widest), false);
+    for (int t = 0; t < threads; t++) scratch.emplace_back(kernels<T>().scratch(widest(stages)), false);
   }
 };
 
@@ -174,11 +178,6 @@ template <class T> class Network {
       if (stage.kind == DENSE) total += 2.0 * double(stage.n_in) * double(stage.n_out);
     return total;
   }
-  long widest() const {
-    long n = 0;
-    for (const Stage &stage : stages) n = std::max(n, stage.n_in);
-    return n;
-  }
   // A step's phases: rows go forward and back, except that the whole batch must be known where it is normalized.
   struct Phase {
     enum { ROWS, BATCH_FORWARD, BATCH_BACKWARD, UPDATE, SQUARE, FINISH } what = ROWS;
@@ -216,7 +215,7 @@ template <class T> class Network {
   void run(Job<T> first, long count, int threads, Workspace<T> &work, const Prepare &prepare, const Between &between, threads::Stop &stop) const {
     const Kernels<T> &k = kernels<T>();
     const double row = flops();
-    const long rows = std::max(STOP_ROWS, long(STOP_FLOPS / (2 * row + 1))), columns = widest() / STOP_COLUMNS;
+    const long rows = std::max(STOP_ROWS, long(STOP_FLOPS / (2 * row + 1))), columns = widest(stages) / STOP_COLUMNS;
     const std::vector<Phase> phases = phases_of(first.training, first.squares);
     threads::steps(
         threads, count, int(phases.size()),
