@@ -30,7 +30,7 @@ LEVELS = (
     ("layers", "classification_losses", "regression_losses"),
     ("chain", "checks", "losses"),
     ("engine", "summary"),
-    ("core",),
+    ("core", "sources"),
     ("callbacks", "data", "updates"),
     ("loggers", "training"),
     ("lbfgs",),

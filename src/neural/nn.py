@@ -92,6 +92,7 @@ class NeuralNetwork(Assembly):
         sample_weight: Any = None,
         class_weight: Any = None,
         time_limit: float | None = None,
+        shuffle: Any = True,
         verbose: int = 1,
         n_threads: int | None = None,
     ) -> History:
@@ -118,14 +119,16 @@ class NeuralNetwork(Assembly):
         class_weight : "balanced" or {class: weight}: multiplies the weights of the rows of a class, in training only.
         time_limit : seconds; the fit ends with the epoch in which they are over, as if it had been asked for so many
             epochs, and ``history.stopped`` says so. A schedule has then gone a part of its way.
+        shuffle : True for a new random order each epoch, False for that of the rows, or a function (epoch, n) of it.
         verbose : 0 silent, 1 a line every tenth epoch (a live bar on a terminal), 2 a line every epoch.
         n_threads : at most so many; no number changes a bit on the core; on NumPy it limits BLAS.
         """
         self._check_free()
         prepare.refuse_batches(X, y)
         settings = Settings.of(
-            epochs, learning_rate, batch_size, optimizer, schedule, metrics, callbacks, callback, verbose, time_limit
-        )
+            epochs, learning_rate, batch_size, optimizer, schedule, metrics, callbacks, callback, verbose, time_limit,
+            shuffle,
+        )  # fmt: skip
         if n_threads is not None:
             check_number("n_threads", n_threads, low=1, whole=True)
         if validation_data is not None and validation_split:

@@ -264,6 +264,8 @@ class NAdam(Adam):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.epsilon_first:
+            raise ValueError(sentence("epsilon_first", "False for NAdam", True))
         check_number("momentum_decay", self.momentum_decay, low=0)
 
     def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
@@ -383,9 +385,9 @@ class LBFGS(Optimizer):
 
     SciPy does it, on all rows at once: an epoch is an iteration, and ``fit`` uses neither batch size nor learning rate
     nor schedule. Ends after ``epochs`` iterations, or ``max_fun`` evaluations of the cost, or where no component of its
-    gradient is above ``tol``, or where the cost changes by less than ``ftol`` of it (None: not any more in the network's
-    dtype; float64 leads further).
-    Fitting again begins without H. Not with dropout. Needs ``neural-dense[lbfgs]``.
+    gradient is above ``tol``, or where the cost changes by less than ``ftol`` of it (None: not any more in the
+    network's dtype; float64 leads further). Fitting again begins without H. Not with dropout. Needs
+    ``neural-dense[lbfgs]``.
 
     >>> LBFGS(tol=1e-8)
     LBFGS(pairs=10, tol=1e-08, max_fun=15000)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from neural import callbacks as hooks
-from neural import metrics, optimizers, schedules
+from neural import metrics, optimizers, schedules, sources
 from neural.engine import Data, Program
 from neural.errors import TrainingDiverged, check_number, sentence, warn
 from neural.inputs import numbers
@@ -40,6 +40,8 @@ class Settings:
     metrics: list[metrics.Metric]
     callbacks: list[Any]
     time_limit: float | None
+    shuffle: Any = True  # or False, or a function (epoch, n) of the order
+    penalty_by_batch: bool = False  # over what each batch weighs itself
 
     @classmethod
     def of(
@@ -54,6 +56,7 @@ class Settings:
         callback: Any,
         verbose: Any,
         time_limit: Any,
+        shuffle: Any = True,
     ) -> Settings:
         """Check every argument before anything is touched."""
         if batch_size is not None:
@@ -64,6 +67,8 @@ class Settings:
             raise ValueError(sentence("verbose", "0, 1 (every tenth epoch) or 2 (every epoch)", verbose))
         if time_limit is not None:
             time_limit = check_number("time_limit", time_limit, low=0, strict=True)
+        if not isinstance(shuffle, bool | np.bool_) and not callable(shuffle):
+            raise TypeError(sentence("shuffle", "True, False, or a function (epoch, n) of the order", shuffle))
         return cls(
             check_number("epochs", epochs, low=1, whole=True),
             check_number("learning_rate", learning_rate, low=0),
@@ -73,6 +78,7 @@ class Settings:
             resolve_metrics(wanted),
             [*found, *([hooks.Progress(every=10 if verbose == 1 else 1)] if verbose else [])],
             time_limit,
+            shuffle,
         )
 
     def names(self, validated: bool) -> list[str]:
@@ -115,6 +121,7 @@ class Training:
         self.error: BaseException | None = None
         self.done = 0  # updates of this fit
         self._updates = Updates(engine, program, data, self.state, settings.optimizer, self.batch_size)
+        self._updates.by_batch = settings.penalty_by_batch
         self._slice = FIRST_SLICE
         self._outputs: np.ndarray | None = None
 
@@ -141,7 +148,7 @@ class Training:
     def predicted(self) -> np.ndarray:
         """Return the network's outputs for the training rows, a copy; computed once an epoch, if anybody asks."""
         if self._outputs is None:
-            self._outputs = self.engine.predict(self.program, self.data.X)
+            self._outputs = sources.predict(self.engine, self.program, self.data.X)
         return self._outputs.copy()
 
     def stop(self, reason: str) -> None:
@@ -186,7 +193,7 @@ class Training:
     def _run_epoch(self) -> None:
         started, begun = time.perf_counter(), self._updates.snapshot()
         self._call("on_epoch_begin")
-        order = self.engine.orders(self.state.seed, self.state.epoch, 1, len(self.data))
+        order = self._orders(1)
         losses, penalties = np.empty(len(order)), np.empty(self.per_epoch)
         first = 0
         try:
@@ -205,6 +212,16 @@ class Training:
         (cost,) = self._costs(losses, order, penalties)
         self._end_epoch(*cost, time.perf_counter() - started)
 
+    def _orders(self, count: int) -> np.ndarray:
+        """Return the orders in which the next epochs visit their rows, one after the other."""
+        first, n, shuffle = self.state.epoch, len(self.data), self.settings.shuffle
+        if callable(shuffle):
+            return np.concatenate([order_of(shuffle, epoch, n) for epoch in range(first, first + count)])
+        if not shuffle:
+            return np.arange(count * n) % n
+        orders: np.ndarray = self.engine.orders(self.state.seed, first, count, n)
+        return orders
+
     def _end_epoch(self, data_loss: float, penalty: float, seconds: float) -> None:
         self._outputs = None
         if self.epoch == self.state.epoch - self.before < self.epochs and self._left <= 0:
@@ -221,11 +238,12 @@ class Training:
 
         If that ends in something that is not finite, nothing has happened, and they are to be run one by one.
         """
-        count = 1 if self._listened_to else min(self._slice // self.per_epoch, self.epochs - self.epoch)
+        alone = 1 if self._listened_to else min((c.epochs_alone() for c in self.callbacks), default=self.epochs)
+        count = int(min(self._slice // self.per_epoch, self.epochs - self.epoch, alone))
         if count < 2:
             return False
-        started, begun, n = time.perf_counter(), self._updates.snapshot(), len(self.data)
-        orders = self.engine.orders(self.state.seed, self.state.epoch, count, n)
+        started, begun = time.perf_counter(), self._updates.snapshot()
+        orders = self._orders(count)
         rates = self._rates(count * self.per_epoch)
         try:
             found = self._updates.run(orders, rates, begun)
@@ -298,12 +316,23 @@ class Training:
         """Return the cost of each of these epochs as it was met on the way: its mean loss and its mean penalty."""
         n, weights = len(self.data), self.data.weights
         counts = np.ones((1, n)) if weights is None else weights[order].astype(np.float64).reshape(-1, n)
+        if self.settings.penalty_by_batch:
+            return self._costs_by_batch(losses.reshape(-1, n), counts, penalties)
         totals, data_loss = counts.sum(axis=1), losses.reshape(-1, n).sum(axis=1)
         penalty = np.zeros(len(data_loss))
         if self.program.penalties:  # the mean over the samples, as that of the losses is
             shares = np.add.reduceat(counts, np.arange(0, n, self.batch_size), axis=1)
             penalty = (penalties.reshape(len(penalty), -1) * shares).sum(axis=1) / totals
         return list(zip((data_loss / totals).tolist(), penalty.tolist(), strict=True))
+
+    def _costs_by_batch(
+        self, losses: np.ndarray, counts: np.ndarray, penalties: np.ndarray
+    ) -> list[tuple[float, float]]:
+        """Return the same where each batch has a J of its own: the mean of them, by their numbers of rows."""
+        n, starts = len(self.data), np.arange(0, len(self.data), self.batch_size)
+        shares, weights = np.diff(starts, append=n) / n, np.add.reduceat(counts, starts, axis=1)
+        means = np.add.reduceat(losses, starts, axis=1) / np.where(weights > 0, weights, 1)
+        return list(zip((means @ shares).tolist(), (penalties.reshape(len(means), -1) @ shares).tolist(), strict=True))
 
     def _measured(self) -> dict[str, float]:
         """Return the metrics of the network as it is now, and the validation's."""
@@ -346,6 +375,15 @@ def one_update(updates: Updates, rate: float) -> float:
         _, where, cause = updates.trace(rows, np.array([rate]))
         raise TrainingDiverged(1, 1, where, rate, cause)
     return cost
+
+
+def order_of(function: Callable[[int, int], Any], epoch: int, n: int) -> np.ndarray:
+    """Return what a user's function gives as the order of an epoch: each of n rows once."""
+    order = numbers("the order that shuffle gives", function(epoch, n))
+    fits = order.shape == (n,) and order.dtype.kind in "iu" and 0 <= order.min() <= order.max() < n
+    if not fits or np.bincount(order, minlength=n).max() > 1:
+        raise ValueError(sentence("the order that shuffle gives", f"each whole number from 0 to {n - 1} once", order))
+    return order.astype(np.int64)
 
 
 def resolve_metrics(wanted: Any) -> list[metrics.Metric]:
