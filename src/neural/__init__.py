@@ -4,7 +4,7 @@
 >>> net = neural.NeuralNetwork([neural.DenseLayer(784, 25, "relu"), neural.DenseLayer(25, 10, "softmax")])
 """
 
-from typing import TYPE_CHECKING, Any
+import typing
 
 from neural.activation import Activation
 from neural.activations import CustomActivation, Exponential, HardSigmoid, Linear, Sigmoid, Softmax, Softsign, Tanh
@@ -66,7 +66,7 @@ from neural.schedules import (
 from neural.smooth import GELU, GELUTanh, Mish, SiLU, Softplus
 from neural.threads import n_threads, set_threads
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from neural.estimators import MLPClassifier as MLPClassifier
     from neural.estimators import MLPRegressor as MLPRegressor
 
@@ -163,7 +163,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> typing.Any:
     """Import scikit-learn only when somebody asks for one of its estimators."""
     if name not in ("MLPClassifier", "MLPRegressor"):
         raise AttributeError(f"module 'neural' has no attribute {name!r}")

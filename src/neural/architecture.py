@@ -130,6 +130,16 @@ def _draw(net: NeuralNetwork, activation: str, random_state: Any) -> None:
             layer.parameter("biases")[...] = random_state.uniform(-bound, bound, n_out)
 
 
+def published(network: NeuralNetwork) -> dict[str, Any]:
+    """Return the attributes of an estimator that show its network: weights (n_in, n_out) and biases, as views."""
+    dense = [layer for layer in network.leaves if isinstance(layer, DenseLayer)]
+    coefs = [layer.weights.T for layer in dense]
+    intercepts = [layer.parameter("biases") if layer.bias else np.zeros(layer.n_out, network.dtype) for layer in dense]
+    return {
+        "_network": network, "_views": (coefs, intercepts), "coefs_": list(coefs), "intercepts_": list(intercepts),
+    }  # fmt: skip
+
+
 # --- losses --------------------------------------------------------------------------------------------------------
 def loss_of_classes(estimator: Any, one_of_many: bool) -> Loss:
     """Return the loss of a classifier: ``one_of_many`` classes, or yes and no."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 
+from neural.architecture import published
 from neural.callbacks import Callback
 
 SMALLEST_RATE = 1e-6  # an adaptive rate that is no larger ends the fit
@@ -146,3 +148,38 @@ class Convergence(Callback):
     def _tell(self, training: Any) -> None:
         if self.task is not None and self.task.end():
             training.stop("a callback of scikit-learn asked for it")
+
+
+class Task:
+    """The epochs of a fit, as scikit-learn's callbacks are told of them: each is a subtask of the fit."""
+
+    def __init__(self, estimator: Any, given: tuple[Any, Any, Any]) -> None:
+        self.estimator, (X, y, weights) = estimator, given
+        self.given = {"X": X, "y": y, "metadata": None if weights is None else {"sample_weight": weights}}
+        self.heard = bool(getattr(estimator, "_skl_callbacks", None))
+        self.whole = estimator._init_callback_context(max_subtasks=estimator.max_iter)
+        self.whole.call_on_fit_task_begin(estimator=estimator, **self.given)
+        self.part: Any = None
+
+    def begin(self) -> None:
+        """Before an epoch."""
+        self.part = self.whole.subcontext(task_name="epoch")
+        self.part.call_on_fit_task_begin(estimator=self.estimator, **self.given)
+
+    def end(self) -> bool:
+        """After an epoch; whether a callback wants no more of them."""
+        part, self.part = self.part, None
+        return bool(self._end(part))
+
+    def over(self) -> None:
+        """After the fit."""
+        if self.part is not None:  # an iteration that came to nothing
+            self.part.call_on_fit_task_end(estimator=self.estimator)
+        self._end(self.whole)
+
+    def _end(self, context: Any) -> Any:
+        return context.call_on_fit_task_end(
+            estimator=self.estimator,
+            **self.given,
+            reconstruction_attributes=lambda: published(copy.deepcopy(self.estimator._network)),
+        )

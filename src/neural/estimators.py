@@ -32,7 +32,9 @@ def _says_probabilities(estimator: Any) -> bool:
 
 def _says_scores(estimator: Any) -> bool:
     if shape.loss_of_classes(estimator, True).link in PROBABLE:
-        raise AttributeError(f"decision_function is for losses such as 'hinge'; with {estimator.loss!r}, predict_proba.")
+        raise AttributeError(
+            f"decision_function is for losses such as 'hinge'; with {estimator.loss!r}, predict_proba."
+        )
     return True
 
 
@@ -131,7 +133,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.input_scale = input_scale
         self.engine = engine
 
-    # --- targets -------------------------------------------------------------------------------------------------------
+    # --- targets ------------------------------------------------------------------------------------------------------
     def _encoded(self, y: Any, first: bool, incremental: bool) -> np.ndarray:
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
             kind = type_of_target(y, input_name="y", raise_unknown=True)
@@ -193,12 +195,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return (found if weights is None else found * weights).astype(self._network.dtype)
 
     def _strata(self, targets: np.ndarray) -> Any:
-        return targets.astype(bool) if self.n_outputs_ == 1 else None
+        return (
+            targets.astype(bool)[:, None] if self.n_outputs_ == 1 else None
+        )  # of its shape there, and so of its words
 
     def _score_of(self, y: np.ndarray, outputs: np.ndarray, weights: Any) -> float:
         return float(accuracy_score(y, self._decoded(outputs), sample_weight=weights))
 
-    # --- predictions ---------------------------------------------------------------------------------------------------
+    # --- predictions --------------------------------------------------------------------------------------------------
     def _decoded(self, outputs: np.ndarray) -> np.ndarray:
         middle = 0.5 if self.out_activation_ in ("logistic", "softmax") else 0.0
         if self._multilabel:
@@ -263,6 +267,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     """
 
     _y_numeric = True
+    _targets_before: int
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseMLP._parameter_constraints,
         "loss": [StrOptions({"squared_error", *losses.LOSSES}), *OWN_LOSS],
@@ -329,12 +334,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return loss, self._n_targets * loss.outputs_per_target, scale
 
     def _targets(self, values: np.ndarray) -> np.ndarray:
-        return self._network._loss.encode(values, self.n_outputs_)[0].astype(self._network.dtype)  # type: ignore[union-attr, no-any-return]
+        return self._network._loss.encode(values, self.n_outputs_)[0].astype(self._network.dtype)  # type: ignore[union-attr]
 
     def _score_of(self, y: np.ndarray, outputs: np.ndarray, weights: Any) -> float:
         return float(r2_score(y, self._estimates(outputs), sample_weight=weights))
 
-    # --- predictions ---------------------------------------------------------------------------------------------------
+    # --- predictions --------------------------------------------------------------------------------------------------
     def _estimates(self, outputs: np.ndarray) -> np.ndarray:
         found: np.ndarray = self._network._loss.estimates(outputs)  # type: ignore[union-attr]
         return found[:, 0] if found.shape[1] == 1 else found

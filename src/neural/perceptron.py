@@ -6,7 +6,6 @@ has them, so that both behave as its own do.
 
 from __future__ import annotations
 
-import copy
 import warnings
 from numbers import Integral, Real
 from operator import is_
@@ -28,10 +27,10 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, colu
 
 from neural import activations, callbacks, core, lbfgs, losses, optimizers, schedules, sources
 from neural import architecture as shape
-from neural.convergence import Convergence, Shuffles
+from neural.convergence import Convergence, Shuffles, Task
 from neural.engine import Data
 from neural.errors import TrainingDiverged, sentence
-from neural.layers import DenseLayer
+from neural.layer import Layer
 from neural.nn import NeuralNetwork
 from neural.training import Settings
 
@@ -87,8 +86,14 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     }  # fmt: skip
 
     _y_numeric = False
+    coefs_: list[Any]
+    intercepts_: list[Any]
+    validation_scores_: list[float] | None
+    best_validation_score_: float | None
+    best_loss_: float | None
+    n_iter_: int
 
-    # --- what a subclass says ------------------------------------------------------------------------------------------
+    # --- what a subclass says -----------------------------------------------------------------------------------------
     def _encoded(self, y: Any, first: bool, incremental: bool) -> np.ndarray:
         """Return targets as numbers, and learn what there is to know of them."""
         raise NotImplementedError
@@ -109,7 +114,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         """Return the score of outputs by which early stopping goes if it is given no other."""
         raise NotImplementedError
 
-    # --- fit -----------------------------------------------------------------------------------------------------------
+    # --- fit ----------------------------------------------------------------------------------------------------------
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -178,7 +183,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         loss, n_out, self._loss_scale = self._make_loss(targets)
         self._network = shape.network(self, loss, X.shape[1], n_out, dtype, random_state).build(X.shape[1])
-        vars(self).update(published(self._network))
+        self.__dict__.update(shape.published(self._network))
         self.n_outputs_, self.n_layers_ = n_out, len(self.coefs_) + 1
         self.out_activation_ = shape.LINKS.get(loss.link, loss.link)
         self.n_iter_ = self.t_ = 0
@@ -189,7 +194,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         """Give the network the loss as it is now; refuse other layers."""
         loss, n_out, self._loss_scale = self._make_loss(targets)
         sizes = shape.hidden_sizes(self.hidden_layer_sizes)
-        plain = not any(isinstance(size, shape.Layer) for size in sizes)
+        plain = not any(isinstance(size, Layer) for size in sizes)
         if n_out != self.n_outputs_ or (plain and shape.hidden_layers(self, X.shape[1]) != self._network.layers[:-1]):
             rule = "as in the fit before, where its weights are used again"
             raise ValueError(sentence("the network's layers", rule, f"hidden_layer_sizes={sizes}, {n_out} outputs"))
@@ -197,9 +202,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     def _take_up(self, X: Any, targets: np.ndarray) -> None:
         """Make a network for weights that somebody has assigned to an estimator that was never fitted."""
-        coefs, intercepts, known = self.coefs_, self.intercepts_, vars(self).copy()
+        coefs, intercepts, known = self.coefs_, self.intercepts_, self.__dict__.copy()
         self._begin(X, targets, np.random.RandomState(0))
-        vars(self).update({**known, "_views": self._views, "_network": self._network})
+        self.__dict__.update({**known, "_views": self._views, "_network": self._network})
         self.coefs_, self.intercepts_ = coefs, intercepts
 
     def _adopt(self) -> None:
@@ -215,9 +220,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
                 if np.shape(value) != view.shape or not np.isfinite(value).all():
                     raise ValueError(sentence(f"an array in {name}", f"finite and of shape {view.shape}", value))
                 view[...] = value
-        vars(self).update(published(self._network))
+        self.__dict__.update(shape.published(self._network))
 
-    # --- validation ----------------------------------------------------------------------------------------------------
+    # --- validation ---------------------------------------------------------------------------------------------------
     def _split(
         self, data: Data, y: np.ndarray, random_state: Any, validation: Any
     ) -> tuple[Data, tuple[Any, Any, Any] | None]:
@@ -257,10 +262,13 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         return lambda: float(scorer(self, X, y, **options))
 
     def _own_score(self, X: Any, y: np.ndarray, weights: Any) -> float:
-        outputs = self._network_outputs(X)
-        return self._score_of(y, outputs, weights) if np.isfinite(outputs).all() else float("nan")
+        try:
+            outputs = self._network_outputs(X)
+        except ValueError:  # not finite
+            return float("nan")
+        return self._score_of(y, outputs, weights)
 
-    # --- the run -------------------------------------------------------------------------------------------------------
+    # --- the run ------------------------------------------------------------------------------------------------------
     def _optimizer_of(self) -> optimizers.Optimizer:
         return shape.optimizer_of(self)
 
@@ -297,7 +305,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         try:
             training = self._run(net, data, settings, watch)
         finally:
-            vars(self).pop("_known", None)
+            self.__dict__.pop("_known", None)
             if not incremental:
                 self._shuffles = Shuffles(self._shuffles.random_state)
         if watch.best_params is not None:
@@ -350,12 +358,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     def _check_solver(self) -> bool:
         if shape.optimizer_of(self).whole:
             name = self.solver if isinstance(self.solver, str) else type(self.solver).__name__
-            raise AttributeError(
-                f"partial_fit is only available for stochastic optimizers. {name} is not stochastic."
-            )
+            raise AttributeError(f"partial_fit is only available for stochastic optimizers. {name} is not stochastic.")
         return True
 
-    # --- predictions ---------------------------------------------------------------------------------------------------
+    # --- predictions --------------------------------------------------------------------------------------------------
     def _outputs(self, X: Any) -> np.ndarray:
         """Return the network's outputs (n, n_outputs) for rows as a user has them."""
         check_is_fitted(self)
@@ -372,7 +378,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         size = sources.block_rows(X)
         return np.concatenate([self._network.predict(X[at : at + size]) for at in range(0, len(X), size)])
 
-    # --- copies --------------------------------------------------------------------------------------------------------
+    # --- copies -------------------------------------------------------------------------------------------------------
     def __getstate__(self) -> dict[str, Any]:
         if hasattr(self, "_network"):
             self._adopt()
@@ -384,57 +390,12 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "_network" in state:
-            vars(self).update(published(self._network))
+            self.__dict__.update(shape.published(self._network))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-class Task:
-    """The epochs of a fit, as scikit-learn's callbacks are told of them: each is a subtask of the fit."""
-
-    def __init__(self, estimator: Any, given: tuple[Any, Any, Any]) -> None:
-        self.estimator, (X, y, weights) = estimator, given
-        self.given = {"X": X, "y": y, "metadata": None if weights is None else {"sample_weight": weights}}
-        self.heard = bool(getattr(estimator, "_skl_callbacks", None))
-        self.whole = estimator._init_callback_context(max_subtasks=estimator.max_iter)
-        self.whole.call_on_fit_task_begin(estimator=estimator, **self.given)
-        self.part: Any = None
-
-    def begin(self) -> None:
-        """Before an epoch."""
-        self.part = self.whole.subcontext(task_name="epoch")
-        self.part.call_on_fit_task_begin(estimator=self.estimator, **self.given)
-
-    def end(self) -> bool:
-        """After an epoch; whether a callback wants no more of them."""
-        part, self.part = self.part, None
-        return bool(self._end(part))
-
-    def over(self) -> None:
-        """After the fit."""
-        if self.part is not None:  # an iteration that came to nothing
-            self.part.call_on_fit_task_end(estimator=self.estimator)
-        self._end(self.whole)
-
-    def _end(self, context: Any) -> Any:
-        return context.call_on_fit_task_end(
-            estimator=self.estimator,
-            **self.given,
-            reconstruction_attributes=lambda: published(copy.deepcopy(self.estimator._network)),
-        )
-
-
-def published(network: NeuralNetwork) -> dict[str, Any]:
-    """Return the attributes of an estimator that show its network: weights (n_in, n_out) and biases, as views."""
-    dense = [layer for layer in network.leaves if isinstance(layer, DenseLayer)]
-    coefs = [layer.weights.T for layer in dense]
-    intercepts = [layer.parameter("biases") if layer.bias else np.zeros(layer.n_out, network.dtype) for layer in dense]
-    return {
-        "_network": network, "_views": (coefs, intercepts), "coefs_": list(coefs), "intercepts_": list(intercepts),
-    }  # fmt: skip
 
 
 def as_numpy(value: Any) -> Any:
