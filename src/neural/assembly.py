@@ -239,6 +239,8 @@ class Assembly:
     def __setstate__(self, state: dict[str, Any]) -> None:
         was_built = state.pop("was_built")
         vars(self).update(state)
+        memory = self.state.memory
+        memory.update({name: vector.copy() for name, vector in memory.items() if not vector.flags.writeable})  # of a file
         for layer in self.leaves:
             layer._owner = self
         if was_built:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,16 @@ def training_for(settings: Settings, chain: list[tuple[int, Layer]]) -> type[Tra
     return Minimization
 
 
+def _one_blas_thread() -> AbstractContextManager[Any]:
+    """Hold the BLAS that SciPy has to one thread: its vectors are short, and threads would wait for one another."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return nullcontext()
+    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
+    return limits
+
+
 class Minimization(Training):
     """One call of ``fit`` with L-BFGS, as callbacks see it.
 
@@ -71,14 +82,15 @@ class Minimization(Training):
             "ftol": UNITS * float(np.finfo(params.dtype).eps) if settings.ftol is None else settings.ftol,
         }
         try:
-            self.found = found = minimize(
-                self._cost,
-                params.astype(np.float64),
-                jac=True,
-                method="L-BFGS-B",
-                callback=self._ended,
-                options=options,
-            )
+            with _one_blas_thread():
+                self.found = found = minimize(
+                    self._cost,
+                    params.astype(np.float64),
+                    jac=True,
+                    method="L-BFGS-B",
+                    callback=self._ended,
+                    options=options,
+                )
             if not self.history:  # nothing was to be gained: an iteration that changes nothing
                 self._record(found.fun)
         finally:  # not at a point that was only tried, whatever happened
