@@ -38,9 +38,10 @@ def hidden_sizes(given: Any) -> list[Any]:
         if not all(isinstance(size, Layer) for size in sizes):
             raise ValueError(sentence("hidden_layer_sizes", "all numbers or all layers", sizes))
         return sizes
-    if any(size <= 0 for size in sizes):
+    found = [check_number("hidden_layer_sizes", size, whole=True) for size in sizes]
+    if any(size <= 0 for size in found):
         raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-    return [check_number("hidden_layer_sizes", size, low=1, whole=True) for size in sizes]
+    return found
 
 
 def for_each(what: str, given: Any, count: int, one: type | tuple[type, ...]) -> list[Any]:
@@ -179,6 +180,9 @@ def optimizer_of(estimator: Any) -> Optimizer:
     """Return what an estimator's solver stands for; the names of scikit-learn take its settings."""
     e = estimator
     if e.solver == "lbfgs":
+        noisy = next((name for name in ("dropout", "input_dropout", "batch_norm") if np.any(getattr(e, name))), None)
+        if noisy:
+            raise ValueError(sentence("solver", f"one that bears noise, such as 'adam', with {noisy}", e.solver))
         return LBFGS(tol=float(e.tol), max_fun=int(e.max_fun), ftol=SCIPY_FTOL)
     if e.solver == "sgd":
         return SGD(float(e.momentum), bool(e.nesterovs_momentum and e.momentum))

@@ -240,7 +240,9 @@ class Assembly:
         was_built = state.pop("was_built")
         vars(self).update(state)
         memory = self.state.memory
-        memory.update({name: vector.copy() for name, vector in memory.items() if not vector.flags.writeable})  # of a file
+        memory.update(
+            {name: vector.copy() for name, vector in memory.items() if not vector.flags.writeable}
+        )  # of a file
         for layer in self.leaves:
             layer._owner = self
         if was_built:

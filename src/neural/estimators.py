@@ -11,7 +11,12 @@ from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
+from sklearn.utils.multiclass import (
+    _check_partial_fit_first_call,
+    check_classification_targets,
+    type_of_target,
+    unique_labels,
+)
 
 from neural import architecture as shape
 from neural import data as prepare
@@ -43,17 +48,17 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     Parameters
     ----------
-    hidden_layer_sizes : widths of the hidden layers; or layers, such as ``[DenseLayer(None, 64, "gelu"), BatchNorm()]``.
+    hidden_layer_sizes : widths of the hidden layers; or layers, as in ``[DenseLayer(None, 64, "gelu"), BatchNorm()]``.
     activation : of the hidden layers: 'identity', 'logistic', 'tanh', 'relu', any other of this package, an object, a
         function, or a list with one for each layer.
     solver : 'lbfgs', 'sgd', 'adam', any other optimizer's name, or an optimizer object.
     alpha : the penalty alpha/2 sum W^2, divided by the rows of a batch, or by what they weigh.
     batch_size : rows an update; 'auto' is min(200, n).
-    learning_rate : for 'sgd', 'constant', 'invscaling' (learning_rate_init / (t + 1)^power_t after t rows) or 'adaptive'
+    learning_rate : for 'sgd', 'constant', 'invscaling' (learning_rate_init / (t + 1)^power_t after t rows), 'adaptive'
         (a fifth whenever ``n_iter_no_change`` epochs brought nothing); or a schedule, its name or a function.
     learning_rate_init, power_t, momentum, nesterovs_momentum, beta_1, beta_2, epsilon, max_fun : of the solvers.
     max_iter, tol, n_iter_no_change : epochs at most; the fit ends when so many brought less than ``tol``.
-    shuffle, random_state, verbose, warm_start : as everywhere in scikit-learn. One ``random_state`` gives the start, the
+    shuffle, random_state, verbose, warm_start : as everywhere in scikit-learn. ``random_state`` gives the start, the
         split and the order of the rows that it gives there.
     early_stopping, validation_fraction : go by the score of rows that are held out, and bring back the best weights.
     loss : 'log_loss', 'focal', 'hinge', another loss's name, or an object.
@@ -135,13 +140,17 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     # --- targets ------------------------------------------------------------------------------------------------------
     def _encoded(self, y: Any, first: bool, incremental: bool) -> np.ndarray:
-        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
+        check_classification_targets(y)
+        again = hasattr(self, "classes_") and (self.warm_start or incremental)
+        if not again or not hasattr(self, "_multilabel"):
             kind = type_of_target(y, input_name="y", raise_unknown=True)
             if "multioutput" in kind:
                 raise ValueError("Multioutput target data is not supported with label binarization")
-            self.classes_, self._multilabel = unique_labels(y), kind == "multilabel-indicator"
-        else:
+            self._multilabel = kind == "multilabel-indicator"
+        if again:
             self._check_classes(unique_labels(y))
+        else:
+            self.classes_ = unique_labels(y)
         return self._codes(y)
 
     def _check_classes(self, found: np.ndarray) -> None:
@@ -171,6 +180,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         many = not self._multilabel and len(self.classes_) > 2
         loss = shape.loss_of_classes(self, many)
         categorical = loss.link == "softmax" or loss.name == "categorical_hinge"
+        if loss.outputs_per_target > 1:
+            raise ValueError(sentence("loss", "one of classes", self.loss, "MLPRegressor takes losses of values."))
         if categorical and self._multilabel:
             raise ValueError(sentence("loss", "one of yes and no for several labels a row", self.loss))
         if many and loss.name in ("binary_crossentropy", "binary_focal", "hinge", "squared_hinge"):
@@ -192,7 +203,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             step = "Give a dictionary: one batch does not tell how many rows of each class there are."
             raise ValueError(sentence("class_weight", "no word in partial_fit", self.class_weight, step))
         found = prepare.by_row(self.class_weight, targets, self.classes_, "several labels a row")
-        return (found if weights is None else found * weights).astype(self._network.dtype)
+        found = found if weights is None else found * weights
+        if not found.any():
+            raise ValueError(sentence("class_weight", "above 0 for one row at least", self.class_weight))
+        return found.astype(self._network.dtype)
 
     def _strata(self, targets: np.ndarray) -> Any:
         return (
@@ -244,7 +258,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Train for one epoch over these rows; the first call needs all ``classes``. Calls go on as ``fit`` would."""
         if _check_partial_fit_first_call(self, classes):
-            self._multilabel = type_of_target(y).startswith("multilabel")
+            self.__dict__.pop("_multilabel", None)
         return self._partial_fit(X, y, sample_weight)
 
     def __sklearn_tags__(self) -> Any:

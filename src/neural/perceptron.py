@@ -142,7 +142,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         self, X: Any, y: Any, sample_weight: Any, *,
         incremental: bool = False, given: Any = None, validation: Any = (None, None, None),
     ) -> Self:  # fmt: skip
-        shape.hidden_sizes(self.hidden_layer_sizes)  # refused before anything is touched
+        for check in (shape.optimizer_of, shape.schedule_of, lambda e: callbacks.resolve(e.callbacks)):
+            check(self)  # refused before anything is touched
+        shape.hidden_sizes(self.hidden_layer_sizes)
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         X, y = self._checked(X, y, reset=first)
         if sample_weight is not None:
@@ -294,11 +296,17 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         watch = Convergence(self, incremental=incremental, score=score, task=task if task and task.heard else None)
         batch = self._batch_size(len(data), optimizer.whole)
         settings = Settings(
-            1 if incremental else int(self.max_iter), float(self.learning_rate_init), batch, optimizer,
-            shape.schedule_of(self), [], [watch, *callbacks.resolve(self.callbacks)],
-            None if self.time_limit is None else float(self.time_limit),
-            self._shuffles if self.shuffle else False, True,
-        )  # fmt: skip
+            epochs=1 if incremental else int(self.max_iter),
+            learning_rate=float(self.learning_rate_init),
+            batch_size=batch,
+            optimizer=optimizer,
+            schedule=shape.schedule_of(self),
+            metrics=[],
+            callbacks=[watch, *callbacks.resolve(self.callbacks)],
+            time_limit=None if self.time_limit is None else float(self.time_limit),
+            shuffle=self._shuffles if self.shuffle else False,
+            penalty_by_batch=True,
+        )
         self.n_iter_ = 0
         if self.scoring is not None and held_out is not None:
             self._known = held_out[0]  # a scorer predicts for rows that have been checked
