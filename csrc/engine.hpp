@@ -117,8 +117,12 @@ template <class T> class Network {
     const long ld_gathered = work.ld[0];
     j.direct = data.input == (sizeof(T) == 4 ? F32 : F64) && scale == 1 && n_in() % PADDED == 0 && !stages[0].in_place;
     if (j.direct) work.A[0] = (T *)j.X, work.ld[0] = n_in();  // rows that are as the kernels want them are read where they are
-    k.forward(j, n, 0, rows, 0, int(stages.size()), work.scratch[0]);
-    bool finite = data.input == U8 || k.finite(work.A[0], rows, n_in(), work.ld[0]);
+    // An input that is not finite makes every unit of a dense layer so: 0 times infinity is NaN. These are fewer to look at.
+    const int seen = stages[0].kind == DENSE;
+    k.forward(j, n, 0, rows, 0, seen, work.scratch[0]);
+    j.direct = true;  // the rows are in A[0] by now
+    const bool finite = data.input == U8 || k.finite(work.A[seen], rows, seen ? stages[0].n_out : n_in(), work.ld[seen]);
+    k.forward(j, n, 0, rows, seen, int(stages.size()), work.scratch[0]);
     work.A[0] = gathered, work.ld[0] = ld_gathered;
     T *scores = work.A.back();
     const long ld = work.ld.back();

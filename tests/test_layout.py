@@ -36,7 +36,7 @@ LEVELS = (
     ("lbfgs",),
     ("assembly",),
     ("nn",),
-    ("architecture", "gradcheck", "plotting", "rate_range"),
+    ("architecture", "gradcheck", "many", "plotting", "rate_range"),
     ("convergence",),
     ("perceptron",),
     ("estimators",),
