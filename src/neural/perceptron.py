@@ -6,7 +6,6 @@ has them, so that both behave as its own do.
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral, Real
 from operator import is_
 from typing import Any, ClassVar, Self
@@ -29,7 +28,7 @@ from neural import activations, callbacks, core, lbfgs, losses, optimizers, sche
 from neural import architecture as shape
 from neural.convergence import Convergence, Shuffles, Task
 from neural.engine import Data
-from neural.errors import TrainingDiverged, sentence
+from neural.errors import TrainingDiverged, sentence, warn
 from neural.layer import Layer
 from neural.nn import NeuralNetwork
 from neural.training import Settings
@@ -280,9 +279,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         if isinstance(self.batch_size, str):
             return min(200, n)
         if self.batch_size > n:
-            warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=6
-            )
+            warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
         return int(min(self.batch_size, n))
 
     def _optimize(self, data: Data, held_out: Any, incremental: bool, given: Any) -> None:
@@ -338,12 +335,12 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
             with net._being_fitted():
                 training.run()
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=6)
+            warn("Training interrupted by user.")
         except TrainingDiverged as error:
             if not watch.stops_by_score or watch.score is None:
                 raise ValueError(f"{NONFINITE} ({error})") from error
             watch.diverged()
-            warnings.warn(str(error), ConvergenceWarning, stacklevel=6)
+            warn(str(error), ConvergenceWarning)
         self.history_ = training.history
         return training
 
@@ -353,7 +350,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
             if found is not None:
                 self.n_iter_ = _check_optimize_result("lbfgs", found, self.max_iter)
         elif self.n_iter_ == self.max_iter and not incremental and not training.stopped:
-            warnings.warn(UNCONVERGED % self.max_iter, ConvergenceWarning, stacklevel=6)
+            warn(UNCONVERGED % self.max_iter, ConvergenceWarning)
 
     def _threads(self) -> int | None:
         """Return the most threads for the core: one within a worker of joblib, which has enough of them."""
