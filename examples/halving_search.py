@@ -1,4 +1,4 @@
-"""Forty settings of a network, halved by how they do after a few epochs until the best are left.
+"""Twenty-seven settings of a network, halved by how they do after a few epochs until the best are left.
 
 python examples/halving_search.py [figure.png]
 """
@@ -31,8 +31,8 @@ def main(path: str = "halving_search.png") -> None:
         "learning_rate_init": loguniform(1e-4, 1e-1),
     }
     search = HalvingRandomSearchCV(
-        MLPClassifier(random_state=0), choices, n_candidates=40, resource="max_iter", min_resources=3,
-        max_resources=81, factor=3, cv=3, random_state=0,
+        MLPClassifier(random_state=0), choices, n_candidates=27, resource="max_iter", min_resources=3,
+        max_resources=27, factor=3, cv=2, random_state=0,
     )  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a few epochs are all that the first rounds are given
