@@ -319,6 +319,29 @@ def test_time_limit_callbacks_and_history():
         assert small(time_limit=1e-9, max_iter=10_000).fit(IRIS, KINDS).n_iter_ < 10_000
 
 
+def test_callbacks_see_the_rows_that_are_scored():
+    part = np.arange(150) % 3 == 0
+    stop = neural.EarlyStopping("val_loss", patience=2)
+    network = small(callbacks=stop, max_iter=300, learning_rate_init=0.3)
+    network.fit(IRIS, NAMES, X_val=IRIS[part], y_val=NAMES[part])
+    assert stop.stopped_epoch == network.n_iter_ < 300
+    assert min(network.history_["val_loss"]) == stop.best
+    with pytest.raises(ValueError, match="monitor must be one of"):
+        small(callbacks=neural.EarlyStopping("val_loss")).fit(IRIS, NAMES)
+
+
+def test_one_fit_at_a_time():
+    def again(true, predicted, loss, epoch):
+        with pytest.raises(RuntimeError, match="one fit at a time"):
+            network.partial_fit(IRIS, KINDS)
+        with pytest.raises(RuntimeError, match="one fit at a time"):
+            network.fit(IRIS, KINDS)
+        assert network.predict(IRIS).shape == (150,)
+
+    network = small(callbacks=again)
+    assert network.fit(IRIS, KINDS).n_iter_ == 5
+
+
 # --- rows that are no dense array ----------------------------------------------------------------------------------
 @pytest.mark.parametrize("arguments", [{}, {"solver": "sgd", "batch_size": 17}, {"early_stopping": True},
                                        {"solver": "lbfgs"}, {"engine": "numpy"}, {"shuffle": False}])  # fmt: skip

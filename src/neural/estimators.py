@@ -340,6 +340,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         if not first and hasattr(self, "_network") and self._n_targets != self._targets_before:
             raise ValueError(sentence("y", f"of {self._targets_before} targets, as in the fit before", y))
         self._targets_before = self._n_targets
+        return self._codes(y)
+
+    def _codes(self, y: Any) -> np.ndarray:
         return np.asarray(y)
 
     def _make_loss(self, targets: np.ndarray) -> tuple[losses.Loss, int, float]:

@@ -101,6 +101,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         """Return the loss, the number of outputs, and what a loss is divided by when it is reported."""
         raise NotImplementedError
 
+    def _codes(self, y: Any) -> np.ndarray:
+        """Return targets as numbers, for an estimator that knows what there is to know of them."""
+        raise NotImplementedError
+
     def _targets(self, encoded: np.ndarray) -> np.ndarray:
         """Return encoded targets as the engine takes them."""
         raise NotImplementedError
@@ -144,6 +148,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         for check in (shape.optimizer_of, shape.schedule_of, lambda e: callbacks.resolve(e.callbacks)):
             check(self)  # refused before anything is touched
         shape.hidden_sizes(self.hidden_layer_sizes)
+        if hasattr(self, "_network"):
+            self._network._check_free()
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         X, y = self._checked(X, y, reset=first)
         if sample_weight is not None:
@@ -308,7 +314,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         if self.scoring is not None and held_out is not None:
             self._known = held_out[0]  # a scorer predicts for rows that have been checked
         try:
-            training = self._run(net, data, settings, watch)
+            training = self._run(net, data, self._watched(held_out), settings, watch)
         finally:
             self.__dict__.pop("_known", None)
             if not incremental:
@@ -321,16 +327,25 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         if task is not None:
             task.over()
 
-    def _run(self, net: NeuralNetwork, data: Data, settings: Settings, watch: Convergence) -> Any:
+    def _watched(self, held_out: Any) -> Data | None:
+        """Return what is scored as this package's callbacks see it: then there is a val_loss."""
+        if held_out is None or not self.callbacks or isinstance(held_out[0], sources.Source):
+            return None
+        X, y, weights = held_out
+        return Data(X, self._targets(self._codes(y)), weights)
+
+    def _run(
+        self, net: NeuralNetwork, data: Data, validation: Data | None, settings: Settings, watch: Convergence
+    ) -> Any:
         """Run the epochs; what ends them without an error is put down as scikit-learn does."""
         weight = float(len(data) if data.weights is None else data.weights.sum(dtype=np.float64))
         program = net.program(weight if settings.optimizer.whole else settings.batch_size)  # type: ignore[arg-type]
         engine = net._using(net._engine_for(settings.optimizer, self._threads()))
         kind = lbfgs.training_for(settings, net._chain()[0])
         if self.callbacks:
-            settings.check(program.loss, self.n_outputs_, data, None)
+            settings.check(program.loss, self.n_outputs_, data, validation)
         net.state.use(settings.optimizer, net.params)
-        training = kind(net, program, data, None, settings, engine)
+        training = kind(net, program, data, validation, settings, engine)
         try:
             with net._being_fitted():
                 training.run()
