@@ -236,6 +236,8 @@ BESIDES = {
     "a scorer": {"early_stopping": True, "scoring": "f1_macro"},
     "a scorer of one's own": {"early_stopping": True, "scoring": lambda network, X, y: network.score(X, y)},
     "input_scale": {"input_scale": 0.1},
+    "ema": {"ema": 0.9},
+    "swa": {"ema": "swa"},
 }  # fmt: skip
 
 
@@ -291,6 +293,23 @@ def test_validation_data_are_scored_and_the_best_comes_back():
     stopped.fit(IRIS, NAMES, X_val=IRIS[part], y_val=NAMES[part])
     assert stopped.score(IRIS[part], NAMES[part]) == stopped.best_validation_score_ == max(stopped.validation_scores_)
     assert stopped.best_loss_ is None
+
+
+def test_the_mean_of_weights_is_kept_scored_and_gone_on_from():
+    plain, mean = (
+        small(max_iter=20).fit(IRIS, NAMES),
+        small(max_iter=20, ema=0.5).fit(IRIS, NAMES, X_val=IRIS, y_val=NAMES),
+    )
+    assert mean.score(IRIS, NAMES) == mean.validation_scores_[-1]
+    assert mean.loss_curve_ == plain.loss_curve_  # training goes by the raw weights
+    assert 0 < np.abs(mean.coefs_[0] - plain.coefs_[0]).max() < 0.1
+    parts = small(ema=0.5)
+    for _ in range(20):
+        parts = pickle.loads(pickle.dumps(parts.partial_fit(IRIS, NAMES, classes=np.unique(NAMES))))
+    np.testing.assert_array_equal(parts.coefs_[0], mean.coefs_[0])
+    stopped = small(ema=0.5, early_stopping=True, max_iter=60, learning_rate_init=0.05)
+    stopped.fit(IRIS, NAMES, X_val=IRIS, y_val=NAMES)
+    assert stopped.score(IRIS, NAMES) == stopped.best_validation_score_
 
 
 def test_class_weights_are_sample_weights():

@@ -110,6 +110,7 @@ ARGUMENTS = {  # of both classes: each a value and what is said of it beside its
     "callbacks": [(3, "3"), (["many"], "many")],
     "time_limit": [(0, "0"), (-1, "-1"), ("x", "x")],
     "n_threads": [(0, "0"), (1.5, "1.5")],
+    "ema": [(0.0, "0.0"), (1.0, "1.0"), ("emma", "emma")],
     "input_scale": [("x", "x"), (np.nan, "nan")],
     "engine": [("gpu", "gpu"), (None, "None")],
 }  # fmt: skip

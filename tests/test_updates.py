@@ -59,6 +59,10 @@ def test_bad_orders(order):
 
 
 def test_bad_shuffle():
+    with pytest.raises(ValueError, match="sampling and shuffle must not be given both"):
+        net("categorical_hinge").fit(X, np.arange(23) % 2, 2, sampling="balanced", shuffle=False, verbose=0)
+    with pytest.raises(ValueError, match="shuffle must be left out where batches are given"):
+        net().fit([(X, y)], epochs=2, shuffle=False, verbose=0)
     with pytest.raises(TypeError, match="shuffle must be True, False, or a function"):
         net().fit(X, y, 2, shuffle="no", verbose=0)
 

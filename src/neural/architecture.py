@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from neural import activations, losses, optimizers, schedules
+from neural import activations, averages, losses, optimizers, schedules
 from neural.errors import check_number, sentence
 from neural.layer import Layer
 from neural.layers import ActivationLayer, DenseLayer, DropoutLayer
@@ -189,6 +190,12 @@ def optimizer_of(estimator: Any) -> Optimizer:
     if e.solver == "adam":
         return Adam(float(e.beta_1), float(e.beta_2), float(e.epsilon), epsilon_first=True)
     return optimizers.resolve(e.solver)
+
+
+def average_of(estimator: Any) -> averages.Average | None:
+    """Return how the weights are averaged: a number is the decay of an exponential mean."""
+    ema = estimator.ema
+    return averages.EMA(float(ema)) if isinstance(ema, Real) else averages.resolve(ema)
 
 
 def schedule_of(estimator: Any) -> schedules.Schedule:

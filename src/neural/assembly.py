@@ -116,7 +116,7 @@ class Assembly:
         for number, layer in enumerate(self.leaves):
             layer.settle([place for place in places if place.layer == number], params)
         if self._built is not None:  # other layers than before: the optimizer's memory was of those
-            self.state.optimizer = None
+            self.state.optimizer = self.state.average = None
         self._places, self._params, self._built = places, params, tuple(self.leaves)
 
     @property
@@ -239,10 +239,7 @@ class Assembly:
     def __setstate__(self, state: dict[str, Any]) -> None:
         was_built = state.pop("was_built")
         vars(self).update(state)
-        memory = self.state.memory
-        memory.update(
-            {name: vector.copy() for name, vector in memory.items() if not vector.flags.writeable}
-        )  # of a file
+        self.state.own()
         for layer in self.leaves:
             layer._owner = self
         if was_built:

@@ -67,6 +67,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     label_smoothing, class_weight : as in the losses, and 'balanced' or {class: weight}.
     scoring : a scorer or its name, for early stopping and ``validation_scores_``; None is accuracy.
     callbacks : this package's, or functions; ``set_callbacks`` takes scikit-learn's.
+    ema : None, the decay of an exponential mean of the weights, such as 0.99, or another average, as in ``fit``.
     time_limit, n_threads, input_scale, engine : seconds; the core's threads; a factor of X; 'auto', 'numpy', 'core'.
 
     Attributes: ``classes_``, ``coefs_`` (n_in, n_out) and ``intercepts_``, ``loss_``, ``best_loss_``, ``loss_curve_``,
@@ -98,7 +99,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         loss: Any = "log_loss", dropout: Any = 0.0, input_dropout: float = 0.0, batch_norm: bool = False,
         layer_norm: bool = False, residual: bool = False, label_smoothing: float = 0.0, class_weight: Any = None,
         scoring: Any = None, callbacks: Any = None, time_limit: float | None = None, n_threads: int | None = None,
-        input_scale: float | None = None, engine: str = "auto",
+        ema: Any = None, input_scale: float | None = None, engine: str = "auto",
     ) -> None:  # fmt: skip
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -135,6 +136,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.callbacks = callbacks
         self.time_limit = time_limit
         self.n_threads = n_threads
+        self.ema = ema
         self.input_scale = input_scale
         self.engine = engine
 
@@ -297,7 +299,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         n_iter_no_change: float = 10, max_fun: int = 15000,
         dropout: Any = 0.0, input_dropout: float = 0.0, batch_norm: bool = False, layer_norm: bool = False,
         residual: bool = False, scoring: Any = None, callbacks: Any = None, time_limit: float | None = None,
-        n_threads: int | None = None, input_scale: float | None = None, engine: str = "auto",
+        n_threads: int | None = None, ema: Any = None, input_scale: float | None = None, engine: str = "auto",
     ) -> None:  # fmt: skip
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -332,6 +334,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.callbacks = callbacks
         self.time_limit = time_limit
         self.n_threads = n_threads
+        self.ema = ema
         self.input_scale = input_scale
         self.engine = engine
 

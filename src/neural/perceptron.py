@@ -24,7 +24,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
-from neural import activations, callbacks, core, lbfgs, losses, optimizers, schedules, sources
+from neural import activations, averages, callbacks, core, lbfgs, losses, optimizers, schedules, sources
 from neural import architecture as shape
 from neural.convergence import Convergence, Shuffles, Task
 from neural.engine import Data
@@ -80,6 +80,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         "callbacks": "no_validation",
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "ema": [Interval(Real, 0, 1, closed="neither"), StrOptions({*averages.AVERAGES}), averages.Average, None],
         "input_scale": [Interval(Real, None, None, closed="neither"), None],
         "engine": [StrOptions(set(core.ENGINES))],
     }  # fmt: skip
@@ -294,7 +295,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         if score is not None and self.validation_scores_ is None:
             self.validation_scores_, self.best_validation_score_ = [], -np.inf
         if not incremental:  # scikit-learn's optimizers begin anew with each fit
-            net.state.optimizer, self._rate_factor = None, 1.0
+            net.state.optimizer, net.state.average, self._rate_factor = None, None, 1.0
         task = Task(self, given) if given is not None else None
         watch = Convergence(self, incremental=incremental, score=score, task=task if task and task.heard else None)
         batch = self._batch_size(len(data), optimizer.whole)
@@ -307,6 +308,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
             metrics=[],
             callbacks=[watch, *callbacks.resolve(self.callbacks)],
             time_limit=None if self.time_limit is None else float(self.time_limit),
+            average=shape.average_of(self),
+            augment=None,
             shuffle=self._shuffles if self.shuffle else False,
             penalty_by_batch=True,
         )
@@ -342,9 +345,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         program = net.program(weight if settings.optimizer.whole else settings.batch_size)  # type: ignore[arg-type]
         engine = net._using(net._engine_for(settings.optimizer, self._threads()))
         kind = lbfgs.training_for(settings, net._chain()[0])
-        if self.callbacks:
-            settings.check(program.loss, self.n_outputs_, data, validation)
-        net.state.use(settings.optimizer, net.params)
+        settings.check(program.loss, self.n_outputs_, data, validation)
+        net.state.use(settings.optimizer, net.params, settings.average)
         training = kind(net, program, data, validation, settings, engine)
         try:
             with net._being_fitted():
