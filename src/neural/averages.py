@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from neural.errors import check_number, look_up, one_of, sentence
+from neural.inputs import broadcast
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,15 @@ class Averaging:
         ``step`` is the number of the network's updates before them, ``entered`` how many the mean is made of so far.
         """
         steps = np.arange(step - self.first, step - self.first + n)
-        enters = np.asarray(self.average.enters(steps, self.steps, self.per_epoch, self.before), dtype=bool)
+        enters = self.average.enters(steps, self.steps, self.per_epoch, self.before)
+        enters = broadcast(f"what {self.average}.enters returns", enters, (n,)).astype(bool)
         numbers = np.maximum(entered + np.cumsum(enters), 1)
-        return np.where(enters, np.where(numbers == 1, 1.0, self.average.share(numbers)), 0.0)
+        shares = broadcast(f"what {self.average}.share returns", self.average.share(numbers), (n,))
+        wrong = enters & ~((shares > 0) & (shares <= 1))
+        if wrong.any():
+            rule = "above 0 and up to 1"
+            raise ValueError(sentence(f"what {self.average}.share returns", rule, float(shares[wrong][0])))
+        return np.where(enters, np.where(numbers == 1, 1.0, shares), 0.0)
 
 
 def resolve(spec: Any) -> Average | None:
