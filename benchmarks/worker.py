@@ -60,8 +60,9 @@ def environment(threads: int) -> dict[str, str]:
     """Return the environment that holds every library to so many threads, which sleep when there is nothing to do."""
     numbers = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NPROC")
     one_thread = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"} if threads == 1 else {}
-    return {
-        **os.environ, **dict.fromkeys(numbers, str(threads)), **one_thread,
+    given = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {  # modules are kept compiled, as an installation has them
+        **given, **dict.fromkeys(numbers, str(threads)), **one_thread,
         "OMP_WAIT_POLICY": "passive", "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")])),
     }  # fmt: skip

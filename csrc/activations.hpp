@@ -6,29 +6,40 @@
 
 namespace {
 
-// e^x without branches, so that loops over it become vectors (Cephes' polynomial); float64 is the library's own.
-INLINE float exponential(float x) {
-  float t = x > 88.37f ? 88.37f : x;
-  t = t < -103.0f ? -103.0f : t;
-  float n = t * 1.44269504088896341f + 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number
+// x = whole log 2 + r with |r| <= log(2) / 2, and e^r - 1 (Cephes' polynomial), without branches, so that loops over it
+// become vectors.
+struct Reduced {
+  int32_t whole;
+  float less_1;
+};
+INLINE Reduced reduced(float x) {
+  float n = x * 1.44269504088896341f + 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number
   int32_t whole;
   std::memcpy(&whole, &n, 4);
   n -= 12582912.0f;
-  const float r = t - n * 0.693359375f - n * -2.12194440e-4f;
+  const float r = x - n * 0.693359375f - n * -2.12194440e-4f;
   float p = 1.9875691500e-4f;
   p = p * r + 1.3981999507e-3f;
   p = p * r + 8.3334519073e-3f;
   p = p * r + 4.1665795894e-2f;
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
-  p = p * (r * r) + r + 1.0f;
-  whole -= 0x4b400000;
-  const int32_t half = whole >> 1;  // 2^whole in two factors: the smaller results are denormal
-  const int32_t low = (half + 127) << 23, high = (whole - half + 127) << 23;
-  float a, b;
-  std::memcpy(&a, &low, 4);
-  std::memcpy(&b, &high, 4);
-  p = p * a * b;
+  return {whole - 0x4b400000, p * (r * r) + r};
+}
+INLINE float power_of_2(int32_t whole) {
+  const int32_t bits = (whole + 127) << 23;
+  float power;
+  std::memcpy(&power, &bits, 4);
+  return power;
+}
+
+// e^x; float64 is the library's own.
+INLINE float exponential(float x) {
+  float t = x > 88.37f ? 88.37f : x;
+  t = t < -103.0f ? -103.0f : t;
+  const Reduced e = reduced(t);
+  const int32_t half = e.whole >> 1;  // 2^whole in two factors: the smaller results are denormal
+  float p = (e.less_1 + 1) * power_of_2(half) * power_of_2(e.whole - half);
   p = x > 88.7228f ? INFINITY : p;
   p = x < -103.97f ? 0.0f : p;
   return x != x ? x : p;
@@ -84,26 +95,13 @@ INLINE double logarithm_of_1_plus(double x) { return std::log1p(x); }
 
 template <class T> INLINE T sign(T x) { return x > 0 ? T(1) : x < 0 ? T(-1) : x; }  // of NaN, NaN
 
-// e^x - 1 of x <= 0, exact near 0: with x = n log 2 + r it is 2^n (e^r - 1) + (2^n - 1).
+// e^x - 1 of x <= 0, exact near 0: 2^whole (e^r - 1) + (2^whole - 1).
 INLINE float exponential_less_1(float x) {
   float t = x < -40.0f ? -40.0f : x;
   t = t > 0 ? 0.0f : t;
-  float n = t * 1.44269504088896341f + 12582912.0f;
-  int32_t whole;
-  std::memcpy(&whole, &n, 4);
-  n -= 12582912.0f;
-  const float r = t - n * 0.693359375f - n * -2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * (r * r) + r;
-  const int32_t bits = (whole - 0x4b400000 + 127) << 23;
-  float power;
-  std::memcpy(&power, &bits, 4);
-  return p * power + (power - 1);
+  const Reduced e = reduced(t);
+  const float power = power_of_2(e.whole);
+  return e.less_1 * power + (power - 1);
 }
 INLINE double exponential_less_1(double x) { return std::expm1(x); }
 

@@ -36,6 +36,12 @@ template <class T> class Array {
   operator T *() const { return data.get(); }
 };
 
+inline long widest(const std::vector<Stage> &stages) {
+  long n = stages.empty() ? 0 : stages[0].n_in;
+  for (const Stage &stage : stages) n = std::max(n, stage.n_out);
+  return n;
+}
+
 // What one batch is worked out in. Rows are an odd number of cache lines apart: no two meet in one set of the cache.
 template <class T> struct Workspace {
   long rows;
@@ -46,11 +52,9 @@ template <class T> struct Workspace {
 
   Workspace(const std::vector<Stage> &stages, long batch, int threads, bool backward_) : rows(batch), backward(backward_) {
     const size_t n = stages.size();
-    long widest = 0;
     A.resize(n + 1), D.resize(n + 1), kept.resize(n), statistics.resize(n), ld.resize(n + 1);
     for (size_t s = 0; s <= n; s++) {
       const long width = s ? stages[s - 1].n_out : stages[0].n_in;
-      widest = std::max(widest, width);
       ld[s] = ((width + PADDED - 1) / PADDED | 1) * PADDED;
       if (s && stages[s - 1].in_place) {
         A[s] = A[s - 1], D[s] = D[s - 1];
@@ -64,7 +68,7 @@ template <class T> struct Workspace {
       if (kind == DROPOUT || kind == BATCHNORM || kind == LAYERNORM) kept[s] = store.emplace_back(batch * ld[s + 1]);
       if (kind == BATCHNORM || kind == LAYERNORM) statistics[s] = store.emplace_back(std::max(batch, COLUMN_STATISTICS * ld[s + 1]));
     }
-    for (int t = 0; t < threads; t++) scratch.emplace_back(kernels<T>().scratch(widest), false);
+    for (int t = 0; t < threads; t++) scratch.emplace_back(kernels<T>().scratch(widest(stages)), false);
   }
 };
 
@@ -137,8 +141,12 @@ template <class T> class Network {
     const long ld_gathered = work.ld[0];
     j.direct = data.input == (sizeof(T) == 4 ? F32 : F64) && scale == 1 && n_in() % PADDED == 0 && !stages[0].in_place;
     if (j.direct) work.A[0] = (T *)j.X, work.ld[0] = n_in();  // rows that are as the kernels want them are read where they are
-    k.forward(j, n, 0, rows, 0, int(stages.size()), work.scratch[0]);
-    bool finite = data.input == U8 || k.finite(work.A[0], rows, n_in(), work.ld[0]);
+    // An input that is not finite makes every unit of a dense layer so: 0 times infinity is NaN. These are fewer to look at.
+    const int seen = stages[0].kind == DENSE;
+    k.forward(j, n, 0, rows, 0, seen, work.scratch[0]);
+    j.direct = true;  // the rows are in A[0] by now
+    const bool finite = data.input == U8 || k.finite(work.A[seen], rows, seen ? stages[0].n_out : n_in(), work.ld[seen]);
+    k.forward(j, n, 0, rows, seen, int(stages.size()), work.scratch[0]);
     work.A[0] = gathered, work.ld[0] = ld_gathered;
     T *scores = work.A.back();
     const long ld = work.ld.back();
@@ -198,11 +206,6 @@ template <class T> class Network {
       if (stage.kind == DENSE) total += 2.0 * double(stage.n_in) * double(stage.n_out);
     return total;
   }
-  long widest() const {
-    long n = 0;
-    for (const Stage &stage : stages) n = std::max(n, stage.n_in);
-    return n;
-  }
   // A step's phases: rows go forward and back, except that the whole batch must be known where it is normalized.
   struct Phase {
     enum { ROWS, BATCH_FORWARD, BATCH_BACKWARD, UPDATE, SQUARE, ORTHOGONAL, FINISH } what = ROWS;
@@ -242,7 +245,7 @@ template <class T> class Network {
   void run(Job<T> first, long count, int threads, Workspace<T> &work, const Prepare &prepare, const Between &between, threads::Stop &stop) const {
     const Kernels<T> &k = kernels<T>();
     const double row = flops();
-    const long rows = std::max(STOP_ROWS, long(STOP_FLOPS / (2 * row + 1))), columns = widest() / STOP_COLUMNS;
+    const long rows = std::max(STOP_ROWS, long(STOP_FLOPS / (2 * row + 1))), columns = widest(stages) / STOP_COLUMNS;
     const std::vector<Phase> phases = phases_of(first.training, first.squares, first.matrices > 0);
     threads::steps(
         threads, count, int(phases.size()),
@@ -256,7 +259,7 @@ template <class T> class Network {
           if (phase.what == Phase::SQUARE) return k.square(j, t, n);
           if (phase.what == Phase::ORTHOGONAL) {
             const double norm = phase.stage ? 0 : std::sqrt(sum(j.squares, gradient_rows()));
-            const int pieces = int(std::clamp<long>(long(row * double(widest()) / STOP_FLOPS / n), 1, std::max<long>(columns / n, 1)));
+            const int pieces = int(std::clamp<long>(long(row * double(widest(stages)) / STOP_FLOPS / n), 1, std::max<long>(columns / n, 1)));
             for (int piece = t * pieces; piece < (t + 1) * pieces && (pieces == 1 || !stop.now(t)); piece++) k.orthogonal(j, phase.stage, norm, piece, n * pieces, scratch);
             return;
           }

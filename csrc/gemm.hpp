@@ -8,7 +8,8 @@
 namespace {
 
 constexpr int TILE_ROWS = VECTOR_BYTES == 64 ? 12 : 6;     // rows x 2 vectors of sums stay in registers
-constexpr int DOT_ROWS = VECTOR_BYTES == 64 ? 6 : 3;       // likewise rows x 4 sums of products
+constexpr int DOT_ROWS = VECTOR_BYTES == 64 ? 5 : 3;       // likewise rows x DOT_COLUMNS sums of products
+constexpr int DOT_COLUMNS = VECTOR_BYTES == 64 ? 5 : 4;
 constexpr int DOT_ALONE = 9;                              // and as many for a row alone
 constexpr long DEPTH = 256, BLOCK_ROWS = 192, BLOCK_COLUMNS = 64;  // a block of B is read from L1, one of A from L2
 constexpr long PACK_AHEAD = 8;  // rows fetched before they are packed
@@ -157,12 +158,12 @@ template <class T> void dots(long rows, long columns, long depth, const T *A, lo
       }(std::make_integer_sequence<int, DOT_ALONE>{});
     });
   pieces(rows, DOT_ROWS, [&](long i, long m) {  // whose numbers stay in L1 while all of W passes by
-    pieces(columns, 4, [&](long j, long n) {
+    pieces(columns, DOT_COLUMNS, [&](long j, long n) {
       const T *a = A + i * ai, *w = W + j * row;
       T *c = C + i * ci + j;
       [&]<int... K>(std::integer_sequence<int, K...>) {
-        ((m * 4 + n - 5 == K ? dot_tile<T, K / 4 + 1, K % 4 + 1>(depth, a, ai, w, row, c, ci) : void()), ...);
-      }(std::make_integer_sequence<int, DOT_ROWS * 4>{});
+        (((m - 1) * DOT_COLUMNS + n - 1 == K ? dot_tile<T, K / DOT_COLUMNS + 1, K % DOT_COLUMNS + 1>(depth, a, ai, w, row, c, ci) : void()), ...);
+      }(std::make_integer_sequence<int, DOT_ROWS * DOT_COLUMNS>{});
     });
   });
 }

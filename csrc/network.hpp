@@ -405,13 +405,18 @@ static const char *name(int family, int k) {
 }
 
 template <class T> bool finite(const T *values, long rows, long n, long ld) {
-  T zero = 0;  // times anything finite
+  vec<T> zero[4] = {};  // times anything finite; each addition waits for the one before it, so there are four rows of them
   for (long r = 0; r < rows; r++) {
-    vec<T> sum = {};
-    for (long k = 0; k < n; k += LANES<T>) sum += load(values + r * ld + k) * T(0);
-    for (long k = 0; k < LANES<T>; k++) zero += sum[k];
+    const T *row = values + r * ld;
+    long k = 0;
+    for (; k + 4 * LANES<T> <= n; k += 4 * LANES<T>)
+      for (long i = 0; i < 4; i++) zero[i] += load(row + k + i * LANES<T>) * T(0);
+    for (; k < n; k += LANES<T>) zero[0] += load(row + k) * T(0);
   }
-  return zero == 0;
+  const vec<T> sum = (zero[0] + zero[1]) + (zero[2] + zero[3]);
+  T total = 0;
+  for (long k = 0; k < LANES<T>; k++) total += sum[k];
+  return total == 0;
 }
 
 // Elements of scratch for layers so wide: what a product packs, what the losses turn, or rows to be summed.

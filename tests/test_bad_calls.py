@@ -204,7 +204,10 @@ CALLS = [
     # layers
     ("n_out 0", lambda: DenseLayer(4, 0), ValueError, ["n_out", "at least 1", "Got 0"]),
     ("n_out None", lambda: DenseLayer(784), TypeError, ["n_out", "None"]),
-    ("n_out text", lambda: DenseLayer(4, "relu"), TypeError, ["n_out", "'relu'"]),
+    ("n_out text", lambda: DenseLayer(4, "relu"), TypeError, ["n_out", "DenseLayer(n_out=4, activation='relu')"]),
+    ("activation with parameters", lambda: DenseLayer(4, 3, "prelu"), ValueError, ["'prelu'", "net.add(PReLU())"]),
+    ("a part of two names", lambda: NeuralNetwork(use_loss="focal"), ValueError,
+     ["'binary_focal' or 'categorical_focal'?"]),
     ("n_out 2.0", lambda: DenseLayer(4, 2.0), TypeError, ["n_out", "whole", "2.0"]),
     ("n_in 0", lambda: DenseLayer(0, 3), ValueError, ["n_in", "at least 1", "Got 0"]),
     ("n_in -1", lambda: DenseLayer(-1, 3), ValueError, ["n_in", "at least 1", "-1"]),
@@ -455,3 +458,9 @@ def test_damaged_files(read, data, words, tmp_path):
     path = tmp_path / "file"
     path.write_bytes(data)
     refuses(lambda: read(path), ModelFileError, [str(path), *words])
+
+
+def test_a_metric_of_probabilities_is_refused_for_values_before_the_first_epoch():
+    refuses_and_keeps(
+        "linear", lambda net: fit(net, "linear", metrics="log_loss"), ValueError, ["metric log_loss", "labels"]
+    )

@@ -24,12 +24,7 @@ from neural.plotting import (  # noqa: E402
     plot_weights,
     plot_worst_mistakes,
 )
-
-SHAPE = (4, 4)
-X = (8 * np.arange(30)[:, None] + np.arange(16) % 8).astype(np.uint8)
-Y = np.arange(30) % 3
-POINTS = np.random.default_rng(0).normal(size=(40, 2))
-HALF = (POINTS[:, 0] > 0).astype(int)
+from tests.pictures import HALF, POINTS, SHAPE, X, Y  # noqa: E402
 
 
 class Model:

@@ -14,7 +14,7 @@ VARIANCES = {
     "he": 2 / N_IN, "he_normal": 2 / N_IN, "he_uniform": 2 / N_IN, "lecun_normal": 1 / N_IN, "lecun_uniform": 1 / N_IN,
     "xavier": 2 / (N_IN + N_OUT), "xavier_uniform": 2 / (N_IN + N_OUT), "xavier_normal": 2 / (N_IN + N_OUT),
     "glorot": 2 / (N_IN + N_OUT), "glorot_uniform": 2 / (N_IN + N_OUT), "glorot_normal": 2 / (N_IN + N_OUT),
-    "random": 1 / 3, "orthogonal": 1 / N_IN,
+    "kaiming_normal": 2 / N_IN, "kaiming_uniform": 2 / N_IN, "random": 1 / 3, "orthogonal": 1 / N_IN,
     "truncated_normal": 0.05**2 * 0.7737413035499232,  # 1 - 2 c phi(c) / (2 Phi(c) - 1) at c = 2
     "zeros": 0, "ones": 0,
 }  # fmt: skip

@@ -48,7 +48,7 @@ LEVELS = (
     ("batches", "lbfgs"),
     ("assembly",),
     ("nn",),
-    ("gradcheck", "plotting", "rate_range"),
+    ("gradcheck", "many", "plotting", "rate_range"),
     ("__init__",),
     ("experiments", "page"),
     ("speed",),

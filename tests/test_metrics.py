@@ -387,8 +387,8 @@ def names_that_take(*kinds):
 
 
 NETWORKS = {  # the link, the loss, the targets, and the metrics that suit them
-    "two classes": ("sigmoid", "binary_crossentropy", 1, set(names_that_take("labels", "outputs"))),
-    "three classes": ("softmax", "categorical_crossentropy", 3, set(names_that_take("labels", "outputs"))),
+    "two classes": ("sigmoid", "binary_crossentropy", 1, set(names_that_take("labels", "probabilities"))),
+    "three classes": ("softmax", "categorical_crossentropy", 3, set(names_that_take("labels", "probabilities"))),
     "values": ("linear", "mse", 1, set(names_that_take("values"))),
 }
 
@@ -407,7 +407,7 @@ def test_every_name_in_fit_evaluate_and_history(case):
     for name in names:
         assert history[name] == history[f"val_{name}"]
         assert history[name][-1] == pytest.approx(found[name], rel=1e-6)
-        predicted = outputs if METRICS[name].takes == "outputs" or n_out > 1 else outputs[:, 0]
+        predicted = outputs if METRICS[name].takes == "probabilities" or n_out > 1 else outputs[:, 0]
         if METRICS[name].takes == "labels":
             predicted = metrics.predict_classes(outputs)
         assert found[name] == pytest.approx(METRICS[name].function(y, predicted), rel=1e-5, abs=1e-7)

@@ -271,6 +271,9 @@ def resolve(spec: Any) -> Activation:
     if spec is None:
         return Linear()
     if isinstance(spec, str):
+        if spec.lower() == "prelu":
+            step = "It has parameters, so it is a layer of its own: net.add(PReLU())."
+            raise ValueError(sentence("activation", one_of(ACTIVATIONS), spec, step))
         return look_up("activation", spec, {**ACTIVATIONS, **SYNONYMS})()
     if isinstance(spec, type) and issubclass(spec, Activation):
         spec = spec()

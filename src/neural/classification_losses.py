@@ -87,7 +87,20 @@ class Binary(Loss):
         return super().labels((targets > 0.5).astype(np.int64))
 
 
-class CategoricalCrossentropy(Categorical):
+class Smoothed(Loss):
+    """The root of losses whose targets can be moved towards chance: ``label_smoothing``, from 0 to 1."""
+
+    label_smoothing: float = 0.0
+
+    def __init__(self, l2: float = 0, label_smoothing: float = 0) -> None:
+        super().__init__(l2)
+        self.label_smoothing = check_number("label_smoothing", label_smoothing, low=0, high=1)
+
+    def constants(self, n_out: int) -> list[float]:
+        return [self.label_smoothing]
+
+
+class CategoricalCrossentropy(Smoothed, Categorical):
     """loss_i = -sum_k y_k log p_k, one of K classes.
 
     Under softmax, from the scores: log sum_k e^(z_k) - sum_k y_k z_k, and dz = p - y (Bishop, 2006, eq. 4.109). After
@@ -103,14 +116,6 @@ class CategoricalCrossentropy(Categorical):
     """
 
     name = "categorical_crossentropy"
-    label_smoothing: float = 0.0
-
-    def __init__(self, l2: float = 0, label_smoothing: float = 0) -> None:
-        super().__init__(l2)
-        self.label_smoothing = check_number("label_smoothing", label_smoothing, low=0, high=1)
-
-    def constants(self, n_out: int) -> list[float]:
-        return [self.label_smoothing]
 
     def _smooth(self, y: np.ndarray, a: np.ndarray) -> np.ndarray:
         e = self.label_smoothing
@@ -141,7 +146,7 @@ class CategoricalCrossentropy(Categorical):
         return ((a - self._smooth(y, a)) / len(a)).T.reshape(np.shape(y_pred))
 
 
-class BinaryCrossentropy(Binary):
+class BinaryCrossentropy(Smoothed, Binary):
     """loss_i = -sum_k (y_k log p_k + (1 - y_k) log(1 - p_k)), each output yes or no.
 
     Under sigmoid, from the scores: max(z, 0) - z y + log(1 + e^-|z|), and dz = p - y, finite for every finite score.
@@ -155,14 +160,6 @@ class BinaryCrossentropy(Binary):
     """
 
     name = "binary_crossentropy"
-    label_smoothing: float = 0.0
-
-    def __init__(self, l2: float = 0, label_smoothing: float = 0) -> None:
-        super().__init__(l2)
-        self.label_smoothing = check_number("label_smoothing", label_smoothing, low=0, high=1)
-
-    def constants(self, n_out: int) -> list[float]:
-        return [self.label_smoothing]
 
     def _smooth(self, y: np.ndarray) -> np.ndarray:
         return y if self.label_smoothing == 0 else y + self.label_smoothing * (0.5 - y)

@@ -255,21 +255,21 @@ class CoreEngine(NumpyEngine):
         grads, dx = np.zeros_like(program.params), np.empty(data.X.shape, program.dtype)
         where: dict[str, Any] = {"training": mode.training, "seed": mode.seed, "step": mode.step}
         cost = self.native(program).gradient(
-            program.params, grads, dx, **where, **self._given(program, data, len(data))
+            program.params, grads, dx, **where, **self._given(program, data, len(data), 1)
         )
         return cost, grads, dx
 
     def evaluate(self, program: Program, data: Data) -> tuple[float, np.ndarray]:
         native = self.native(program)
         outputs, losses = np.empty((len(data), native.n_out), program.dtype), np.empty(len(data))
-        native.evaluate(program.params, outputs=outputs, losses=losses, **self._given(program, data, len(data)))
+        native.evaluate(program.params, outputs=outputs, losses=losses, **self._given(program, data, len(data), 1))
         total = len(data) if data.weights is None else float(data.weights.sum(dtype=np.float64))
         return float(losses.sum()) / total, outputs
 
     def predict(self, program: Program, X: np.ndarray) -> np.ndarray:
         native = self.native(program)
         outputs = np.empty((len(X), native.n_out), program.dtype)
-        native.predict(program.params, X, outputs, self._threads_for(program, len(X)))
+        native.predict(program.params, X, outputs, self._threads_for(program, len(X), 1))
         return outputs
 
     def at_once(self, program: Program) -> Callable[[Any], np.ndarray | None]:
@@ -285,7 +285,7 @@ class CoreEngine(NumpyEngine):
                 return None
             n = len(X)
             outputs = np.empty((n, n_out), dtype)
-            threads = 1 if n <= FEW_ROWS else self._threads_for(program, n)
+            threads = 1 if n <= FEW_ROWS else self._threads_for(program, n, 1)
             try:
                 fine = n > 0 and native.predict(params, X, outputs, threads)
             except (TypeError, ValueError):

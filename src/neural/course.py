@@ -1,8 +1,8 @@
 """The algorithm as a course writes it: layer objects that remember, samples in columns, float64, one step a line.
 
-The package's own speed is held against it (:mod:`neural.speed`); nothing else uses it. It does the same arithmetic as
-``fit`` with plain gradient descent and no penalty, so both come to the same costs. Mistakes that a course may have are
-left out: no row is dropped, no argument is written to, and the derivatives are right.
+The package's own speed is held against it (:mod:`neural.speed`); nothing else in the package uses it. It does the same
+arithmetic as ``fit`` with plain gradient descent and no penalty, so both come to the same costs. Mistakes that a course
+may have are left out: no row is dropped, no argument is written to, and the derivatives are right.
 """
 
 from __future__ import annotations

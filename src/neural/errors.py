@@ -96,11 +96,17 @@ def look_up(what: str, name: str, table: Mapping[str, Row]) -> Row:
 
 
 def guess(name: str, names: Iterable[str]) -> str:
-    """Return the next step ``Did you mean 'a'?``, or nothing if no name is near."""
+    """Return the next step ``Did you mean 'a'?``, or nothing if no name is near.
+
+    >>> guess("focal", ["binary_focal", "hinge"])
+    "Did you mean 'binary_focal'?"
+    """
     import difflib  # only when a name is wrong
 
-    near = difflib.get_close_matches(name, list(names), n=1)
-    return f"Did you mean {near[0]!r}?" if near else ""
+    names = sorted(names)
+    longer = [known for known in names if name in known.split("_")]  # "focal" is a part of two names
+    near = longer or difflib.get_close_matches(name, names, n=1)
+    return f"Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -240,3 +240,4 @@ INITIALIZERS["orthogonal"], INITIALIZERS["truncated_normal"] = Orthogonal(), Tru
 INITIALIZERS["he_normal"], INITIALIZERS["xavier_uniform"] = he, xavier
 INITIALIZERS["glorot"] = INITIALIZERS["glorot_uniform"] = xavier  # Glorot is the family name, Xavier the first
 INITIALIZERS["glorot_normal"] = xavier_normal
+INITIALIZERS["kaiming_normal"], INITIALIZERS["kaiming_uniform"] = he, he_uniform  # Kaiming is He's first name

@@ -43,7 +43,7 @@ class DenseLayer(Layer):
         (rng, shape) or (rng, shape, n_in, n_out), or the values themselves, (n_out, n_in) and (n_out,). "auto" is he
         under ReLU-like activations, lecun_normal under SELU and xavier otherwise; zeros for b.
     max_norm, non_negative : |w| <= max_norm for the weights of each unit (Srebro and Shraibman, 2005), or W >= 0: by
-        the nearest such W after each update of ``fit``.
+        the nearest such W after each update.
     random_state : seeds a layer that stands alone; in a network the network's seed decides.
 
     Attributes: ``weights`` (n_out, n_in), ``biases`` (n_out, 1), ``neurons``, ``trainable_params``.
@@ -81,6 +81,9 @@ class DenseLayer(Layer):
             activation, l2 = None, _one("l2", activation, l2 or None)
             bias = also_bias[0] if also_bias else bias
         n_in, n_out = _one("n_in", n_in, n_l_1), _one("n_out", n_out, n_l)
+        if isinstance(n_out, str):
+            step = f"Name the activation: DenseLayer(n_out={n_in}, activation={n_out!r})."
+            raise TypeError(sentence("n_out", "a whole number of at least 1", n_out, step))
         self.n_in = None if n_in is None else check_number("n_in", n_in, low=1, whole=True)
         self.n_out: int = check_number("n_out", n_out, low=1, whole=True)
         self.function = activations.resolve(activation)

@@ -64,7 +64,7 @@ class Loss:
             name = "no activation" if activation is None else activation.name
             raise ValueError(
                 f"{type(self).__name__} needs outputs from {self.range[0]:g} to {self.range[1]:g}, as it takes their "
-                f"logarithm. Got {name} last. End the network with {self.link}."
+                f"logarithm. Got {name} as its last layer. End the network with {self.link}."
             )
 
     def encode(self, y: Any, n_out: int, classes: Classes = None) -> tuple[np.ndarray, Classes]:

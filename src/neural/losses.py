@@ -107,7 +107,7 @@ def resolve(spec: Any) -> Loss:
     MSE(l2=0.0)
     """
     if isinstance(spec, str):
-        return look_up("loss", spec, LOSSES)()
+        return look_up("loss", spec, {**LOSSES, **SYNONYMS})()
     if isinstance(spec, type) and (issubclass(spec, Loss) or callable(getattr(spec, "loss", None))):
         spec = spec()
     if isinstance(spec, Loss) and type(spec).of_outputs is not Loss.of_outputs:
@@ -128,4 +128,11 @@ LOSSES: dict[str, type[Loss]] = {
         *(BinaryCrossentropy, BinaryFocal, Hinge, SquaredHinge),
         *(MSE, MAE, Huber, LogCosh, Quantile, Poisson, Gamma, GaussianNLL),
     )
+}
+SYNONYMS: dict[str, type[Loss]] = {
+    "sparse_categorical_crossentropy": CategoricalCrossentropy,
+    "cross_entropy": CategoricalCrossentropy,
+    "bce": BinaryCrossentropy,
+    "mean_squared_error": MSE,
+    "mean_absolute_error": MAE,
 }

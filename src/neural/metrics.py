@@ -127,9 +127,9 @@ class Metric:
     """A row of METRICS: ``function(y_true, y_pred)`` returns the number that ``name`` heads in the history.
 
     ``takes`` says what the function wants: ``"labels"``: classes (or anything that names them, such as (n, K)
-    probabilities); ``"values"``: targets and outputs of one shape, (n, k); ``"outputs"``: y_true and, untouched, what
-    ``predict`` returns, as metrics of probabilities want and a user's own. ``higher_is_better`` is None where nobody
-    said.
+    probabilities); ``"probabilities"``: classes and how likely each is; ``"values"``: targets and outputs of one shape,
+    (n, k); ``"outputs"``: y_true and, untouched, what ``predict`` returns, as a user's own does. ``higher_is_better``
+    is None where nobody said.
 
     >>> from functools import partial
     >>> Metric("f1_macro", partial(f1_score, average="macro"), "labels").function([0, 1, 1], [0, 1, 1])
@@ -138,7 +138,7 @@ class Metric:
 
     name: str
     function: Callable[..., Any]
-    takes: Literal["labels", "values", "outputs"] = "outputs"
+    takes: Literal["labels", "probabilities", "values", "outputs"] = "outputs"
     higher_is_better: bool | None = None
 
 
@@ -152,12 +152,12 @@ METRICS: dict[str, Metric] = {
         Metric("balanced_accuracy", balanced_accuracy, "labels", True),
         Metric("matthews_correlation", matthews_correlation, "labels", True),
         Metric("cohen_kappa", cohen_kappa, "labels", True),
-        Metric("log_loss", log_loss, "outputs", False),
-        Metric("brier_score", brier_score, "outputs", False),
-        Metric("expected_calibration_error", expected_calibration_error, "outputs", False),
-        Metric("roc_auc", roc_auc, "outputs", True),
-        Metric("average_precision", average_precision, "outputs", True),
-        Metric("top_k_accuracy", top_k_accuracy, "outputs", True),
+        Metric("log_loss", log_loss, "probabilities", False),
+        Metric("brier_score", brier_score, "probabilities", False),
+        Metric("expected_calibration_error", expected_calibration_error, "probabilities", False),
+        Metric("roc_auc", roc_auc, "probabilities", True),
+        Metric("average_precision", average_precision, "probabilities", True),
+        Metric("top_k_accuracy", top_k_accuracy, "probabilities", True),
         Metric("r2_score", r2_score, "values", True),
         Metric("explained_variance", explained_variance, "values", True),
         Metric("mse", mean_squared_error, "values", False),

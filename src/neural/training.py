@@ -100,7 +100,7 @@ class Settings:
         if self.augment is not None:
             self.augment.check(data.X)
         for part in parts:
-            measure(known, loss, part.y, np.full((len(part), n_out), 0.5))
+            measure(known, loss, part.y, np.full((len(part), n_out), 1 / max(n_out, 2)))
         for callback in self.callbacks:
             if isinstance(callback, hooks.Callback):
                 callback.check(self.names(validation is not None))
@@ -397,7 +397,9 @@ def measure(wanted: list[metrics.Metric], loss: Any, y: np.ndarray, outputs: np.
     """Return each metric of outputs (n, n_out) against encoded targets."""
     return {
         metric.name: _number(
-            metric, np.array(loss.labels(y)), outputs if metric.takes == "outputs" else loss.estimates(outputs)
+            metric,
+            np.array(loss.labels(y)),
+            loss.estimates(outputs) if metric.takes in ("labels", "values") else outputs,
         )
         for metric in wanted
     }
@@ -417,6 +419,7 @@ def _classes(truth: np.ndarray, outputs: np.ndarray) -> np.ndarray:
 PREDICTED: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {  # what a metric takes, of truth and outputs
     "labels": _classes,
     "values": lambda truth, outputs: outputs if outputs.shape[1] > 1 else outputs[:, 0],
+    "probabilities": lambda truth, outputs: outputs.copy(),
     "outputs": lambda truth, outputs: outputs.copy(),
 }
 
