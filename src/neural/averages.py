@@ -67,7 +67,8 @@ class SWA(Average):
 
     With ``each="update"``, after each update (Polyak and Juditsky, 1992). ``start`` is a fraction of the fit: 0.75
     takes in its last quarter, and the next fit has a mean of its own; or a whole number of the network's epochs after
-    which it begins, and the next fit goes on. It is meant for a rather high, constant rate over that part.
+    which it begins, and the next fit goes on. A fit that ends before ``start`` keeps its raw weights. It is meant for a
+    rather high, constant rate over that part.
 
     >>> SWA(0.5).enters(np.arange(8), 8, per_epoch=2, before=0)
     array([False, False, False, False, False,  True, False,  True])
