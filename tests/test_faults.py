@@ -7,6 +7,7 @@ import resource
 import shutil
 import signal
 import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -285,6 +286,25 @@ print(all(found[k][i] == serial[(i + 125 * k) % 1000] for k in range(8) for i in
 @pytest.mark.parametrize("engine", ["auto", "numpy"])
 def test_a_thousand_predictions_in_each_of_eight_threads(engine):
     assert in_a_process(THREADS.format(engine=engine)) == "True"
+
+
+def test_a_save_while_another_thread_fits_is_under_its_own_seal(tmp_path):
+    net, over = small(), threading.Event()
+    fit(net, epochs=1)
+
+    def fits():
+        while not over.is_set():
+            fit(net, epochs=20)
+
+    thread = threading.Thread(target=fits)
+    thread.start()
+    try:
+        for _ in range(60):
+            net.save(tmp_path / "net")
+            neural.load(tmp_path / "net")
+    finally:
+        over.set()
+        thread.join()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
