@@ -130,9 +130,9 @@ def restructured(rng, header):
         other = [p for p in places(header) if p]
         held[key] = json.loads(dumps(at(header, other[rng.integers(len(other))])))
     elif action == 3 and isinstance(held, list):
-        held.append(held[key])
+        held.append(json.loads(dumps(held[key])))
     else:
-        held[key] = VALUES[rng.integers(len(VALUES))]
+        held[key] = json.loads(dumps(VALUES[rng.integers(len(VALUES))]))
 
 
 def says_what_it_is(content):

@@ -154,7 +154,7 @@ def remembered(
     state = contents.training["state"].items()
     found = {name: unpack(value, network, contents.tensors, custom, objects=objects) for name, value in state}
     known = {field.name for field in dataclasses.fields(network.state)}
-    if found.keys() != known:
+    if found.keys() - known or "memory" not in found or "seed" not in found:  # an older file may lack what came later
         raise ValueError(sentence("what a network remembers", ", ".join(sorted(known)), sorted(found)))
     found = {name: value for name, value in found.items() if value is not KEPT}
     for name, value in found.items():
