@@ -10,7 +10,7 @@ from neural import ModelFileError, model_file
 from neural.config import to_config
 from tests.model_files import dumps, loaded, network, put_together, saved, seal, take_apart, text_of
 
-SECONDS = 5  # for one file that takes a millisecond
+SECONDS = 30  # for one file that takes a millisecond; on a busy machine a process may stand still for some
 
 
 @pytest.fixture(scope="module")
