@@ -227,29 +227,17 @@ class Training:
         if not self.resumed:
             return self._save()
         fit = self.saving.restore(self.network)
-        self.epoch, self.done, self.before = fit["epoch"], fit["done"], fit["before"]
-        self.rate, self.rate_factor, self.numbers = fit["rate"], fit["rate_factor"], fit["numbers"]
-        for values in zip(*(column.tolist() for column in fit["history"].values()), strict=True):
-            self.history.record(dict(zip(fit["history"], values, strict=True)))
-        self.history.stopped = fit["stopped"]
+        checkpoints.give_back(self, fit)
         self._updates.go_on(self.state.step - self.done, self.before)
-        checkpoints.restore_callbacks(self.callbacks, fit["callbacks"])
         if fit["first"]:
             self.epoch, self._begun = self.epoch - 1, (fit["first"], fit["losses"], fit["penalties"])
 
     def _save(self, first: int = 0, losses: Any = (), penalties: Any = ()) -> None:
         """Write all that this fit is: after an epoch, or after ``first`` updates of one."""
         assert self.saving is not None
-        history = {name: np.array(values) for name, values in self.history.history.items()}
-        self.saving.save(
-            self.network,
-            {
-                "epoch": self.epoch, "done": self.done, "before": self.before, "rate": self.rate,
-                "rate_factor": self.rate_factor, "numbers": self.numbers, "history": history,
-                "stopped": "" if self._is_late else self.stopped, "callbacks": checkpoints.states_of(self.callbacks),
-                "first": first, "losses": np.asarray(losses), "penalties": np.asarray(penalties),
-            },
-        )  # fmt: skip
+        place = {"first": first, "losses": np.asarray(losses), "penalties": np.asarray(penalties)}
+        stopped = "" if self._is_late else self.stopped
+        self.saving.save(self.network, {**checkpoints.state_of(self), "stopped": stopped, **place})
 
     def _warn_if_risen(self) -> None:
         first, last = self.history[0], self.history[-1]
