@@ -150,4 +150,4 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 
 
 def _is_inside(path: str) -> bool:
-    return os.path.dirname(path) == PACKAGE or f"{os.sep}sklearn{os.sep}" in path
+    return path.startswith(PACKAGE + os.sep) or f"{os.sep}sklearn{os.sep}" in path

@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 
 from neural import augment as augments
-from neural import averages, metrics, optimizers, schedules, sources
+from neural import averages, checkpoints, metrics, optimizers, schedules, sources
 from neural import callbacks as hooks
 from neural.augment import Augment
 from neural.averages import Average
+from neural.checkpoints import Saving
 from neural.engine import Data, Program
 from neural.errors import TrainingDiverged, check_number, sentence, warn
-from neural.inputs import numbers
 from neural.optimizers import Optimizer
-from neural.updates import Snapshot, TrainingState, Updates
+from neural.updates import Snapshot, TrainingState, Updates, check_shuffle, order_of
 
 SLICE_SECONDS = 0.25  # aimed at for one crossing to the engine, so that progress and Ctrl-C stay prompt
 NUMBERS = hooks.ALWAYS
@@ -49,6 +49,7 @@ class Settings:
     sampler: Any = None  # draws the rows of each epoch, if not each once
     shuffle: Any = True  # or False, or a function (epoch, n) of the order
     penalty_by_batch: bool = False  # over what each batch weighs itself
+    saving: Saving | None = None
 
     @classmethod
     def of(
@@ -76,8 +77,6 @@ class Settings:
             raise ValueError(sentence("verbose", "0, 1 (every tenth epoch) or 2 (every epoch)", verbose))
         if time_limit is not None:
             time_limit = check_number("time_limit", time_limit, low=0, strict=True)
-        if not isinstance(shuffle, bool | np.bool_) and not callable(shuffle):
-            raise TypeError(sentence("shuffle", "True, False, or a function (epoch, n) of the order", shuffle))
         return cls(
             check_number("epochs", epochs, low=1, whole=True),
             check_number("learning_rate", learning_rate, low=0),
@@ -89,7 +88,7 @@ class Settings:
             time_limit,
             averages.resolve(average),
             augments.resolve(augment),
-            shuffle=shuffle,
+            shuffle=check_shuffle(shuffle),
         )
 
     def names(self, validated: bool) -> list[str]:
@@ -142,7 +141,10 @@ class Training:
             engine, program, data, self.state, settings.optimizer, self.batch_size, settings.augment
         )
         self._updates.by_batch = settings.penalty_by_batch
-        self._slice = FIRST_SLICE
+        self.saving = settings.saving
+        self.resumed = self.saving is not None and self.saving.contents is not None
+        self._begun: tuple[int, np.ndarray, np.ndarray] | None = None  # of an epoch: updates made, losses, penalties
+        self._slice, self._is_late = FIRST_SLICE, False
         self._outputs: np.ndarray | None = None
 
     @property
@@ -192,6 +194,7 @@ class Training:
         self._call("on_train_begin")
         try:
             self._updates.begin(self.settings.average, self.per_epoch * self.epochs, self.per_epoch)
+            self._resume()
             self._run_epochs()
         except BaseException as error:
             self.error = error
@@ -199,6 +202,8 @@ class Training:
         finally:
             self._updates.show()
             self._call("on_train_end")
+        if self.saving is not None:  # as the fit leaves it, such as with its best weights
+            self._save()
         self._warn_if_risen()
         return self.history
 
@@ -207,6 +212,40 @@ class Training:
             if not self._run_many():
                 self.epoch += 1
                 self._run_epoch()
+            if self.saving is not None and self.saving.is_due(self.epoch):
+                self._save()
+
+    # --- checkpoints -----------------------------------------------------------------------------------------------
+    def _resume(self) -> None:
+        """Go on from the checkpoint, if there is one; else write the first, to see that it can be written."""
+        if self.saving is None:
+            return
+        if not self.resumed:
+            return self._save()
+        fit = self.saving.restore(self.network)
+        self.epoch, self.done, self.before = fit["epoch"], fit["done"], fit["before"]
+        self.rate, self.rate_factor, self.numbers = fit["rate"], fit["rate_factor"], fit["numbers"]
+        for values in zip(*(column.tolist() for column in fit["history"].values()), strict=True):
+            self.history.record(dict(zip(fit["history"], values, strict=True)))
+        self.history.stopped = fit["stopped"]
+        self._updates.go_on(self.state.step - self.done, self.before)
+        checkpoints.restore_callbacks(self.callbacks, fit["callbacks"])
+        if fit["first"]:
+            self.epoch, self._begun = self.epoch - 1, (fit["first"], fit["losses"], fit["penalties"])
+
+    def _save(self, first: int = 0, losses: Any = (), penalties: Any = ()) -> None:
+        """Write all that this fit is: after an epoch, or after ``first`` updates of one."""
+        assert self.saving is not None
+        history = {name: np.array(values) for name, values in self.history.history.items()}
+        self.saving.save(
+            self.network,
+            {
+                "epoch": self.epoch, "done": self.done, "before": self.before, "rate": self.rate,
+                "rate_factor": self.rate_factor, "numbers": self.numbers, "history": history,
+                "stopped": "" if self._is_late else self.stopped, "callbacks": checkpoints.states_of(self.callbacks),
+                "first": first, "losses": np.asarray(losses), "penalties": np.asarray(penalties),
+            },
+        )  # fmt: skip
 
     def _warn_if_risen(self) -> None:
         first, last = self.history[0], self.history[-1]
@@ -222,14 +261,17 @@ class Training:
         self._call("on_epoch_begin")
         order = self._orders(1)
         losses, penalties = np.empty(len(order)), np.empty(self.per_epoch)
-        first = 0
+        first, ends = self._where_it_was_left(losses, penalties), self._ends()
         try:
             while first < self.per_epoch:
-                n = 1 if self._wants_batches else min(self._slice, self.per_epoch - first)
+                end = min(next(end for end in ends if end > first), self.per_epoch)
+                n = 1 if self._wants_batches else min(self._slice, end - first)
                 rows = slice(first * self.batch_size, (first + n) * self.batch_size)
                 before = self._updates.snapshot() if first else begun
                 losses[rows], penalties[first : first + n] = self._run_slice(order[rows], first, n, before)
                 first += n
+                if first in ends and first < self.per_epoch:
+                    self._save(first, losses[: rows.stop], penalties[:first])
             self.state.epoch += 1
         except TrainingDiverged:
             raise
@@ -239,11 +281,25 @@ class Training:
         (cost,) = self._costs(losses, order, penalties)
         self._end_epoch(*cost, time.perf_counter() - started)
 
+    def _ends(self) -> range:
+        """Return the updates of an epoch after which it is saved; the last of them is its end, or beyond it."""
+        step = None if self.saving is None else self.saving.updates(self.per_epoch)
+        return range(step or self.per_epoch, self.per_epoch + (step or 1), step or 1)
+
+    def _where_it_was_left(self, losses: np.ndarray, penalties: np.ndarray) -> int:
+        """Return how many updates of this epoch were made before the fit went on, and fill in what they cost."""
+        if self._begun is None:
+            return 0
+        (first, before, paid), self._begun = self._begun, None
+        losses[: len(before)], penalties[:first] = before, paid
+        return first
+
     def _end_epoch(self, data_loss: float, penalty: float, seconds: float) -> None:
         """Measure, record and tell of an epoch, with the averaged weights in place if somebody looks at them."""
         self._outputs = None
         if self.epoch == self.state.epoch - self.before < self.epochs and self._left <= 0:
             self.stop(f"the time limit of {self.settings.time_limit:g} s is over")
+            self._is_late = True
         if self._listened_to:
             self._updates.show()
         self.numbers = {
@@ -261,6 +317,8 @@ class Training:
         """
         alone = 1 if self._listened_to else min((c.epochs_alone() for c in self.callbacks), default=self.epochs)
         count = int(min(self._slice // self.per_epoch, self.epochs - self.epoch, alone))
+        if self.saving is not None:
+            count = 1 if self.saving.every < 1 or self._begun else min(count, self.saving.epochs_left(self.epoch))
         if count < 2:
             return False
         started, begun = time.perf_counter(), self._updates.snapshot()
@@ -325,10 +383,9 @@ class Training:
 
     def _orders(self, count: int) -> np.ndarray:
         """Return the rows of the next ``count`` epochs, one epoch after the other."""
-        seed, epoch, n = self.state.seed, self.state.epoch, len(self.data)
-        sampler, shuffle = self.settings.sampler, self.settings.shuffle
-        if sampler is not None:
-            return sampler.orders(seed, epoch, count)
+        seed, epoch, n, shuffle = self.state.seed, self.state.epoch, len(self.data), self.settings.shuffle
+        if self.settings.sampler is not None:
+            return self.settings.sampler.orders(seed, epoch, count)
         if callable(shuffle):
             return np.concatenate([order_of(shuffle, number, n) for number in range(epoch, epoch + count)])
         return self.engine.orders(seed, epoch, count, n) if shuffle else np.arange(count * n) % n
@@ -351,12 +408,10 @@ class Training:
             penalty = (penalties.reshape(len(penalty), -1) * shares).sum(axis=1) / totals
         return list(zip((data_loss / totals).tolist(), penalty.tolist(), strict=True))
 
-    def _costs_by_batch(
-        self, losses: np.ndarray, counts: np.ndarray, penalties: np.ndarray
-    ) -> list[tuple[float, float]]:
+    def _costs_by_batch(self, losses: Any, counts: Any, penalties: np.ndarray) -> list[tuple[float, float]]:
         """Return the same where each batch has a J of its own: the mean of them, by their numbers of rows."""
-        n, starts = len(self.data), np.arange(0, len(self.data), self.batch_size)
-        shares, weights = np.diff(starts, append=n) / n, np.add.reduceat(counts, starts, axis=1)
+        starts, n = np.arange(0, len(self.data), self.batch_size), len(self.data)
+        weights, shares = np.add.reduceat(counts, starts, axis=1), np.diff(starts, append=n) / n
         means = np.add.reduceat(losses, starts, axis=1) / np.where(weights > 0, weights, 1)
         return list(zip((means @ shares).tolist(), (penalties.reshape(len(means), -1) @ shares).tolist(), strict=True))
 
@@ -387,28 +442,6 @@ class Training:
             method = getattr(callback, hook, None)
             if method is not None:
                 method(self)
-
-
-def one_update(updates: Updates, rate: float) -> float:
-    """Make one update with all rows as its batch; return their J before it. What goes wrong is undone."""
-    rows, before = np.arange(len(updates.data)), updates.snapshot()
-    try:
-        cost = updates.one(rows, rate)
-    except BaseException:
-        updates.restore(before)
-        raise
-    if cost is None:
-        _, where, cause = updates.trace(rows, np.array([rate]))
-        raise TrainingDiverged(1, 1, where, rate, cause)
-    return cost
-
-
-def order_of(function: Callable[[int, int], Any], epoch: int, n: int) -> np.ndarray:
-    """Return what a user's function gives as the order of an epoch: n row numbers, some perhaps more than once."""
-    order = numbers("the order that shuffle gives", function(epoch, n))
-    if order.shape != (n,) or order.dtype.kind not in "iu" or order.min() < 0 or order.max() >= n:
-        raise ValueError(sentence("the order that shuffle gives", f"{n} row numbers from 0 to {n - 1}", order))
-    return order.astype(np.int64, copy=False)
 
 
 def resolve_metrics(wanted: Any) -> list[metrics.Metric]:

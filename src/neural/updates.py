@@ -6,7 +6,8 @@ again from where it began, one update at a time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ import numpy as np
 from neural.augment import Augment
 from neural.averages import Average, Averaging
 from neural.engine import Data, Program, Run, batch_bounds
+from neural.errors import TrainingDiverged, sentence
+from neural.inputs import numbers
 from neural.layer import Mode
 from neural.optimizers import Optimizer
 from neural.parameters import Place
@@ -125,6 +128,12 @@ class Updates:
             if average.of_one_fit:
                 self.state.averaged = 0
                 self.hide()
+
+    def go_on(self, first: int, before: int) -> None:
+        """Go on with a fit that began after ``first`` updates and ``before`` epochs."""
+        self.hide()
+        if self.averaging is not None:
+            self.averaging = replace(self.averaging, first=first, before=before)
 
     def show(self) -> None:
         """Put the averaged weights in place, if there are any: for whoever looks between epochs, and after the fit."""
@@ -266,3 +275,32 @@ class Updates:
         epoch, place = divmod(k, -(-n // self.batch_size))  # no batch reaches over the end of an epoch
         start, end = epoch * n + place * self.batch_size, (epoch + 1) * n
         return order[start : min(start + self.batch_size, end)]
+
+
+def one_update(updates: Updates, rate: float) -> float:
+    """Make one update with all rows as its batch; return their J before it. What goes wrong is undone."""
+    rows, before = np.arange(len(updates.data)), updates.snapshot()
+    try:
+        cost = updates.one(rows, rate)
+    except BaseException:
+        updates.restore(before)
+        raise
+    if cost is None:
+        _, where, cause = updates.trace(rows, np.array([rate]))
+        raise TrainingDiverged(1, 1, where, rate, cause)
+    return cost
+
+
+def check_shuffle(shuffle: Any) -> Any:
+    """Return the argument ``shuffle`` if it is one."""
+    if not isinstance(shuffle, bool | np.bool_) and not callable(shuffle):
+        raise TypeError(sentence("shuffle", "True, False, or a function (epoch, n) of the order", shuffle))
+    return shuffle
+
+
+def order_of(function: Callable[[int, int], Any], epoch: int, n: int) -> np.ndarray:
+    """Return what a user's function gives as the order of an epoch: n row numbers, some perhaps more than once."""
+    order = numbers("the order that shuffle gives", function(epoch, n))
+    if order.shape != (n,) or order.dtype.kind not in "iu" or order.min() < 0 or order.max() >= n:
+        raise ValueError(sentence("the order that shuffle gives", f"{n} row numbers from 0 to {n - 1}", order))
+    return order.astype(np.int64, copy=False)
