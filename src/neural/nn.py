@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neural import batches, checkpoints, core, inputs, lbfgs, measuring, model_file, optimizers, training
+from neural import batches, checkpoints, core, inputs, lbfgs, measuring, model_file, optimizers
 from neural import chain as chains
 from neural import data as prepare
 from neural.assembly import Assembly
@@ -20,7 +20,7 @@ from neural.errors import check_number
 from neural.layer import Layer, Mode
 from neural.optimizers import Optimizer
 from neural.training import Settings
-from neural.updates import Updates
+from neural.updates import Updates, one_update
 
 if TYPE_CHECKING:
     from neural.export.proof import Proof
@@ -262,7 +262,7 @@ class NeuralNetwork(Assembly):
         self.classes_ = classes
         with self._being_fitted():
             updates = Updates(self._using(engine), program, data, self.state, rule, len(data))
-            return training.one_update(updates, rate)
+            return one_update(updates, rate)
 
     def _check_free(self) -> None:
         if self._fitting:
