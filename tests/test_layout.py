@@ -33,6 +33,7 @@ LEVELS = (
         "files",
         "export.expressions",
         "export.protobuf",
+        "imports.hdf5",
     ),
     ("activation", "initializers", "datasets", "intervals", "metric_inputs", "optimizers", "plot_inputs", "schedules"),
     ("rectifiers", "smooth"),
