@@ -11,44 +11,46 @@ import numpy as np
 
 import neural
 from neural.activations import ACTIVATIONS
+from neural.averages import AVERAGES
 from neural.initializers import INITIALIZERS
 from neural.layers import LAYERS
 from neural.losses import LOSSES
 from neural.metrics import METRICS
 from neural.optimizers import OPTIMIZERS
 from neural.schedules import SCHEDULES
+from tests.catalogue import catalogue
 
 SOURCE = Path(neural.__file__).parent
 LEVELS = (
     ("errors",),
+    ("inputs", "parameters", "significance", "streams", "fashion", "canvas", "course", "threads", "atomic"),
+    ("export.expressions", "export.protobuf", "imports.hdf5"),
     (
-        "inputs",
-        "parameters",
-        "significance",
-        "streams",
-        "fashion",
-        "canvas",
-        "course",
-        "threads",
-        "files",
-        "export.expressions",
-        "export.protobuf",
-        "imports.hdf5",
+        "activation",
+        "augment",
+        "averages",
+        "initializers",
+        "datasets",
+        "intervals",
+        "metric_inputs",
+        "optimizers",
+        "plot_inputs",
+        "schedules",
     ),
-    ("activation", "initializers", "datasets", "intervals", "metric_inputs", "optimizers", "plot_inputs", "schedules"),
-    ("rectifiers", "smooth"),
+    ("rectifiers", "smooth", "container"),
     ("activations",),
     ("layer", "targets", "classification_metrics", "probability_metrics", "regression_metrics"),
     ("metrics", "normalization", "residual", "loss"),
     ("layers", "classification_losses", "regression_losses"),
     ("chain", "checks", "losses"),
-    ("engine", "export.plan", "export.pytorch", "summary"),
-    ("core", "export.proof"),
+    ("engine", "export.plan", "export.pytorch", "summary", "config"),
+    ("core", "export.proof", "model_file"),
     ("export.c", "export.int8", "export.javascript", "export.onnx", "export.python"),
     ("export.verify",),
     ("callbacks", "data", "updates"),
-    ("loggers", "training"),
-    ("lbfgs",),
+    ("checkpoints", "loggers"),
+    ("training",),
+    ("batches", "lbfgs"),
     ("assembly",),
     ("nn",),
     ("gradcheck", "imports.parts", "many", "plotting", "rate_range"),
@@ -107,10 +109,15 @@ def test_the_public_names_are_those_imported():
 
 
 def test_every_row_of_every_table_is_documented_with_an_example():
-    tables = (ACTIVATIONS, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULES)
+    tables = (ACTIVATIONS, AVERAGES, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULES)
     rows = [row for table in tables for row in table.values()] + [row.function for row in METRICS.values()]
     bare = [row.__name__ for row in rows if ">>>" not in (row.__doc__ or "")]
     assert bare in ([], ["random", "zeros", "ones"])
+
+
+def test_the_catalogue_is_what_the_tables_say():
+    kept = (SOURCE.parents[1] / "docs" / "catalogue.md").read_text()
+    assert kept == catalogue() + "\n", "run: python -m tests.catalogue > docs/catalogue.md"
 
 
 def test_files_and_functions_are_short():

@@ -12,13 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from neural import __version__
+from neural import __version__, atomic
 from neural.errors import NeuralError, look_up, sentence
 from neural.export import c, int8, javascript, onnx, python
 from neural.export.plan import plan_of
 from neural.export.proof import Proof, Vectors, vectors_of
 from neural.export.verify import CannotRun, verify
-from neural.files import write_atomically
 
 __all__ = ["Proof", "export", "verify"]
 
@@ -61,7 +60,7 @@ def export(net: Any, path: Any, *, quantize: str | None = None, X: Any = None) -
     if path.suffix.lower() == ".onnx":  # has its lengths inside
         texts = files(plan, vectors, path, about, str(proof))
     for place, data in texts.items():
-        write_atomically(place, data if isinstance(data, bytes) else data.replace(MARK, str(proof)).encode())
+        atomic.write(place, [data if isinstance(data, bytes) else data.replace(MARK, str(proof)).encode()])
     return proof
 
 
