@@ -62,6 +62,7 @@ def test_c_gives_them_under_sanitizers(nets, tmp_path):
 
 @needs("node")
 def test_javascript_gives_the_networks_outputs(nets, tmp_path):
+    nets = [each for each in nets if each[0].dtype == np.float32]  # it computes in float64 in any case
     compare(nets, exported.run_javascript(*parts(nets), tmp_path))
 
 
