@@ -1,0 +1,114 @@
+"""What a model is asked: anything with ``predict_proba`` or ``predict``, a network, or predictions made before."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neural import plot_inputs as take
+from neural.errors import sentence
+from neural.inputs import array, numbers
+from neural.metric_inputs import position
+from neural.metrics import Metric
+from neural.nn import NeuralNetwork
+from neural.training import PREDICTED
+
+Array = np.ndarray[Any, Any]
+
+
+class Judged(NamedTuple):
+    """Answers beside the truth, in the form that metrics take."""
+
+    truth: Array  # column numbers (n,), or values (n,) or (n, k)
+    outputs: Array  # probabilities (n, K), those of the second of two classes (n, 1), or values (n, k)
+    classifies: bool
+
+    def score(self, metric: Metric, outputs: Array | None = None) -> float:
+        """Return the metric of these outputs, or of others in their place."""
+        function = PREDICTED[metric.takes]
+        return float(metric.function(self.truth, function(self.truth, self.outputs if outputs is None else outputs)))
+
+    @property
+    def right(self) -> Array:
+        """Whether each row's class is right, (n,)."""
+        return np.asarray(self.chosen == self.truth)
+
+    @property
+    def chosen(self) -> Array:
+        """The column number of the class that each row is given."""
+        if self.outputs.shape[1] == 1:
+            return np.asarray(self.outputs[:, 0] > 0.5).astype(np.int64)
+        return np.asarray(self.outputs.argmax(axis=1))
+
+
+def network_of(model: Any) -> tuple[NeuralNetwork, Any]:
+    """Return the network inside a model, and the steps before it: of a pipeline all but its last, else None.
+
+    A model is a network, an estimator with a network in ``network_``, or a pipeline that ends in one of these.
+    """
+    before = None
+    if not isinstance(model, NeuralNetwork) and len(getattr(model, "steps", ())) > 0:
+        before, model = (model[:-1] if len(model.steps) > 1 else None), model.steps[-1][1]
+    found = getattr(model, "network_", model)
+    if not isinstance(found, NeuralNetwork):
+        raise TypeError(sentence("model", "a NeuralNetwork, or an estimator or pipeline with one inside", model))
+    return found, before
+
+
+def classes_of(model: Any) -> Array | None:
+    """Return the class of each column of what a model predicts, None where it names none."""
+    found = getattr(model, "classes_", None)
+    return None if found is None else np.asarray(found)
+
+
+def outputs_of(model: Any, X: Any) -> Array:
+    """Return what a model says of X, as float64: probabilities or values (n, k); labels as they come, (n,)."""
+    predict = getattr(model, "predict_proba", None)
+    found = array("what the model predicts", predict(X) if callable(predict) else model.predict(X))
+    if take.are_labels(found) and (found.dtype.kind == "U" or classes_of(model) is not None):
+        return found.ravel()
+    found = numbers("what the model predicts", found).astype(np.float64)
+    return found.reshape(len(found), -1)
+
+
+def classifies(model: Any, y: Array) -> bool:
+    """Return whether the answers are classes: as the model says, or as the truth looks where it says nothing."""
+    if isinstance(model, NeuralNetwork) or classes_of(model) is not None or hasattr(model, "predict_proba"):
+        return classes_of(model) is not None or hasattr(model, "predict_proba")
+    if getattr(model, "_estimator_type", "") == "regressor" or (y.dtype.kind == "f" and (y != np.floor(y)).any()):
+        return False
+    return y.dtype.kind in "Ub" or len(np.unique(y)) <= 100
+
+
+def judged(model: Any, X: Any, y: Any) -> Judged:
+    """Ask a model about X, and hold what it says beside y. In place of a model, its predictions may be given."""
+    truth = array("y", y)
+    if truth.ndim not in (1, 2) or len(truth) == 0:
+        raise ValueError(sentence("y", "of one entry for each row, and not empty", truth))
+    asked = callable(getattr(model, "predict", None)) or callable(getattr(model, "predict_proba", None))
+    if isinstance(model, type) or (asked and X is None):
+        raise TypeError(sentence("model" if isinstance(model, type) else "X", "given as an object, with rows", model))
+    outputs = outputs_of(model, X) if asked else array("predictions", model)
+    if outputs.ndim == 0 or len(outputs) != len(truth):
+        raise ValueError(sentence("y", f"as long as what the model predicts, {outputs.shape}", truth))
+    if not classifies(model, truth):
+        values = (numbers(what, v).astype(np.float64) for what, v in (("y", truth), ("predictions", outputs)))
+        return Judged(*(v.reshape(len(v), -1) for v in values), False)
+    return _classified(take.labels(truth), outputs, classes_of(model))
+
+
+def _classified(truth: Array, outputs: Array, classes: Array | None) -> Judged:
+    if take.are_labels(outputs):
+        labels = take.labels(outputs, "predictions")
+        classes = np.union1d(truth, labels) if classes is None else classes
+        outputs = (labels[:, None] == classes).astype(np.float64)
+    else:
+        outputs = numbers("predictions", outputs).astype(np.float64).reshape(len(outputs), -1)
+        n_classes = max(outputs.shape[1], 2)
+        classes = take.classes(truth, n_classes) if classes is None else classes
+    found = position(truth, classes)
+    if found.min() < 0:
+        odd = truth[found.argmin()].item()
+        raise ValueError(sentence("y", f"made of the model's classes {classes.tolist()}", odd))
+    return Judged(found, outputs, True)
