@@ -139,7 +139,7 @@ def explain(
     >>> from neural import DenseLayer, NeuralNetwork
     >>> net = NeuralNetwork([DenseLayer(2, 1, init=[[2.0, -1.0]], bias_init=[0.5])], "mse", dtype="float64")
     >>> found = explain(net, [[3.0, 4.0]], feature_names=["rooms", "noise"])
-    >>> [(name, x, round(v, 9)) for name, x, v in found.table()], found.base_values.tolist(), abs(found.gap).max() < 1e-12
+    >>> [(name, x, round(v, 9)) for name, x, v in found.table()], found.base_values.tolist(), bool(abs(found.gap[0]) < 1e-12)
     ([('rooms', 3.0, 6.0), ('noise', 4.0, -4.0)], [0.5], True)
     """
     run = look_up("method", method, METHODS)

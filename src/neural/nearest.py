@@ -85,7 +85,7 @@ def hidden_values(net: NeuralNetwork, X: Array) -> Array:
 
 
 def _nearest(rows: Array, others: Array, k: int) -> tuple[Array, Array]:
-    """Return the numbers and distances of the k nearest; of equals the first."""
+    """Return the numbers and distances of the k nearest."""
     squares = np.square(others).sum(axis=1) - 2 * rows @ others.T  # |r|^2 is the same for all
     chosen = np.argpartition(squares, k - 1, axis=1)[:, :k]
     exact = np.sqrt(np.square(rows[:, None] - others[chosen]).sum(axis=2))
