@@ -173,7 +173,7 @@ def imbalance(case: Case) -> Findings:
 
 FLAT = 0.01  # of an activation's largest slope
 ALWAYS = 0.99  # of the rows
-MANY = 0.3  # of a layer's units
+MANY = 0.4  # of a layer's units
 
 
 def stuck_units(case: Case) -> Findings:
