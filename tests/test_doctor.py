@@ -46,7 +46,7 @@ def uneven():
 
 
 def constant():
-    net, X, y, X_test, y_test = fitted("wine")
+    _, X, y, X_test, y_test = fitted("wine")
     X, X_test = X.copy(), X_test.copy()
     X[:, 4] = X_test[:, 4] = 0.5
     return fit(chain(0, (13, 8, 3), "relu", "softmax", CCE), X, y), X, y, X_test, y_test
@@ -109,23 +109,23 @@ def squared_error_of_classes():
 
 
 def targets_out_of_reach():
-    net, X, y, X_test, y_test = fitted("waves")
+    _, X, y, X_test, y_test = fitted("waves")
     return fit(chain(0, (2, 24, 1), "tanh", "relu", "mse"), X, y), X, y, X_test, y_test
 
 
 def rate_far_too_high():
-    net, X, y, X_test, y_test = fitted("moons")
+    _, X, y, X_test, y_test = fitted("moons")
     return fit(chain(0, (2, 16, 1), "tanh", "sigmoid", BCE), X, y, learning_rate=15), X, y, X_test, y_test
 
 
 def rate_far_too_low():
-    net, X, y, X_test, y_test = fitted("moons")
+    _, X, y, X_test, y_test = fitted("moons")
     return fit(chain(0, (2, 16, 1), "relu", "sigmoid", BCE), X, y, learning_rate=1e-7), X, y, X_test, y_test
 
 
 def rate_rather_low():
-    net, X, y, X_test, y_test = fitted("waves")
-    return fit(chain(0, (2, 24, 1), "tanh", None, "mse"), X, y, learning_rate=1e-4), X, y, X_test, y_test
+    _, X, y, X_test, y_test = fitted("waves")
+    return fit(chain(0, (2, 24, 1), "tanh", None, "mse"), X, y, learning_rate=3e-4), X, y, X_test, y_test
 
 
 def idle_penalty():
@@ -151,7 +151,7 @@ def learned_by_heart():
 
 
 def validation_turned():
-    net, X, y, X_test, y_test = learned_by_heart()
+    _, X, y, X_test, y_test = learned_by_heart()
     net = chain(0, (20, 100, 1), "relu", "sigmoid", BCE)
     fit(net, X, y, epochs=80, optimizer="adam", learning_rate=0.01, validation_data=(X_test, y_test))
     return net, X, y

@@ -77,23 +77,21 @@ def reliability(
     n_bins = check_number("n_bins", n_bins, low=1, whole=True)
     true, p, _, _ = probabilities(y_true, y_pred, labels)
     options: Options = {"interval": True, "random_state": random_state}
-    error = expected_calibration_error(y_true, y_pred, n_bins=n_bins, labels=labels, **options)
+    error: Any = expected_calibration_error(y_true, y_pred, n_bins=n_bins, labels=labels, **options)
     confidence, right = p.max(axis=1), p.argmax(axis=1) == true
     bins = np.searchsorted(np.arange(1, n_bins) / n_bins, confidence)
     counts = np.bincount(bins, minlength=n_bins)
     held = counts > 0
     hits, sums = (np.bincount(bins, values, n_bins)[held] for values in (right, confidence))
     ends = np.array([wilson_interval(int(k), int(n)) for k, n in zip(hits, counts[held], strict=True)])
-    return Reliability(
-        sums / counts[held], hits / counts[held], ends[:, 0], ends[:, 1], counts[held], error, n_bins
-    )
+    return Reliability(sums / counts[held], hits / counts[held], ends[:, 0], ends[:, 1], counts[held], error, n_bins)
 
 
 # Temperature ----------------------------------------------------------------------------------------------------------
 
 
 class Calibrated:
-    """A model whose scores are divided by a ``temperature`` before they become probabilities; :func:`calibrate` makes it.
+    """A model whose scores are divided by a ``temperature`` before they become probabilities: see :func:`calibrate`.
 
     Above 1 it was too sure, below 1 not sure enough. Which class is largest does not change. ``before`` and ``after``
     are the log losses of the rows it was made with.
@@ -149,7 +147,7 @@ def calibrate(model: Any, X: Any, y: Any) -> Calibrated:
 
 
 def _temperature(z: Array, truth: Array) -> float:
-    """Return the T at which d/ds mean(log sum e^(s z) - s z_y), s = 1/T, is 0; it rises with s, so bisection finds it."""
+    """Return the T at which d/ds mean(log sum e^(s z) - s z_y), s = 1/T, is 0: it rises with s, so by bisection."""
     own = z[np.arange(len(z)), truth]
 
     def slope(s: float) -> float:

@@ -1,8 +1,9 @@
-"""What the doctor measures: a network on its training rows, on test rows if there are some, and the curve of its fit."""
+"""What the doctor measures, and how it says it: a network on its training rows, on test rows, the curve of its fit."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,7 +25,25 @@ from neural.streams import stream
 
 Array = np.ndarray[Any, Any]
 ROWS = 2000  # looked at where all would take long
+ENOUGH_EPOCHS = 6  # for a curve to be read
 BATCH = 64  # of the update that is tried on a copy
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong: its ``name``, what was found, the ``number`` that says so, why, and what to do."""
+
+    name: str
+    found: str
+    number: float
+    cause: str
+    next_step: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.found}\n    Cause: {self.cause}\n    Next: {self.next_step}"
+
+
+Findings = Iterator[Finding]
 
 
 @dataclass
@@ -115,8 +134,9 @@ class Case:
             twin.train_on_batch(self.X[:BATCH], self.y[:BATCH], learning_rate=rates[-1], optimizer=optimizer)
         except TrainingDiverged:
             return np.inf
+        tiny = float(np.finfo(np.float32).tiny)
         ratios = [
-            float(np.linalg.norm(after - old) / max(float(np.linalg.norm(old)), np.finfo(np.float32).tiny))
+            float(np.linalg.norm(after - old)) / max(float(np.linalg.norm(old)), tiny)
             for old, after in zip(before, twin.weights, strict=True)
         ]
         return max(ratios, default=0.0)

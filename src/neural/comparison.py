@@ -168,7 +168,8 @@ def compare(
     ReLU         0.9000  0.7438 to 0.9654
     <BLANKLINE>
     sigmoid and ReLU: nothing is shown. accuracy differs by 0.06667 (95% interval -0.07273 to 0.1977), p = 0.62 \
-(McNemar's exact test). To show a difference of this size four times out of five takes about 234 test rows; there are 30.
+(McNemar's exact test). To show a difference of this size four times out of five takes about 234 test rows; there \
+are 30.
     """
     named = _named(models)
     level = significance._inside("level", level)
@@ -199,8 +200,7 @@ def _accuracies(names: list[str], right: list[Array], level: float) -> Compariso
     n = len(right[0])
     counts = [int(np.count_nonzero(one)) for one in right]
     scores = [
-        Score(name, k / n, *significance.wilson_interval(k, n, level), n)
-        for name, k in zip(names, counts, strict=True)
+        Score(name, k / n, *significance.wilson_interval(k, n, level), n) for name, k in zip(names, counts, strict=True)
     ]
     pairs = []
     for i, j in combinations(range(len(names)), 2):
@@ -235,9 +235,7 @@ def compare_counts(counts: Mapping[str, tuple[int, int]], *, level: float = 0.95
         if not isinstance(value, tuple | list) or len(value) != 2:
             raise ValueError(sentence(f"the counts of {name}", "(right, rows)", value))
     table = {name: (value[0], value[1]) for name, value in named}
-    scores = tuple(
-        Score(name, k / n, *significance.wilson_interval(k, n, level), n) for name, (k, n) in table.items()
-    )
+    scores = tuple(Score(name, k / n, *significance.wilson_interval(k, n, level), n) for name, (k, n) in table.items())
     pairs = []
     for a, b in combinations(scores, 2):
         (k, n), (m, o) = table[a.name], table[b.name]
@@ -258,19 +256,24 @@ def _by_resampling(
     n, rng = len(asked[0].truth), np.random.default_rng(seed)
     if any(one.outputs.shape != asked[0].outputs.shape or (one.truth != asked[0].truth).any() for one in asked):
         shapes = [one.outputs.shape for one in asked]
-        raise ValueError(sentence("what the models predict", f"of one shape and the same classes for {metric.name}", shapes))
+        raise ValueError(
+            sentence("what the models predict", f"of one shape and the same classes for {metric.name}", shapes)
+        )
     values = np.array([one.score(metric) for one in asked])
     draws = _bootstrapped(asked, metric, n_resamples, rng)
     tails = [(1 - level) / 2, (1 + level) / 2]
     scores = tuple(
-        Score(name, value, *np.quantile(drawn, tails), n) for name, value, drawn in zip(names, values, draws, strict=True)
+        Score(name, float(value), float(np.quantile(drawn, tails[0])), float(np.quantile(drawn, tails[1])), n)
+        for name, value, drawn in zip(names, values, draws, strict=True)
     )
     pairs = []
     for i, j in combinations(range(len(names)), 2):
-        low, high = np.quantile(draws[j] - draws[i], tails)
+        low, high = np.quantile(draws[j] - draws[i], tails).tolist()
         p_value = _swapped_p(asked[i], asked[j], metric, n_resamples, rng)
         pairs.append(
-            Pair(names[i], names[j], values[j] - values[i], low, high, p_value, p_value, "rows swapped at random")
+            Pair(
+                names[i], names[j], float(values[j] - values[i]), low, high, p_value, p_value, "rows swapped at random"
+            )
         )
     return Comparison(metric.name, scores, _corrected(pairs), level, metric.higher_is_better)
 

@@ -181,8 +181,6 @@ class ConformalIntervals(Conformal):
         for start in range(0, len(out), size := max(1, BLOCK // n)):
             part = slice(start, start + size)
             for side, sign in ((0, -1), (1, 1)):
-                reach = [
-                    sign * each[part, side, None] + scores for each, scores in zip(ends, self.scores, strict=True)
-                ]
+                reach = [sign * each[part, side, None] + scores for each, scores in zip(ends, self.scores, strict=True)]
                 out[part, side] = sign * np.partition(np.hstack(reach), self.rank - 1, axis=1)[:, self.rank - 1]
         return np.sort(out, axis=1)  # where all scores are below 0 the ends may have crossed

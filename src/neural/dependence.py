@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neural import canvas, metrics
-from neural import plot_inputs as take
 from neural.errors import check_number, sentence
-from neural.inputs import column_names, numbers
+from neural.inputs import array, column_names, numbers
 from neural.models import Judged, classes_of, judged, outputs_of
 from neural.preprocessing import names_of
 from neural.streams import seed_from
@@ -30,7 +29,7 @@ MOST_CURVES = 100  # drawn: beyond, they are one grey area
 
 @dataclass(frozen=True)
 class Dependence:
-    """What :func:`partial_dependence` returns: ``curves`` (n, g) of each row over ``grid`` (g,), and their mean (g,)."""
+    """What :func:`partial_dependence` returns: ``curves`` (n, g) of each row over ``grid`` (g,), and their mean."""
 
     feature: str
     grid: Array
@@ -115,7 +114,9 @@ def _column(X: Any, feature: Any) -> int:
         raise ValueError(sentence("X", "of shape (samples, features)", X))
     if isinstance(feature, str):
         if feature not in names:
-            raise ValueError(sentence("feature", f"a column of X, one of {list(names)}" if names else "a number", feature))
+            raise ValueError(
+                sentence("feature", f"a column of X, one of {list(names)}" if names else "a number", feature)
+            )
         return names.index(feature)
     return int(check_number("feature", feature, low=0, high=np.shape(X)[1] - 1, whole=True))
 
@@ -127,7 +128,8 @@ def _values(X: Any, column: int) -> Array:
 
 def _grid(values: Array, grid: Any) -> Array:
     if np.ndim(grid) == 1 and len(grid):
-        return np.asarray(grid)
+        found = array("grid", grid)
+        return found if found.dtype.kind == "U" else numbers("grid", found)
     count = check_number("grid", grid, low=2, whole=True)
     if values.dtype.kind not in "biuf":
         return np.unique(values)
@@ -138,8 +140,8 @@ def _grid(values: Array, grid: Any) -> Array:
 def _replaced(X: Any, column: int, values: Array, times: int = 1) -> Any:
     """Return X ``times`` times over, with other values in a column."""
     if not column_names(X):
-        array = np.asarray(X)
-        rows = np.tile(array, (times, 1)).astype(np.result_type(array, values), copy=False)
+        rows = np.tile(np.asarray(X), (times, 1))
+        rows = rows.astype(np.result_type(rows, values), copy=False)
         rows[:, column] = values
         return rows
     import pandas
@@ -185,7 +187,14 @@ class Importance:
 
 
 def permutation_importance(
-    model: Any, X: Any, y: Any, metric: Any = None, *, repeats: int = 10, feature_names: Any = None, random_state: Any = None
+    model: Any,
+    X: Any,
+    y: Any,
+    metric: Any = None,
+    *,
+    repeats: int = 10,
+    feature_names: Any = None,
+    random_state: Any = None,
 ) -> Importance:
     """Return how much worse a metric gets when one feature's values are dealt out anew among the rows.
 

@@ -67,7 +67,8 @@ class Explanation:
     def table(self, row: int = 0, n: int = 10) -> list[tuple[str, Any, float]]:
         """Return (feature, its number, its value) of one row, the largest values first, ``n`` at most."""
         order = np.argsort(-np.abs(self.values[row]), kind="stable")[:n]
-        return [(self.feature_names[k], self.data[row, k].item(), self.values[row, k].item()) for k in order]
+        data, values = self.data[row].tolist(), self.values[row].tolist()
+        return [(self.feature_names[k], data[k], values[k]) for k in order]
 
     def to_shap(self) -> Any:
         """Return a ``shap.Explanation``, for that package's plots; ImportError without it."""
@@ -139,8 +140,10 @@ def explain(
     >>> from neural import DenseLayer, NeuralNetwork
     >>> net = NeuralNetwork([DenseLayer(2, 1, init=[[2.0, -1.0]], bias_init=[0.5])], "mse", dtype="float64")
     >>> found = explain(net, [[3.0, 4.0]], feature_names=["rooms", "noise"])
-    >>> [(name, x, round(v, 9)) for name, x, v in found.table()], found.base_values.tolist(), bool(abs(found.gap[0]) < 1e-12)
-    ([('rooms', 3.0, 6.0), ('noise', 4.0, -4.0)], [0.5], True)
+    >>> [(name, x, round(value, 9)) for name, x, value in found.table()], found.base_values.tolist()
+    ([('rooms', 3.0, 6.0), ('noise', 4.0, -4.0)], [0.5])
+    >>> bool(abs(found.gap[0]) < 1e-12)
+    True
     """
     run = look_up("method", method, METHODS)
     if of not in ("score", "output"):
@@ -196,7 +199,9 @@ def _columns(net: NeuralNetwork, target: Any, rows: Array, n_out: int) -> Array:
 
 def _background(net: NeuralNetwork, baseline: Any, method: str, width: int) -> Array:
     if baseline is None and method == "expected":
-        raise ValueError(sentence("baseline", "rows to compare with for method='expected'", None, "Pass training rows."))
+        raise ValueError(
+            sentence("baseline", "rows to compare with for method='expected'", None, "Pass training rows.")
+        )
     found = np.asarray(inputs.numbers("baseline", 0.0 if baseline is None else baseline))
     if found.ndim < 2:
         found = np.broadcast_to(found, (1, width)) if found.ndim == 0 or len(found) == width else found

@@ -93,9 +93,13 @@ def judged(model: Any, X: Any, y: Any) -> Judged:
     if outputs.ndim == 0 or len(outputs) != len(truth):
         raise ValueError(sentence("y", f"as long as what the model predicts, {outputs.shape}", truth))
     if not classifies(model, truth):
-        values = (numbers(what, v).astype(np.float64) for what, v in (("y", truth), ("predictions", outputs)))
-        return Judged(*(v.reshape(len(v), -1) for v in values), False)
+        return Judged(_values("y", truth), _values("predictions", outputs), False)
     return _classified(take.labels(truth), outputs, classes_of(model))
+
+
+def _values(what: str, values: Array) -> Array:
+    found = numbers(what, values).astype(np.float64)
+    return found.reshape(len(found), -1)
 
 
 def _classified(truth: Array, outputs: Array, classes: Array | None) -> Judged:
@@ -104,7 +108,7 @@ def _classified(truth: Array, outputs: Array, classes: Array | None) -> Judged:
         classes = np.union1d(truth, labels) if classes is None else classes
         outputs = (labels[:, None] == classes).astype(np.float64)
     else:
-        outputs = numbers("predictions", outputs).astype(np.float64).reshape(len(outputs), -1)
+        outputs = _values("predictions", outputs)
         n_classes = max(outputs.shape[1], 2)
         classes = take.classes(truth, n_classes) if classes is None else classes
     found = position(truth, classes)

@@ -65,14 +65,17 @@ def prototypes(model: Any, training: Any, X: Any, k: int = 5) -> Prototypes:
     net, before = network_of(model)
     if before is not None:
         training, X = before.transform(training), before.transform(X)
-    rows, others = (inputs.rows(what, given, net.dtype, net.n_inputs) for what, given in (("X", X), ("training", training)))
+    rows, others = (
+        inputs.rows(what, given, net.dtype, net.n_inputs) for what, given in (("X", X), ("training", training))
+    )
     if rows.shape[1] != others.shape[1]:
         raise ValueError(sentence("training", f"as wide as X, {rows.shape[1]} features", others))
     k = check_number("k", k, low=1, high=len(others), whole=True)
     near, far = hidden_values(net, rows), hidden_values(net, others)
     size = max(1, BLOCK // len(far))
     found = [_nearest(near[start : start + size], far, k) for start in range(0, len(near), size)]
-    return Prototypes(*(np.concatenate(part) for part in zip(*found, strict=True)), rows, others)
+    chosen, distances = (np.concatenate(part) for part in zip(*found, strict=True))
+    return Prototypes(chosen, distances, rows, others)
 
 
 def hidden_values(net: NeuralNetwork, X: Array) -> Array:

@@ -1,7 +1,7 @@
 """Forward and back through a chain of formulas with what a caller asks for: scores, hidden values, derivatives.
 
-In NumPy, as the engine of that name runs it, a block of rows at a time. Formulas that are affine and come first, W x + b
-above all, are run once however many points of a straight line are asked for: what they make of the line is a line.
+In NumPy, as the engine of that name runs it, a block of rows at a time. Formulas that are affine and come first, above
+all W x + b, are run once however many points of a straight line are asked for: what they make of the line is a line.
 """
 
 from __future__ import annotations

@@ -68,7 +68,9 @@ def _sources(transform: Callable[[Any], Any], X: Any, background: Any, width: in
         if twice.size:
             what = f"column {twice[0]} of what the steps before the network make"
             step = "Explain the network on the transformed rows."
-            raise ValueError(sentence(what, "made of one input alone", f"one of inputs {sources[twice[0]]} and {column}", step))
+            raise ValueError(
+                sentence(what, "made of one input alone", f"one of inputs {sources[twice[0]]} and {column}", step)
+            )
         sources[changed] = column
     return sources
 

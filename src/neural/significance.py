@@ -158,9 +158,7 @@ def paired_interval(only_a: int, only_b: int, n: int, confidence: float = 0.95) 
     return max(-1.0, (b - a) / n - half), min(1.0, (b - a) / n + half)
 
 
-def unpaired_interval(
-    right_a: int, n_a: int, right_b: int, n_b: int, confidence: float = 0.95
-) -> tuple[float, float]:
+def unpaired_interval(right_a: int, n_a: int, right_b: int, n_b: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return an interval of the accuracy of b less that of a, each on rows of its own.
 
     From Wilson's intervals (l, h) of both: d - sqrt((b - l_b)^2 + (h_a - a)^2) to d + sqrt((h_b - b)^2 + (a - l_a)^2).
@@ -248,7 +246,7 @@ def wilcoxon(differences: ArrayLike) -> Wilcoxon:
 
     ``differences`` (n,) are score of b less score of a on each set. Zeros are left out, equal sizes share their mean
     rank. Exact for 200 differences at most, then by the normal distribution.
-    Source: F. Wilcoxon, Biometrics Bulletin 1 (1945), 80-83; for models: J. Demsar, J. Mach. Learn. Res. 7 (2006), 1-30.
+    Source: F. Wilcoxon, Biometrics Bulletin 1 (1945), 80-83; for models J. Demsar, J. Mach. Learn. Res. 7 (2006), 1-30.
 
     >>> wilcoxon([0.02, 0.01, 0.03, 0.04, 0.05, 0.07, -0.001])
     Wilcoxon(rank_sum=27.0, n=7, p_value=0.03125)
