@@ -98,7 +98,7 @@ def test_the_temperature_is_found_back(sharper):
 
 @pytest.mark.parametrize("name", ["digits", "circles"])
 def test_a_networks_scores_are_divided(name):
-    net, X, y, X_test, y_test = fitted(name)
+    net, X, _, X_test, y_test = fitted(name)
     net.layers[-1].weights *= 6
     net.layers[-1].biases *= 6
     found = calibrate(net, X_test, y_test)

@@ -63,7 +63,7 @@ def test_estimators_with_text_labels():
     linear = pytest.importorskip("sklearn.linear_model")
     from sklearn.svm import LinearSVC
 
-    net, X, y, X_test, y_test = fitted("iris")
+    _, X, y, X_test, y_test = fitted("iris")
     names = np.array(["a", "b", "c"])
     models = [linear.LogisticRegression().fit(X, names[y]), LinearSVC().fit(X, names[y])]
     found = compare(models, X_test, names[y_test])

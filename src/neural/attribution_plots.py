@@ -34,14 +34,15 @@ def bars(found: Any, row: int | None, n: int, ax: Axes | None) -> Figure:
     axes.barh(range(n), sizes[order], color=colours if row is not None else canvas.COLOURS[0], height=0.7)
     axes.set_yticks(range(n), names)
     axes.axvline(0, color=canvas.INK, linewidth=0.8)
+    axes.locator_params(axis="x", nbins=6)
     axes.set_xlabel(f"Mean size of the values ({found.method})" if row is None else _what(found, row))
     return figure
 
 
 def _what(found: Any, row: int) -> str:
     if found.base_values is None:
-        return f"Value ({found.method})"
-    return f"From {found.base_values[row]:.3g} at the baseline to {found.outputs[row]:.3g} ({found.method})"
+        return f"Output {found.targets[row]} ({found.method})"
+    return f"Output {found.targets[row]}: from {found.base_values[row]:.3g} at the baseline to {found.outputs[row]:.3g} ({found.method})"
 
 
 def _short(value: Any) -> str:
@@ -57,12 +58,13 @@ def overlays(found: Any, image_shape: tuple[int, int], n: int, titles: Any) -> F
         raise ValueError(sentence("titles", f"a list of {n}, one for each picture", titles))
     texts = [f"output {k}" for k in found.targets[:n]] if titles is None else [str(text) for text in titles[:n]]
     figure, places = canvas.tiles(n, canvas.across(n), image_shape, texts, above=0.25, below=0.05)
-    scale = canvas.gray(found.data[:n])
+    least, most = np.nanmin(found.data[:n]), np.nanmax(found.data[:n])
+    scale = {"cmap": "gray_r", "vmin": least, "vmax": 2.5 * most - 1.5 * least}  # pale: colours lie over it
     for k, axes in enumerate(places):
         values = found.values[k].reshape(image_shape)
         high = float(np.percentile(np.abs(values), SHARP)) or float(np.abs(values).max()) or 1.0
         strength = np.clip(np.abs(values) / high, 0, 1)
-        axes.imshow(found.data[k].reshape(image_shape), **{**scale, "cmap": "gray_r"})
+        axes.imshow(found.data[k].reshape(image_shape), **scale)
         axes.imshow(values, cmap="RdBu_r", vmin=-high, vmax=high, alpha=strength)
         axes.set_title(texts[k], fontsize=9, pad=4)
     return figure

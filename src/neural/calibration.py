@@ -58,7 +58,7 @@ class Reliability:
         axes.scatter(self.confidence, self.accuracy, s=size, color=canvas.COLOURS[0], zorder=3, label="rows of a bin")
         axes.set(xlabel="Mean confidence", ylabel="Accuracy, 95% interval", xlim=(0, 1.02), ylim=(0, 1.02))
         axes.set_title(f"Calibration error {self.error.value:.3f} ({self.error.low:.3f} to {self.error.high:.3f})")
-        axes.legend(loc="upper left")
+        axes.legend(loc="lower right")
         return figure
 
 

@@ -59,10 +59,14 @@ class Case:
     claim: float | None
 
     @cached_property
+    def sample(self) -> Array:
+        """Numbers of training rows, ROWS at most."""
+        return np.sort(stream(0, "split").permutation(len(self.X))[:ROWS])
+
+    @cached_property
     def prepared(self) -> tuple[Program, Data]:
-        """The network and a sample of the training rows, as an engine takes them."""
-        rows = stream(0, "split").permutation(len(self.X))[:ROWS]
-        return self.net.prepared(self.X[rows], self.y[rows])
+        """The network and the sample, as an engine takes them."""
+        return self.net.prepared(self.X[self.sample], self.y[self.sample])
 
     @property
     def loss(self) -> Loss:
@@ -71,7 +75,7 @@ class Case:
         assert loss is not None
         return loss
 
-    @property
+    @cached_property
     def features(self) -> Array:
         """The training rows as the first layer sees them, scaled."""
         return self.X * (1.0 if self.net.input_scale is None else self.net.input_scale)

@@ -183,6 +183,7 @@ class Importance:
         axes.set_yticks(range(n), [self.feature_names[k] for k in order])
         axes.set_xlabel(f"{self.metric.replace('_', ' ').capitalize()} is worse by (of {self.score:.3g})")
         axes.axvline(0, color=canvas.INK, linewidth=0.8)
+        axes.locator_params(axis="x", nbins=6)
         return figure
 
 
