@@ -91,9 +91,9 @@ class Comparison:
         return f"{pair.a} and {pair.b}: nothing is shown. {self._size(pair)}, {p}.{needed}"
 
     def _size(self, pair: Pair) -> str:
-        text = f"{self.metric} differs by {abs(pair.difference):.4g}"
+        text = f"{self.metric} differs by {abs(pair.difference):.3g}"
         signs = (pair.low, pair.high) if pair.difference > 0 else (-pair.high, -pair.low)
-        return f"{text} ({self.level:.0%} interval {signs[0]:.4g} to {signs[1]:.4g})"
+        return f"{text} ({self.level:.0%} interval {signs[0]:.3g} to {signs[1]:.3g})"
 
     @property
     def rows(self) -> int:
@@ -167,7 +167,7 @@ def compare(
     sigmoid      0.8333  0.6644 to 0.9266
     ReLU         0.9000  0.7438 to 0.9654
     <BLANKLINE>
-    sigmoid and ReLU: nothing is shown. accuracy differs by 0.06667 (95% interval -0.07273 to 0.1977), p = 0.62 \
+    sigmoid and ReLU: nothing is shown. accuracy differs by 0.0667 (95% interval -0.0727 to 0.198), p = 0.62 \
 (McNemar's exact test). To show a difference of this size four times out of five takes about 234 test rows; there \
 are 30.
     """
