@@ -1,6 +1,6 @@
 """How long explanations take: 10,000 rows of a 784-25-10 network, by each method. Prints a table.
 
-    python benchmarks/explain.py
+python benchmarks/explain.py
 """
 
 import time

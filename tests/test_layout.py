@@ -11,32 +11,46 @@ import numpy as np
 
 import neural
 from neural.activations import ACTIVATIONS
+from neural.averages import AVERAGES
 from neural.initializers import INITIALIZERS
 from neural.layers import LAYERS
 from neural.losses import LOSSES
 from neural.metrics import METRICS
 from neural.optimizers import OPTIMIZERS
 from neural.schedules import SCHEDULES
+from tests.catalogue import catalogue
 
 SOURCE = Path(neural.__file__).parent
 LEVELS = (
     ("errors",),
-    ("inputs", "parameters", "significance", "streams", "fashion", "canvas", "course", "threads"),
-    ("activation", "datasets", "initializers", "intervals", "metric_inputs", "optimizers", "plot_inputs", "schedules"),
-    ("attribution_plots", "preprocessing", "rectifiers", "smooth"),
+    ("inputs", "parameters", "significance", "streams", "fashion", "canvas", "course", "threads", "atomic"),
+    (
+        "activation",
+        "augment",
+        "averages",
+        "initializers",
+        "datasets",
+        "intervals",
+        "metric_inputs",
+        "optimizers",
+        "plot_inputs",
+        "schedules",
+    ),
+    ("attribution_plots", "container", "preprocessing", "rectifiers", "smooth"),
     ("activations",),
     ("layer", "targets", "classification_metrics", "probability_metrics", "regression_metrics"),
     ("metrics", "normalization", "residual", "loss"),
     ("layers", "classification_losses", "regression_losses"),
     ("chain", "checks", "losses"),
-    ("engine", "summary"),
-    ("core", "passes"),
+    ("engine", "summary", "config"),
+    ("core", "model_file", "passes"),
     ("callbacks", "data", "updates"),
-    ("loggers", "training"),
-    ("lbfgs",),
+    ("checkpoints", "loggers"),
+    ("training",),
+    ("batches", "lbfgs"),
     ("assembly",),
     ("nn",),
-    ("gradcheck", "models", "plotting", "rate_range"),
+    ("gradcheck", "many", "models", "plotting", "rate_range"),
     ("calibration", "checkup", "comparison", "conformal", "dependence", "explanations", "nearest"),
     ("input_faults", "result_faults", "training_faults"),
     ("diagnosis",),
@@ -85,10 +99,15 @@ def test_the_public_names_are_those_imported():
 
 
 def test_every_row_of_every_table_is_documented_with_an_example():
-    tables = (ACTIVATIONS, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULES)
+    tables = (ACTIVATIONS, AVERAGES, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULES)
     rows = [row for table in tables for row in table.values()] + [row.function for row in METRICS.values()]
     bare = [row.__name__ for row in rows if ">>>" not in (row.__doc__ or "")]
     assert bare in ([], ["random", "zeros", "ones"])
+
+
+def test_the_catalogue_is_what_the_tables_say():
+    kept = (SOURCE.parents[1] / "docs" / "catalogue.md").read_text()
+    assert kept == catalogue() + "\n", "run: python -m tests.catalogue > docs/catalogue.md"
 
 
 def test_files_and_functions_are_short():

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from neural.activation import Activation
 from neural.activations import CustomActivation, Exponential, HardSigmoid, Linear, Sigmoid, Softmax, Softsign, Tanh
+from neural.augment import Augment
+from neural.averages import EMA, SWA, Average
 from neural.callbacks import Callback, Checkpoint, EarlyStopping, History, ReduceOnPlateau
 from neural.errors import (
     DataUnavailable,
@@ -47,7 +49,7 @@ from neural.losses import (
     SquaredHinge,
 )
 from neural.metrics import Accuracy, F1Score, Metrics, Precision, Recall
-from neural.nn import Network, NeuralNetwork
+from neural.nn import Network, NeuralNetwork, load
 from neural.normalization import BatchNorm, LayerNorm
 from neural.optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSProp
 from neural.rectifiers import ELU, SELU, HardSwish, LeakyReLU, ReLU, ReLU6
@@ -110,18 +112,22 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "ELU",
+    "EMA",
     "GELU",
     "LBFGS",
     "MAE",
     "MSE",
     "SELU",
     "SGD",
+    "SWA",
     "Accuracy",
     "Activation",
     "ActivationLayer",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Augment",
+    "Average",
     "BatchNorm",
     "BinaryCrossEntropy",
     "BinaryCrossentropy",
@@ -201,6 +207,7 @@ __all__ = [
     "compare_counts",
     "doctor",
     "explain",
+    "load",
     "n_threads",
     "partial_dependence",
     "permutation_importance",

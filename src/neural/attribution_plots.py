@@ -35,7 +35,8 @@ def bars(found: Any, row: int | None, n: int, ax: Axes | None) -> Figure:
     axes.set_yticks(range(n), names)
     axes.axvline(0, color=canvas.INK, linewidth=0.8)
     axes.locator_params(axis="x", nbins=6)
-    axes.set_xlabel(f"Mean size of the values ({found.method})" if row is None else _what(found, row))
+    mean = f"Mean size of the values ({found.method})"
+    axes.set_xlabel(mean if row is None else _what(found, row))
     return figure
 
 
