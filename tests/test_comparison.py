@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from neural import compare, compare_counts
+from neural import NeuralNetwork, compare, compare_counts
 from neural.comparison import Comparison
 from neural.metrics import log_loss
 from neural.significance import (
@@ -72,6 +72,18 @@ def test_estimators_with_text_labels():
     assert found.scores[1].value == pytest.approx(models[1].score(X_test, names[y_test]))
 
 
+def test_answers_in_one_column_and_in_two_and_targets_of_all_forms():
+    net, _, _, X, y = fitted("moons")
+    p = net.predict(X)
+    for metric in ("accuracy", "log_loss"):
+        found = compare([p, np.hstack([1 - p, p])], None, y, metric, n_resamples=20, random_state=0)
+        assert found.scores[0].value == pytest.approx(found.scores[1].value)
+    iris, X, y, *_ = fitted("iris")
+    iris.fit(X, np.array(["a", "b", "c"])[y], epochs=1, verbose=0)
+    forms = [y, np.eye(3)[y], np.array(["a", "b", "c"])[y]]
+    assert len({compare([iris, iris], X, form).scores[0].value for form in forms}) == 1
+
+
 def test_the_level_is_shared_among_all_pairs():
     rng = np.random.default_rng(1)
     y = rng.integers(0, 2, 300)
@@ -107,6 +119,8 @@ def test_values_are_compared_by_mse():
         (({"a": [0, 1], "b": [0, 1, 1]}, None, [0, 1]), ValueError, "y must be as long"),
         (({"a": [0, 1], "b": [0, 1]}, None, []), ValueError, "y must be of one entry"),
         (({"a": [0, 1], "b": [0, np.nan]}, None, [0, 1]), ValueError, "finite"),
+        (([fitted("iris")[0]] * 2, None, [0, 1]), TypeError, "X must be rows for the models"),
+        (([NeuralNetwork, NeuralNetwork], [[1.0]], [0]), TypeError, "model must be an object with a method predict"),
         (({"a": [0, 1], "b": ["x", "y"]}, None, [0, 1]), ValueError, "y must be made of"),
     ],
 )

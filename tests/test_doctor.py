@@ -244,6 +244,11 @@ def test_what_it_refuses(arguments, message):
         doctor(*arguments(net, X, y))
 
 
+def test_a_history_that_is_none():
+    with pytest.raises(TypeError, match="history must be what fit returned"):
+        doctor(*fitted("waves"), history=[1.0, 2.0])
+
+
 def test_it_takes_no_model_without_a_network():
     with pytest.raises(TypeError, match="a NeuralNetwork, or an estimator or pipeline"):
         doctor(object(), [[1.0]], [1])

@@ -293,6 +293,7 @@ def test_whole_number_pixels_and_a_network_without_a_loss():
     ("arguments", "error", "message"),
     [
         ({"method": "saliency"}, ValueError, "method must be one of 'deeplift', 'expected', 'gradient'"),
+        ({"method": None}, TypeError, "method must be one of"),
         ({"of": "loss"}, ValueError, "of must be one of 'output', 'score'"),
         ({"target": 3}, ValueError, "target must be a column of the output, 0 to 2"),
         ({"target": [0, 1]}, ValueError, "one for each of the 6 rows"),

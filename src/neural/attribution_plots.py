@@ -43,7 +43,8 @@ def bars(found: Any, row: int | None, n: int, ax: Axes | None) -> Figure:
 def _what(found: Any, row: int) -> str:
     if found.base_values is None:
         return f"Output {found.targets[row]} ({found.method})"
-    return f"Output {found.targets[row]}: from {found.base_values[row]:.3g} at the baseline to {found.outputs[row]:.3g} ({found.method})"
+    base, output = found.base_values[row], found.outputs[row]
+    return f"Output {found.targets[row]}: from {base:.3g} at the baseline to {output:.3g} ({found.method})"
 
 
 def _short(value: Any) -> str:

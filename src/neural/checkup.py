@@ -13,7 +13,7 @@ import numpy as np
 from neural import inputs
 from neural.callbacks import History
 from neural.engine import Data, Program
-from neural.errors import TrainingDiverged
+from neural.errors import TrainingDiverged, sentence
 from neural.layer import Layer
 from neural.layers import ActivationLayer, DenseLayer
 from neural.loss import Loss
@@ -157,6 +157,8 @@ class Case:
 
 def case_of(net: NeuralNetwork, X: Any, y: Any, X_test: Any, y_test: Any, history: Any, claim: float | None) -> Case:
     """Return the case with all rows checked."""
+    if not isinstance(history, History | None):
+        raise TypeError(sentence("history", "what fit returned, or None for that of the last fit", history))
     rows, y = inputs.rows("X", X, net.dtype, net.n_inputs), inputs.array("y", y)
     inputs.same_length(X=rows, y=y)
     if X_test is not None:

@@ -254,6 +254,8 @@ def _by_resampling(
     names: list[str], asked: list[Judged], metric: Metric, level: float, n_resamples: int, seed: int
 ) -> Comparison:
     n, rng = len(asked[0].truth), np.random.default_rng(seed)
+    if len({one.outputs.shape for one in asked}) > 1:
+        asked = [one.of_two_columns() for one in asked]
     if any(one.outputs.shape != asked[0].outputs.shape or (one.truth != asked[0].truth).any() for one in asked):
         shapes = [one.outputs.shape for one in asked]
         raise ValueError(

@@ -112,7 +112,7 @@ class ConformalSets(Conformal):
 
     def __init__(self, level: float = 0.9, *, score: str = "least", random_state: Any = None) -> None:
         super().__init__(level)
-        self.score, self._of = score, look_up("score", score, SCORES)
+        self.score, self._of = score, look_up("score", str(score), SCORES)
         self._rng = np.random.default_rng(seed_from(random_state))
 
     def _of_classes(self, p: Array) -> Array:

@@ -74,11 +74,8 @@ def partial_dependence(
     (array([[1., 2., 5.],
            [3., 4., 7.]]), array([2., 3., 6.]))
     """
-    column, width = _column(X, feature), np.shape(X)[1]
+    column, width, n = _column(X, feature), _width(X), len(X)
     places = _grid(_values(X, column), grid)
-    n = len(X)
-    if n == 0:
-        raise ValueError(sentence("X", "of at least one row", X))
     each = max(1, MOST_ROWS // n)
     parts = []
     for start in range(0, len(places), each):
@@ -109,16 +106,14 @@ def _output(model: Any, target: Any, n_out: int) -> tuple[int, str]:
 
 
 def _column(X: Any, feature: Any) -> int:
-    names = column_names(X)
-    if np.ndim(X) != 2:
-        raise ValueError(sentence("X", "of shape (samples, features)", X))
+    names, width = column_names(X), _width(X)
     if isinstance(feature, str):
         if feature not in names:
             raise ValueError(
                 sentence("feature", f"a column of X, one of {list(names)}" if names else "a number", feature)
             )
         return names.index(feature)
-    return int(check_number("feature", feature, low=0, high=np.shape(X)[1] - 1, whole=True))
+    return int(check_number("feature", feature, low=0, high=width - 1, whole=True))
 
 
 def _values(X: Any, column: int) -> Array:
@@ -226,6 +221,6 @@ def permutation_importance(
 
 
 def _width(X: Any) -> int:
-    if np.ndim(X) != 2:
-        raise ValueError(sentence("X", "of shape (samples, features)", X))
+    if np.ndim(X) != 2 or 0 in np.shape(X):
+        raise ValueError(sentence("X", "of shape (samples, features), neither of them 0", X))
     return int(np.shape(X)[1])

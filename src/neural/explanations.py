@@ -145,6 +145,8 @@ def explain(
     >>> bool(abs(found.gap[0]) < 1e-12)
     True
     """
+    if not isinstance(method, str):
+        raise TypeError(sentence("method", one_of(METHODS), method))
     run = look_up("method", method, METHODS)
     if of not in ("score", "output"):
         raise ValueError(sentence("of", one_of(("score", "output")), of))

@@ -29,6 +29,12 @@ class Judged(NamedTuple):
         function = PREDICTED[metric.takes]
         return float(metric.function(self.truth, function(self.truth, self.outputs if outputs is None else outputs)))
 
+    def of_two_columns(self) -> Judged:
+        """Return the same with the probability of the first of two classes as well, where it is left out."""
+        if not self.classifies or self.outputs.shape[1] > 1:
+            return self
+        return self._replace(outputs=np.hstack([1 - self.outputs, self.outputs]))
+
     @property
     def right(self) -> Array:
         """Whether each row's class is right, (n,)."""
@@ -64,8 +70,7 @@ def classes_of(model: Any) -> Array | None:
 
 def outputs_of(model: Any, X: Any) -> Array:
     """Return what a model says of X, as float64: probabilities or values (n, k); labels as they come, (n,)."""
-    predict = getattr(model, "predict_proba", None)
-    found = array("what the model predicts", predict(X) if callable(predict) else model.predict(X))
+    found = array("what the model predicts", take.predictor(model, "predict_proba", "predict")(X))
     if take.are_labels(found) and (found.dtype.kind == "U" or classes_of(model) is not None):
         return found.ravel()
     found = numbers("what the model predicts", found).astype(np.float64)
@@ -87,14 +92,14 @@ def judged(model: Any, X: Any, y: Any) -> Judged:
     if truth.ndim not in (1, 2) or len(truth) == 0:
         raise ValueError(sentence("y", "of one entry for each row, and not empty", truth))
     asked = callable(getattr(model, "predict", None)) or callable(getattr(model, "predict_proba", None))
-    if isinstance(model, type) or (asked and X is None):
-        raise TypeError(sentence("model" if isinstance(model, type) else "X", "given as an object, with rows", model))
+    if asked and X is None:
+        raise TypeError(sentence("X", "rows for the models to predict", None, "None is for predictions alone."))
     outputs = outputs_of(model, X) if asked else array("predictions", model)
     if outputs.ndim == 0 or len(outputs) != len(truth):
         raise ValueError(sentence("y", f"as long as what the model predicts, {outputs.shape}", truth))
     if not classifies(model, truth):
         return Judged(_values("y", truth), _values("predictions", outputs), False)
-    return _classified(take.labels(truth), outputs, classes_of(model))
+    return _classified(truth, outputs, classes_of(model))
 
 
 def _values(what: str, values: Array) -> Array:
@@ -102,7 +107,12 @@ def _values(what: str, values: Array) -> Array:
     return found.reshape(len(found), -1)
 
 
-def _classified(truth: Array, outputs: Array, classes: Array | None) -> Judged:
+def _classified(given: Array, outputs: Array, classes: Array | None) -> Judged:
+    truth = take.labels(given)
+    # Targets that are column numbers, where the model has names for its columns.
+    numbered = classes is not None and (
+        (given.ndim == 2 and given.shape[1] > 1) or (classes.dtype.kind == "U" and truth.dtype.kind in "iu")
+    )
     if take.are_labels(outputs):
         labels = take.labels(outputs, "predictions")
         classes = np.union1d(truth, labels) if classes is None else classes
@@ -111,7 +121,7 @@ def _classified(truth: Array, outputs: Array, classes: Array | None) -> Judged:
         outputs = _values("predictions", outputs)
         n_classes = max(outputs.shape[1], 2)
         classes = take.classes(truth, n_classes) if classes is None else classes
-    found = position(truth, classes)
+    found = position(truth, np.arange(len(classes)) if numbered else classes)
     if found.min() < 0:
         odd = truth[found.argmin()].item()
         raise ValueError(sentence("y", f"made of the model's classes {classes.tolist()}", odd))
