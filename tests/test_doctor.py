@@ -244,6 +244,18 @@ def test_what_it_refuses(arguments, message):
         doctor(*arguments(net, X, y))
 
 
+def test_an_estimator_has_classes_and_a_history_of_its_own():
+    class Estimator:
+        classes_ = np.array(["a", "b", "c"])
+
+    net, X, y, X_test, y_test = fitted("iris")
+    model, names = Estimator(), np.array(["a", "b", "c"])
+    model._network, model.history_ = net, net.history_
+    assert doctor(model, X, names[y], X_test, names[y_test]).names == []
+    with pytest.raises(ValueError, match="y must be one of the classes"):
+        doctor(model, X, np.where(y == 0, "d", "a"))
+
+
 def test_a_history_that_is_none():
     with pytest.raises(TypeError, match="history must be what fit returned"):
         doctor(*fitted("waves"), history=[1.0, 2.0])

@@ -241,6 +241,16 @@ def test_targets_by_label_by_column_and_by_row():
     np.testing.assert_allclose(several.values[1:], by_label[1:3], atol=1e-14)
 
 
+def test_the_one_output_is_about_the_second_class():
+    net = NeuralNetwork([DenseLayer(4, 3, "tanh"), DenseLayer(3, 1, "sigmoid")], "binary_crossentropy", random_state=0)
+    net.fit(rows(20), np.where(rows(20)[:, 0] > 0, "yes", "no"), epochs=2, verbose=0)
+    by_label = explain(net, rows(), target="yes")
+    np.testing.assert_array_equal(by_label.values, explain(net, rows()).values)
+    assert by_label.targets.tolist() == [0] * 6
+    with pytest.raises(ValueError, match="target must be yes, as the one output is about it"):
+        explain(net, rows(), target="no")
+
+
 def test_names_tables_and_copies():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(rows(), columns=["age", "pay", "rooms", "noise"])
@@ -295,7 +305,11 @@ def test_whole_number_pixels_and_a_network_without_a_loss():
         ({"method": "saliency"}, ValueError, "method must be one of 'deeplift', 'expected', 'gradient'"),
         ({"method": None}, TypeError, "method must be one of"),
         ({"of": "loss"}, ValueError, "of must be one of 'output', 'score'"),
-        ({"target": 3}, ValueError, "target must be a column of the output, 0 to 2"),
+        (
+            {"target": 3},
+            ValueError,
+            "target must be a class label, or a column of the output",
+        ),
         ({"target": [0, 1]}, ValueError, "one for each of the 6 rows"),
         ({"target": "dog"}, ValueError, "target must be"),
         ({"target": 0.5}, ValueError, "target must be"),
@@ -388,9 +402,15 @@ def test_columns_made_of_two_inputs_are_refused():
         explain(make_pipeline(pca, Estimator(net)), X, baseline=X[:1])
 
 
-def test_an_estimator_is_its_network():
+def test_an_estimator_is_its_network_with_classes_of_its_own():
     net = network()
-    np.testing.assert_array_equal(explain(Estimator(net), rows()).values, explain(net, rows()).values)
+    model = Estimator(net)
+    np.testing.assert_array_equal(explain(model, rows()).values, explain(net, rows()).values)
+    model.classes_ = np.array([10, 20, 30])
+    found = explain(model, rows(), target=[10, 20, 30, 10, 20, 30])
+    assert found.targets.tolist() == [0, 1, 2, 0, 1, 2]
+    with pytest.raises(ValueError, match=r"target must be one of the classes \[10, 20, 30\]. Got 1."):
+        explain(model, rows(), target=1)
 
 
 # Pictures -------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import numpy as np
 from neural import input_faults, result_faults, training_faults
 from neural.checkup import Case, Finding, Findings, case_of
 from neural.errors import check_number, sentence
-from neural.models import network_of
+from neural.models import classes_of, columns_of, last_step, network_of
 
 
 class Diagnosis(list[Finding]):
@@ -69,7 +69,7 @@ def doctor(
     >>> doctor(net, X, X[:, 0] + X[:, 1]).names
     ['unscaled inputs', 'underfitting']
     """
-    net, before = network_of(model)
+    (net, before), (last, _) = network_of(model), last_step(model)
     if net._loss is None:
         raise ValueError(sentence("model", "a network with a loss", model, "net.use_loss('categorical_crossentropy')."))
     if (X_test is None) != (y_test is None):
@@ -78,6 +78,9 @@ def doctor(
         claim = check_number("claim", claim, low=0, high=1, strict=True)
     if before is not None:
         X, X_test = before.transform(X), None if X_test is None else before.transform(X_test)
+    if last is not net:  # an estimator, whose classes are its own, and whose network knows columns
+        y, y_test = (each if each is None else columns_of("y", each, classes_of(last)) for each in (y, y_test))
+        history = getattr(last, "history_", None) if history is None else history
     case = case_of(net, X, y, X_test, y_test, history, claim)
     with np.errstate(all="ignore"):
         return Diagnosis(finding for check in CHECKS.values() for finding in check(case))

@@ -24,7 +24,7 @@ from neural.engine import Program
 from neural.errors import check_number, look_up, one_of, sentence
 from neural.layer import Layer, Mode
 from neural.layers import ActivationLayer, PReLU
-from neural.models import network_of
+from neural.models import classes_of, columns_of, last_step, network_of
 from neural.nn import NeuralNetwork
 from neural.parameters import Own
 from neural.passes import Passes, blocks, derivative, layer_is_softmax, without_last_activation
@@ -150,13 +150,15 @@ def explain(
     run = look_up("method", method, METHODS)
     if of not in ("score", "output"):
         raise ValueError(sentence("of", one_of(("score", "output")), of))
-    net, before = network_of(model)
+    (net, before), (last, _) = network_of(model), last_step(model)
     steps = check_number("steps", steps, low=1, whole=True)
     rng = np.random.default_rng(seed_from(random_state))
     if before is not None:
         return preprocessing.explained(before, X, baseline, method, feature_names, lambda rows, background: explain(
-            model.steps[-1][1], rows, method, target=target, of=of, baseline=background, steps=steps, random_state=rng
+            last, rows, method, target=target, of=of, baseline=background, steps=steps, random_state=rng
         ))  # fmt: skip
+    if target is not None:
+        target = _column_of_class(target, classes_of(last), net)
     question, targets, rows = _asked(net, X, target, of, baseline, steps, method, rng)
     with np.errstate(all="ignore"):
         values, base = run(question)
@@ -181,6 +183,17 @@ def _asked(
     return Question(program, rows.astype(net.dtype), seeds, background, steps, rng), targets, rows
 
 
+def _column_of_class(target: Any, classes: Array | None, net: NeuralNetwork) -> Array:
+    """Return a class as its column; the second of two is the one output of a network that has one."""
+    found = columns_of("target", target, classes)
+    if classes is None or len(classes) != 2 or net.n_outputs() != 1:
+        return found
+    if found.dtype.kind not in "iu" or (found != 1).any():
+        step = "For the other class, turn the signs."
+        raise ValueError(sentence("target", f"{classes[1]}, as the one output is about it", target, step))
+    return found - 1
+
+
 def _columns(net: NeuralNetwork, target: Any, rows: Array, n_out: int) -> Array:
     """Return the column of the output that is explained of each row."""
     if target is None:
@@ -188,14 +201,8 @@ def _columns(net: NeuralNetwork, target: Any, rows: Array, n_out: int) -> Array:
     found = inputs.array("target", target)
     if found.ndim > 1 or (found.ndim == 1 and len(found) != len(rows)):
         raise ValueError(sentence("target", f"one label, or one for each of the {len(rows)} rows", found))
-    if net.classes_ is not None and found.dtype.kind == "U":
-        known = net.classes_.tolist()
-        odd = next((label for label in found.reshape(-1).tolist() if label not in known), None)
-        if odd is not None:
-            raise ValueError(sentence("target", one_of(map(str, known)), odd))
-        found = np.searchsorted(net.classes_, found)
-    if found.dtype.kind not in "iu" or found.min() < 0 or found.max() >= n_out:
-        raise ValueError(sentence("target", f"a column of the output, 0 to {n_out - 1}, or a class label", target))
+    if found.dtype.kind not in "iu" or found.size == 0 or found.min() < 0 or found.max() >= n_out:
+        raise ValueError(sentence("target", f"a class label, or a column of the output from 0 to {n_out - 1}", target))
     return np.broadcast_to(found, len(rows)).astype(np.int64)
 
 

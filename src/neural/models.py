@@ -48,15 +48,21 @@ class Judged(NamedTuple):
         return np.asarray(self.outputs.argmax(axis=1))
 
 
+def last_step(model: Any) -> tuple[Any, Any]:
+    """Return the last step of a pipeline and the steps before it; any other model, and None."""
+    steps: Any = () if isinstance(model, NeuralNetwork) else getattr(model, "steps", ())
+    if len(steps) == 0:
+        return model, None
+    return steps[-1][1], model[:-1] if len(steps) > 1 else None
+
+
 def network_of(model: Any) -> tuple[NeuralNetwork, Any]:
     """Return the network inside a model, and the steps before it: of a pipeline all but its last, else None.
 
-    A model is a network, an estimator with a network in ``network_``, or a pipeline that ends in one of these.
+    A model is a network, an estimator that keeps one in ``network_`` or ``_network``, or a pipeline that ends in such.
     """
-    before = None
-    if not isinstance(model, NeuralNetwork) and len(getattr(model, "steps", ())) > 0:
-        before, model = (model[:-1] if len(model.steps) > 1 else None), model.steps[-1][1]
-    found = getattr(model, "network_", model)
+    last, before = last_step(model)
+    found = next((getattr(last, name) for name in ("network_", "_network") if hasattr(last, name)), last)
     if not isinstance(found, NeuralNetwork):
         raise TypeError(sentence("model", "a NeuralNetwork, or an estimator or pipeline with one inside", model))
     return found, before
@@ -66,6 +72,21 @@ def classes_of(model: Any) -> Array | None:
     """Return the class of each column of what a model predicts, None where it names none."""
     found = getattr(model, "classes_", None)
     return None if found is None else np.asarray(found)
+
+
+def columns_of(what: str, y: Any, classes: Array | None) -> Array:
+    """Return labels as the numbers of their columns; as they are where there are no classes, or where they are numbers.
+
+    Whole numbers are columns where the classes are text.
+    """
+    found = array(what, y)
+    if classes is None or (classes.dtype.kind == "U" and found.dtype.kind in "iu"):
+        return found
+    columns = position(found.ravel(), classes)
+    if columns.size and columns.min() < 0:
+        odd = found.ravel()[columns.argmin()].item()
+        raise ValueError(sentence(what, f"one of the classes {classes.tolist()}", odd))
+    return columns.reshape(found.shape)
 
 
 def outputs_of(model: Any, X: Any) -> Array:
