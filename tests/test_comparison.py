@@ -276,6 +276,6 @@ def test_the_swapping_test_keeps_its_level():
 
 @pytest.mark.nightly
 def test_the_swapping_test_keeps_its_level_over_many_draws():
-    found = swapped(2000, 200, 1)
+    found = swapped(500, 200, 1)
     for level in (0.05, 0.2, 0.5):
-        assert abs(np.mean(found < level) - level) < 3 * (level * (1 - level) / 2000) ** 0.5
+        assert abs(np.mean(found < level) - level) < 3 * (level * (1 - level) / 500) ** 0.5
