@@ -175,6 +175,7 @@ def test_nothing_is_allocated_between_updates(threads, counting):
 LARGE = (1024, 3000, 3000, 10)
 LONG = {  # each takes many seconds, a batch of all rows too
     "many batches": ("fit", LARGE, 5000, 64, 1),
+    "matrices as wholes": ("fit by muon", (8, *LARGE), 64, 64, 1),
     "one batch, two threads": ("fit", LARGE, 5000, None, 2),
     "a prediction": ("predict", LARGE, 40_000, None, 2),
     "a gradient": ("loss_and_gradient", LARGE, 5000, None, 1),
@@ -192,6 +193,7 @@ def be_interrupted(what, sizes, rows, batch, threads):
     before, sent = net.params.copy(), []
     calls = {
         "fit": lambda: net.fit(X, y, epochs=1000, batch_size=batch, verbose=0),
+        "fit by muon": lambda: net.fit(X, y, epochs=1000, batch_size=batch, optimizer="muon", verbose=0),
         "predict": lambda: net.predict(X),
         "loss_and_gradient": lambda: net.loss_and_gradient(X, y),
     }

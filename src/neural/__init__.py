@@ -79,8 +79,11 @@ if TYPE_CHECKING:
     from neural.dependence import partial_dependence as partial_dependence
     from neural.dependence import permutation_importance as permutation_importance
     from neural.diagnosis import doctor as doctor
+    from neural.estimators import MLPClassifier as MLPClassifier
+    from neural.estimators import MLPRegressor as MLPRegressor
     from neural.explanations import explain as explain
     from neural.nearest import prototypes as prototypes
+
 
 __version__ = "0.1.0"
 
@@ -97,13 +100,6 @@ _LATER = {  # imported when they are first asked for
     "prototypes": "nearest",
     "reliability": "calibration",
 }
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module 'neural' has no attribute {name!r}")
-    globals()[name] = found = getattr(importlib.import_module(f"neural.{_LATER[name]}"), name)
-    return found
 
 
 def __dir__() -> list[str]:
@@ -215,3 +211,21 @@ __all__ = [
     "reliability",
     "set_threads",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what few programs need when somebody asks for it; scikit-learn only for one of its estimators."""
+    if name in _LATER:
+        globals()[name] = found = getattr(importlib.import_module(f"neural.{_LATER[name]}"), name)
+        return found
+    if name not in ("MLPClassifier", "MLPRegressor"):
+        raise AttributeError(f"module 'neural' has no attribute {name!r}")
+    try:
+        from neural import estimators
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in ("sklearn", "scipy", "joblib"):
+            raise
+        raise ImportError(
+            f'{name} needs scikit-learn 1.9 or later. Install it: pip install "neural-dense[sklearn]".'
+        ) from error
+    return getattr(estimators, name)

@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,8 +19,7 @@ from neural.errors import sentence
 
 def file_path(path: Any) -> str:
     """Return the path of a file that can be written, as text; ValueError if its folder is not there."""
-    found = os.fspath(path)
-    if not isinstance(found, str):
+    if not isinstance(path, str | os.PathLike) or not isinstance(found := os.fspath(path), str):
         raise TypeError(sentence("path", "text or a Path", path))
     if os.path.isdir(found) or not os.path.isdir(os.path.dirname(found) or "."):
         raise ValueError(sentence("path", "a file in a folder that is there", found))
@@ -36,6 +36,8 @@ def write(path: Any, chunks: Iterable[Any]) -> None:
                 file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
+        if os.path.isfile(place):  # permissions stay as they were
+            os.chmod(unfinished, stat.S_IMODE(os.stat(place).st_mode))
         os.replace(unfinished, place)
         _flush_folder(os.path.dirname(place))
     except BaseException:

@@ -9,10 +9,10 @@ import numpy as np
 from neural import plot_inputs as take
 from neural.errors import sentence
 from neural.inputs import array, numbers
+from neural.measuring import PREDICTED
 from neural.metric_inputs import position
 from neural.metrics import Metric
 from neural.nn import NeuralNetwork
-from neural.training import PREDICTED
 
 Array = np.ndarray[Any, Any]
 
