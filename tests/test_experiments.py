@@ -163,9 +163,9 @@ def test_a_comparison_counts_the_rows_that_one_network_alone_has_right():
     found = ex.compare("l2", a, b)
     assert (found.only_a, found.only_b, found.rows, found.p_value) == (2, 1, 5, 1.0)
     assert found.difference == pytest.approx(-0.2)
-    # Five rows' differences -1, -1, 1, 0, 0: their standard deviation over the square root of 5, times 1.96.
-    half = 1.959964 * np.std([-1, -1, 1, 0, 0]) / np.sqrt(5)
-    assert (found.low, found.high) == pytest.approx((-0.2 - half, -0.2 + half))
+    # Half a row more in each of the four counts: of 7 rows 2.5 and 1.5 differ.
+    half = 1.959964 * np.sqrt(4 - 1 / 7) / 7
+    assert (found.low, found.high) == pytest.approx((-1 / 7 - half, -1 / 7 + half))
 
 
 def test_every_pair_is_compared():

@@ -4,7 +4,8 @@
 >>> net = neural.NeuralNetwork([neural.DenseLayer(784, 25, "relu"), neural.DenseLayer(25, 10, "softmax")])
 """
 
-import typing
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from neural.activation import Activation
 from neural.activations import CustomActivation, Exponential, HardSigmoid, Linear, Sigmoid, Softmax, Softsign, Tanh
@@ -68,11 +69,42 @@ from neural.schedules import (
 from neural.smooth import GELU, GELUTanh, Mish, SiLU, Softplus
 from neural.threads import n_threads, set_threads
 
-if typing.TYPE_CHECKING:
+if TYPE_CHECKING:
+    from neural.calibration import calibrate as calibrate
+    from neural.calibration import reliability as reliability
+    from neural.comparison import compare as compare
+    from neural.comparison import compare_counts as compare_counts
+    from neural.conformal import ConformalIntervals as ConformalIntervals
+    from neural.conformal import ConformalSets as ConformalSets
+    from neural.dependence import partial_dependence as partial_dependence
+    from neural.dependence import permutation_importance as permutation_importance
+    from neural.diagnosis import doctor as doctor
     from neural.estimators import MLPClassifier as MLPClassifier
     from neural.estimators import MLPRegressor as MLPRegressor
+    from neural.explanations import explain as explain
+    from neural.nearest import prototypes as prototypes
+
 
 __version__ = "0.1.0"
+
+_LATER = {  # imported when they are first asked for
+    "ConformalIntervals": "conformal",
+    "ConformalSets": "conformal",
+    "calibrate": "calibration",
+    "compare": "comparison",
+    "compare_counts": "comparison",
+    "doctor": "diagnosis",
+    "explain": "explanations",
+    "partial_dependence": "dependence",
+    "permutation_importance": "dependence",
+    "prototypes": "nearest",
+    "reliability": "calibration",
+}
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
+
 
 __all__ = [
     "ELU",
@@ -102,6 +134,8 @@ __all__ = [
     "CategoricalFocal",
     "CategoricalHinge",
     "Checkpoint",
+    "ConformalIntervals",
+    "ConformalSets",
     "Constant",
     "Cosine",
     "CosineRestarts",
@@ -164,14 +198,26 @@ __all__ = [
     "Tanh",
     "TrainingDiverged",
     "Warmup",
+    "calibrate",
+    "compare",
+    "compare_counts",
+    "doctor",
+    "explain",
     "load",
     "n_threads",
+    "partial_dependence",
+    "permutation_importance",
+    "prototypes",
+    "reliability",
     "set_threads",
 ]
 
 
-def __getattr__(name: str) -> typing.Any:
-    """Import scikit-learn only when somebody asks for one of its estimators."""
+def __getattr__(name: str) -> Any:
+    """Import what few programs need when somebody asks for it; scikit-learn only for one of its estimators."""
+    if name in _LATER:
+        globals()[name] = found = getattr(importlib.import_module(f"neural.{_LATER[name]}"), name)
+        return found
     if name not in ("MLPClassifier", "MLPRegressor"):
         raise AttributeError(f"module 'neural' has no attribute {name!r}")
     try:

@@ -171,6 +171,10 @@ class Assembly:
     def _formulas(self) -> list[tuple[int, Layer]]:
         return [(number, part) for number, leaf in enumerate(self.leaves) for part in leaf.expanded()]
 
+    def as_predicted(self) -> Program:
+        """Return the network as an engine predicts with it, up to its outputs; it needs no loss."""
+        return Program(self._formulas(), self._places, self.params, scale=self.input_scale)
+
     def program(self, batch_size: int = 1) -> Program:
         """Return the network as an engine trains it, its penalties over ``batch_size``."""
         chain, link, cost = self._chain()

@@ -6,13 +6,12 @@ Everything here uses the package as a user would. Nothing is printed but heading
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import combinations, pairwise
-from statistics import NormalDist, median
+from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +22,7 @@ from neural.layers import DenseLayer
 from neural.losses import BinaryCrossentropy, CategoricalCrossentropy
 from neural.metrics import Metrics
 from neural.nn import NeuralNetwork
-from neural.significance import mcnemar, wilson_interval
+from neural.significance import mcnemar, paired_interval, wilson_interval
 
 Array = np.ndarray[Any, Any]
 
@@ -310,16 +309,12 @@ class Comparison:
 
 
 def compare(setting: str, a: Run, b: Run) -> Comparison:
-    """Return McNemar's exact test of two runs, and the interval of the difference in accuracy (paired, normal)."""
+    """Return McNemar's exact test of two runs, and the interval of the difference in accuracy."""
     only_a, only_b, p_value = mcnemar(a.correct, b.correct)
     n = len(a.correct)
-    difference = (only_b - only_a) / n
-    spread = math.sqrt(only_a + only_b - (only_b - only_a) ** 2 / n) / n
-    half = NormalDist().inv_cdf(0.975) * spread
-    return Comparison(
-        setting, a.experiment.name, b.experiment.name, n, only_a, only_b, p_value,
-        difference, difference - half, difference + half,
-    )  # fmt: skip
+    low, high = paired_interval(only_a, only_b, n)
+    names = a.experiment.name, b.experiment.name
+    return Comparison(setting, *names, n, only_a, only_b, p_value, (only_b - only_a) / n, low, high)
 
 
 def pairs(table: Sequence[Experiment]) -> Iterator[tuple[str, Experiment, Experiment]]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from neural.comparison import Comparison as ModelComparison
+from neural.comparison import compare_counts, p_text
 from neural.experiments import (
     DOCUMENT,
     DOCUMENT_TEST_ROWS,
@@ -21,7 +23,7 @@ from neural.experiments import (
     middle,
     typical,
 )
-from neural.significance import fisher_exact, rows_needed, wilson_interval
+from neural.significance import wilson_interval
 from neural.speed import AIM, Speed, whole
 
 LEVEL = 0.05  # of all comparisons together
@@ -44,17 +46,6 @@ def points(difference: float) -> str:
     ('+1.23', '−0.40')
     """
     return f"{100 * difference:+.2f}".replace("-", "−")
-
-
-def p_text(p_value: float) -> str:
-    """Return a p-value as it is written.
-
-    >>> p_text(0.7134), p_text(0.00321), p_text(3e-9)
-    ('p = 0.71', 'p = 0.0032', 'p < 0.0001')
-    """
-    if p_value < 1e-4:
-        return "p < 0.0001"
-    return f"p = {p_value:.2f}" if p_value >= 0.095 else f"p = {p_value:.2g}"
 
 
 def interval(low: float, high: float) -> str:
@@ -210,20 +201,27 @@ def _context(found: Comparison, results: Results) -> str:
 # The document ---------------------------------------------------------------------------------------------------------
 
 
+def document_counts() -> ModelComparison:
+    """Return the document's two test accuracies compared, as counts of right rows."""
+    n = DOCUMENT_TEST_ROWS
+    rows = {"sigmoid": "sigmoid", "ReLU": "relu"}
+    return compare_counts({name: (round((DOCUMENT[row].test_accuracy or 0.0) * n), n) for name, row in rows.items()})
+
+
 def document_test() -> list[str]:
     """Return what the document's own test accuracies can carry."""
-    n = DOCUMENT_TEST_ROWS
+    n, found = DOCUMENT_TEST_ROWS, document_counts()
+    a, b = found.scores
+    low, high = (interval(score.low, score.high) for score in found.scores)
+    right = [round(score.value * n) for score in found.scores]
     accuracies = [DOCUMENT[name].test_accuracy or 0.0 for name in ("sigmoid", "relu")]
-    right = [round(accuracy * n) for accuracy in accuracies]
-    low, high = (interval(*wilson_interval(k, n)) for k in right)
-    needed = rows_needed(*(k / n for k in right))
     return [
         f"The document does not say how many rows it used. Its training accuracies have four decimals and no more: "
         f"that fits {FIRST_ROWS:,} rows. Its test accuracies, {accuracies[0]} and {accuracies[1]}, fit {right[0]} and "
         f"{right[1]} of {n}, or the same shares of a multiple of {n}; most likely it was {n}.",
         f"{right[0]} of {n} has a 95 % interval of {low}, {right[1]} of {n} one of {high}: they overlap widely.",
-        f"To tell accuracies of {right[0] / n:.3f} and {right[1] / n:.3f} apart four times out of five takes about "
-        f"{needed} test rows for each network.",
+        f"To tell accuracies of {a.value:.3f} and {b.value:.3f} apart four times out of five takes about "
+        f"{found.pairs[0].rows_needed} test rows for each network.",
     ]
 
 
@@ -233,11 +231,10 @@ def document_verdict() -> str:
     >>> document_verdict()
     "Fisher's exact test gives p = 0.71: no difference between the two is shown."
     """
-    n = DOCUMENT_TEST_ROWS
-    sigmoid, relu = (round((DOCUMENT[name].test_accuracy or 0.0) * n) for name in ("sigmoid", "relu"))
-    p_value = fisher_exact(sigmoid, n - sigmoid, relu, n - relu)
-    shown = "a" if p_value < LEVEL else "no"
-    return f"Fisher's exact test gives {p_text(p_value)}: {shown} difference between the two is shown."
+    found = document_counts()
+    (pair,) = found.pairs
+    shown = "a" if found.shown(pair) else "no"
+    return f"{pair.test} gives {p_text(pair.p_value)}: {shown} difference between the two is shown."
 
 
 def reproduction(results: Results) -> list[str]:

@@ -308,7 +308,7 @@ class NeuralNetwork(Assembly):
                     return outputs
         rows = self._rows(X)
         self.build(rows.shape[1])
-        program = Program(self._formulas(), self._places, self.params, scale=self.input_scale)
+        program = self.as_predicted()
         engine = core.choose(self.engine, program.chain)
         outputs = engine.predict(program, rows)
         inputs.check_finite("the network's outputs", outputs, self.dtype)

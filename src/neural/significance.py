@@ -1,6 +1,7 @@
 """Is one model better than another, or was the test set too small to say?
 
-Intervals and exact tests for counts of right and wrong predictions. All p-values are two-sided.
+Intervals and exact tests for counts of right and wrong predictions, and for scores over folds and data sets. All
+p-values are two-sided.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neural.errors import check_number, sentence
+
+EXACT_RANKS = 200  # differences up to which the distribution of the signed ranks is worked out
 
 
 def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -113,6 +116,186 @@ def rows_needed(p_a: float, p_b: float, power: float = 0.8, confidence: float = 
     q = (p_a + p_b) / 2
     spread = z * math.sqrt(2 * q * (1 - q)) + u * math.sqrt(p_a * (1 - p_a) + p_b * (1 - p_b))
     return math.ceil((spread / (p_a - p_b)) ** 2)
+
+
+def rows_needed_paired(only_a: float, only_b: float, power: float = 0.8, confidence: float = 0.95) -> int:
+    """Return the test rows, shared by two models, at which McNemar's test would tell them apart.
+
+    ``only_a`` and ``only_b`` are the shares of rows that one of them alone has right. With s their sum, d their
+    difference, z and u as in :func:`rows_needed`: n = (z sqrt(s) + u sqrt(s - d^2))^2 / d^2, rounded up.
+    Source: R. J. Connor, Biometrics 43 (1987), 207-211.
+
+    >>> rows_needed_paired(0.05, 0.08)
+    1132
+    """
+    a, b = (check_number(what, p, low=0, high=1) for what, p in (("only_a", only_a), ("only_b", only_b)))
+    if a == b or a + b > 1:
+        rule = "different from only_a, and both together at most 1"
+        raise ValueError(sentence("only_b", rule, b, "No test set shows a difference of zero." if a == b else ""))
+    z, u = _z(_inside("confidence", confidence)), NormalDist().inv_cdf(_inside("power", power))
+    s, d = a + b, b - a
+    return math.ceil(((z * math.sqrt(s) + u * math.sqrt(s - d * d)) / d) ** 2)
+
+
+# Intervals of a difference --------------------------------------------------------------------------------------------
+
+
+def paired_interval(only_a: int, only_b: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return an interval of the accuracy of b less that of a, on the same ``n`` rows.
+
+    Half a row is added to each of the four counts (both right, a alone, b alone, both wrong), then
+    d = (b - a) / n and d +- z sqrt(a + b - (b - a)^2 / n) / n, cut at -1 and 1.
+    Source: A. Agresti and Y. Min, Stat. Med. 24 (2005), 729-740.
+
+    >>> low, high = paired_interval(1, 3, 30)
+    >>> round(low, 3), round(high, 3)
+    (-0.073, 0.198)
+    """
+    n = check_number("n", n, low=1, whole=True)
+    a, b = (check_number(f"only_{c}", count, low=0, high=n, whole=True) for c, count in (("a", only_a), ("b", only_b)))
+    a, b, n = a + 0.5, b + 0.5, n + 2
+    half = _z(_inside("confidence", confidence)) * math.sqrt(a + b - (b - a) ** 2 / n) / n
+    return max(-1.0, (b - a) / n - half), min(1.0, (b - a) / n + half)
+
+
+def unpaired_interval(right_a: int, n_a: int, right_b: int, n_b: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return an interval of the accuracy of b less that of a, each on rows of its own.
+
+    From Wilson's intervals (l, h) of both: d - sqrt((b - l_b)^2 + (h_a - a)^2) to d + sqrt((h_b - b)^2 + (a - l_a)^2).
+    Source: R. G. Newcombe, Stat. Med. 17 (1998), 873-890, method 10.
+
+    >>> low, high = unpaired_interval(25, 30, 27, 30)
+    >>> round(low, 3), round(high, 3)
+    (-0.115, 0.248)
+    """
+    (low_a, high_a), (low_b, high_b) = (wilson_interval(k, n, confidence) for k, n in ((right_a, n_a), (right_b, n_b)))
+    a, b = right_a / n_a, right_b / n_b
+    return b - a - math.hypot(b - low_b, high_a - a), b - a + math.hypot(high_b - b, a - low_a)
+
+
+# Folds and data sets --------------------------------------------------------------------------------------------------
+
+
+class ResampledT(NamedTuple):
+    """What :func:`corrected_resampled_t` returns: the mean difference, its 95 % interval, and the p-value."""
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+def corrected_resampled_t(differences: ArrayLike, test_share: float, confidence: float = 0.95) -> ResampledT:
+    """Compare two ways of making models by their scores on k random splits or folds of the same rows.
+
+    ``differences`` (k,) are score of b less score of a in each, ``test_share`` is test rows / training rows (1/9 for
+    ten folds). The splits share training rows, so the plain t-test finds far too much; with s^2 the variance of the
+    differences, t = mean / sqrt((1/k + test_share) s^2) on k - 1 degrees of freedom.
+    Source: C. Nadeau and Y. Bengio, Mach. Learn. 52 (2003), 239-281.
+
+    >>> found = corrected_resampled_t([0.01, 0.03, 0.02, 0.04, 0.0], 1 / 4)
+    >>> round(found.difference, 3), round(found.p_value, 3)
+    (0.02, 0.132)
+    """
+    d = _differences("differences", differences, 2)
+    share, confidence = check_number("test_share", test_share, low=0, strict=True), _inside("confidence", confidence)
+    mean, spread = float(d.mean()), math.sqrt((1 / len(d) + share) * float(d.var(ddof=1)))
+    p_value = student_p(mean / spread, len(d) - 1) if spread else float(mean == 0)
+    half = _student_quantile(1 - confidence, len(d) - 1) * spread
+    return ResampledT(mean, mean - half, mean + half, p_value)
+
+
+def student_p(t: float, degrees: int) -> float:
+    """Return P(|T| > |t|) for Student's t with a whole number of degrees of freedom.
+
+    By the finite sums of Abramowitz and Stegun, Handbook of Mathematical Functions (1964), 26.7.3 and 26.7.4.
+
+    >>> round(student_p(2.262, 9), 4)
+    0.05
+    """
+    degrees = check_number("degrees", degrees, low=1, whole=True)
+    angle = math.atan(abs(t) / math.sqrt(degrees))
+    cosine, odd = math.cos(angle), degrees % 2
+    k = np.arange(2 + odd, degrees, 2.0)  # the terms after the first: each is the last times (k - 1) / k cos^2
+    terms = np.cumprod(np.r_[1.0, (k - 1) / k * cosine**2]) if degrees > 1 else np.zeros(1)
+    within = math.sin(angle) * float(terms.sum()) * (cosine if odd else 1)
+    return max(0.0, 1 - (2 / math.pi * (angle + within) if odd else within))
+
+
+def _student_quantile(p_value: float, degrees: int) -> float:
+    """Return the t at which :func:`student_p` is ``p_value``, by bisection."""
+    low, high = 0.0, 1.0
+    while student_p(high, degrees) > p_value:
+        low, high = high, 2 * high
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if student_p(middle, degrees) > p_value else (low, middle)
+    return high
+
+
+class Wilcoxon(NamedTuple):
+    """What :func:`wilcoxon` returns: the sum of ranks of the positive differences, those that count, the p-value."""
+
+    rank_sum: float
+    n: int
+    p_value: float
+
+
+def wilcoxon(differences: ArrayLike) -> Wilcoxon:
+    """Compare two ways of making models by a score for each of several data sets: the signed-rank test.
+
+    ``differences`` (n,) are score of b less score of a on each set. Zeros are left out, equal sizes share their mean
+    rank. Exact for 200 differences at most, then by the normal distribution.
+    Source: F. Wilcoxon, Biometrics Bulletin 1 (1945), 80-83; for models J. Demsar, J. Mach. Learn. Res. 7 (2006), 1-30.
+
+    >>> wilcoxon([0.02, 0.01, 0.03, 0.04, 0.05, 0.07, -0.001])
+    Wilcoxon(rank_sum=27.0, n=7, p_value=0.03125)
+    """
+    d = _differences("differences", differences, 1)
+    d = d[d != 0]
+    _, where, counts = np.unique(np.abs(d), return_inverse=True, return_counts=True)
+    twice = (2 * np.cumsum(counts) - counts + 1)[where]  # two times the rank: whole numbers
+    found = int(twice[d > 0].sum())
+    return Wilcoxon(found / 2, len(d), _signed_rank_p(found, twice) if len(d) else 1.0)
+
+
+def _signed_rank_p(found: int, twice: NDArray[np.int_]) -> float:
+    total = int(twice.sum())
+    far = min(found, total - found)  # the distribution is symmetric
+    if len(twice) > EXACT_RANKS:
+        z = (far - total / 2) / math.sqrt(float(np.square(twice, dtype=float).sum()) / 4)
+        return 2 * NormalDist().cdf(z)
+    chances = np.zeros(total + 1)
+    chances[0] = 1.0
+    for rank in twice:
+        chances[rank:] = (chances[rank:] + chances[:-rank]) / 2
+        chances[:rank] /= 2
+    return min(1.0, 2 * float(chances[: far + 1].sum()))
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """Return p-values that may each be held against the level that all of them together are to keep.
+
+    The k-th smallest of n is multiplied by n - k + 1, and none is smaller than the one before it.
+    Source: S. Holm, Scand. J. Stat. 6 (1979), 65-70.
+
+    >>> holm([0.01, 0.04, 0.03])
+    array([0.03, 0.06, 0.06])
+    """
+    p = np.asarray(p_values, dtype=float)
+    order = np.argsort(p, kind="stable")
+    out = np.empty_like(p)
+    out[order] = np.maximum.accumulate(np.minimum(1, p[order] * np.arange(len(p), 0, -1)))
+    return out
+
+
+def _differences(what: str, values: ArrayLike, least: int) -> NDArray[np.float64]:
+    found = np.asarray(values)
+    if found.dtype.kind not in "biuf":
+        raise TypeError(sentence(what, "numbers", found))
+    if found.ndim != 1 or len(found) < least or not np.isfinite(found).all():
+        raise ValueError(sentence(what, f"an array of shape (n,) with at least {least} numbers, all finite", found))
+    return found.astype(np.float64)
 
 
 def _z(confidence: float) -> float:
