@@ -27,7 +27,7 @@ template <class T, class U> INLINE void gather_as(const Job<T> &job, long first,
     const U *ahead = (const U *)job.X + (rows ? rows[smaller(r + AHEAD, last - 1)] : r) * n;
     T *to = job.A[0] + r * job.ld[0];
     for (long k = 0; k < n; k += 64 / sizeof(U)) __builtin_prefetch(ahead + k);
-#pragma GCC ivdep
+    INDEPENDENT
     for (long k = 0; k < n; k++) to[k] = T(from[k]) * job.scale;
   }
 }
@@ -106,7 +106,7 @@ template <class T> void noise_forward(const Job<T> &job, int s, long first, long
 // Y = X, or Y = X + Z, for rows of as many numbers.
 template <class T> INLINE void pass_on(const T *x, const T *z, T *y, long rows, long n, long ld_x, long ld) {
   for (long r = 0; r < rows; r++)
-#pragma GCC ivdep
+    INDEPENDENT
     for (long k = 0; k < n; k++) y[r * ld + k] = z ? x[r * ld_x + k] + z[r * ld + k] : x[r * ld_x + k];
 }
 

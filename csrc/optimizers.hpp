@@ -101,7 +101,7 @@ template <class T> struct Lion {
 template <class T, class Rule>
 INLINE void step_along(Rule rule, Penalty<T> p, T *__restrict w, const T *__restrict d, T *__restrict m, T *__restrict v, long n) {
   const long end = whole<T>(n);
-#pragma GCC ivdep
+  INDEPENDENT
   for (long k = 0; k < end; k++) {
     const T step = rule.step(p.gradient(d[k], w[k]), m[k], v[k]);
     w[k] = p.keep * w[k] - step;
