@@ -1,4 +1,4 @@
-"""The package's docstrings as Markdown, for the reference: examples fenced, lists of parameters, names without roles."""
+"""Docstrings of the package as Markdown, for the reference: examples fenced, parameters listed, names without roles."""
 
 from __future__ import annotations
 

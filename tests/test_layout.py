@@ -21,7 +21,7 @@ from neural.schedules import SCHEDULES
 SOURCE = Path(neural.__file__).parent
 LEVELS = (
     ("errors",),
-    ("inputs", "parameters", "significance", "streams", "fashion", "canvas", "course", "threads"),
+    ("inputs", "parameters", "significance", "streams", "fashion", "canvas", "course", "threads", "notebook"),
     ("activation", "initializers", "datasets", "intervals", "metric_inputs", "optimizers", "plot_inputs", "schedules"),
     ("rectifiers", "smooth"),
     ("activations",),
