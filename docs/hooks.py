@@ -6,7 +6,6 @@ On GitHub the same files are read as they are, so links in them are those of the
 from __future__ import annotations
 
 import base64
-import os
 import posixpath
 import re
 import tempfile
@@ -79,13 +78,12 @@ def chapter(path: Path) -> str:
     text = path.read_text()
     if text not in _run:
         import jupytext
-        from jupyter_client.manager import AsyncKernelManager
         from nbclient import NotebookClient
 
         notebook = jupytext.reads(text, fmt="md")
-        kernel = AsyncKernelManager(transport="ipc" if os.name == "posix" else "tcp")
         with tempfile.TemporaryDirectory() as folder:
-            NotebookClient(notebook, kernel, timeout=120, resources={"metadata": {"path": folder}}).execute()
+            options: Any = {"resources": {"metadata": {"path": folder}}, "extra_arguments": ["--log-level=ERROR"]}
+            NotebookClient(notebook, timeout=120, coalesce_streams=True, **options).execute()
         _run[text] = "\n\n".join(map(_cell, notebook.cells))
     return _run[text]
 

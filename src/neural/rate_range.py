@@ -48,7 +48,8 @@ class RateRange:
     def _repr_html_(self) -> str:
         """Show the costs and their running mean over the rates, and the suggestion if there is one."""
         found = self.suggestion if self.smoothed.argmin() > 0 else None
-        curves = {"each batch": self.losses.tolist(), "running mean": self.smoothed.tolist()}
+        top = 1.25 * self.smoothed.max()  # a last batch that leaps away would flatten all the rest
+        curves = {"each batch": self.losses.clip(max=top).tolist(), "running mean": self.smoothed.tolist()}
         picture = notebook.chart(curves, self.rates.tolist(), log=True, x_name="Learning rate", mark=found)
         said = "No suggestion: the cost fell nowhere." if found is None else f"Suggestion: {notebook.number(found)}"
         return f"{picture}<p>{said}</p>"
