@@ -5,7 +5,7 @@ QUICK ?=
 N ?= auto
 DOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 
-.PHONY: demo test test-all check sanitize bench bench-peers docs docs-serve wheel dist clean
+.PHONY: demo test test-all check sanitize bench bench-peers docs docs-serve wheel dist packaging clean
 
 demo: .venv/installed-demo  ## the experiments on real data -> report/index.html (QUICK=1: within a minute)
 	$(BIN)/neural demo $(if $(QUICK),--quick)
@@ -35,9 +35,17 @@ docs-serve: .venv/installed-docs  ## the same at http://127.0.0.1:8000, built ag
 	$(DOCS) serve
 
 wheel: .venv/installed-wheel  ## sdist, wheel with the core and wheel without -> dist/
-	BIN=$(BIN) sh tests/wheels.sh
+	rm -rf dist
+	$(BIN)/python -m build --sdist
+	$(BIN)/python -m pip wheel -q --no-deps -w dist/raw dist/*.tar.gz
+	$(BIN)/python -m pip wheel -q --no-deps -w dist -C wheel.cmake=false dist/*.tar.gz
+	PATH="$(BIN):$$PATH" auditwheel repair -w dist dist/raw/*.whl || mv dist/raw/*.whl dist  # only Linux has tags to earn
+	rm -rf dist/raw
 
 dist: wheel
+
+packaging: wheel  ## each of them in an empty environment, the source out of sight
+	sh tests/packaging.sh
 
 clean:
 	rm -rf .venv build dist site bench report .pytest_cache .mypy_cache .ruff_cache
