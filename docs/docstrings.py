@@ -24,17 +24,12 @@ class Docstrings(Extension):  # type: ignore[misc]
 
 
 def markdown(text: str) -> str:
-    """Return a docstring as Markdown.
+    r"""Return a docstring as Markdown.
 
-    >>> print(markdown(chr(10).join(["One.", "", ">>> 1 + 1", "2"])))
-    One.
-    <BLANKLINE>
-    ```pycon
-    >>> 1 + 1
-    2
-    ```
-    >>> markdown("As :func:`neural.losses.resolve`.")
-    'As `resolve`.'
+    >>> markdown("One.\n\n>>> 1 + 1\n2").split("\n")
+    ['One.', '', '```pycon', '>>> 1 + 1', '2', '```']
+    >>> markdown("As :func:`neural.losses.resolve`, ``loss``.")
+    'As `resolve`, `loss`.'
     """
     text = ROLE.sub(r"`\1`", text.replace("``", "`"))
     head, *sections = SECTION.split(text)

@@ -49,7 +49,7 @@ def relinked(markdown: str, uri: str) -> str:
     >>> relinked("[how](../benchmarks/README.md#fair)", "limits.md")
     '[how](benchmarks/how.md#fair)'
     >>> relinked("[goals](goals.py)", "benchmarks/how.md"), relinked("[table](howto/table.md)", "index.md")
-    ('goals (`benchmarks/goals.py`)', '[table](howto/table.md)')
+    ('`benchmarks/goals.py`', '[table](howto/table.md)')
     """
     parts = FENCED.split(markdown)
     return "".join(part if part.startswith("```") else LINK.sub(lambda m: _link(m, uri), part) for part in parts)
@@ -62,7 +62,7 @@ def _link(match: re.Match[str], uri: str) -> str:
     source = {page: file for file, page in OUTSIDE.items()}.get(uri, f"docs/{uri}")
     target = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
     target += "/README.md" if (ROOT / target).is_dir() else ""
-    inside = target.startswith("docs/") and target.endswith((".md", ".svg", ".png"))
+    inside = target.startswith("docs/") and target.endswith((".md", ".svg", ".png", ".json"))
     page = target.removeprefix("docs/") if inside else {**OUTSIDE, **HOME}.get(target)
     if page is None:  # a file that is no page: it is named
         return f"{text} (`{target}`)" if text.strip("`") not in target else f"`{target}`"

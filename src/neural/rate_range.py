@@ -48,8 +48,9 @@ class RateRange:
     def _repr_html_(self) -> str:
         """Show the costs and their running mean over the rates, and the suggestion if there is one."""
         found = self.suggestion if self.smoothed.argmin() > 0 else None
-        top = 1.25 * self.smoothed.max()  # a last batch that leaps away would flatten all the rest
-        curves = {"each batch": self.losses.clip(max=top).tolist(), "running mean": self.smoothed.tolist()}
+        top = self.smoothed.max() if found is None else 2 * self.smoothed[0] - self.smoothed.min()
+        both = {"each batch": self.losses, "running mean": self.smoothed}  # a leap at the end would flatten the rest
+        curves = {name: values.clip(max=top).tolist() for name, values in both.items()}
         picture = notebook.chart(curves, self.rates.tolist(), log=True, x_name="Learning rate", mark=found)
         said = "No suggestion: the cost fell nowhere." if found is None else f"Suggestion: {notebook.number(found)}"
         return f"{picture}<p>{said}</p>"
