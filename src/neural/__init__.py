@@ -6,6 +6,8 @@
 
 from neural.activation import Activation
 from neural.activations import CustomActivation, Exponential, HardSigmoid, Linear, Sigmoid, Softmax, Softsign, Tanh
+from neural.augment import Augment
+from neural.averages import EMA, SWA, Average
 from neural.callbacks import Callback, Checkpoint, EarlyStopping, History, ReduceOnPlateau
 from neural.errors import (
     DataUnavailable,
@@ -44,7 +46,7 @@ from neural.losses import (
     SquaredHinge,
 )
 from neural.metrics import Accuracy, F1Score, Metrics, Precision, Recall
-from neural.nn import Network, NeuralNetwork
+from neural.nn import Network, NeuralNetwork, load
 from neural.normalization import BatchNorm, LayerNorm
 from neural.optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSProp
 from neural.rectifiers import ELU, SELU, HardSwish, LeakyReLU, ReLU, ReLU6
@@ -68,18 +70,22 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ELU",
+    "EMA",
     "GELU",
     "LBFGS",
     "MAE",
     "MSE",
     "SELU",
     "SGD",
+    "SWA",
     "Accuracy",
     "Activation",
     "ActivationLayer",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Augment",
+    "Average",
     "BatchNorm",
     "BinaryCrossEntropy",
     "BinaryCrossentropy",
@@ -152,6 +158,7 @@ __all__ = [
     "Tanh",
     "TrainingDiverged",
     "Warmup",
+    "load",
     "n_threads",
     "set_threads",
 ]

@@ -52,6 +52,14 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=_seed, default=0, metavar="N", help="all random numbers follow from it (default: 0)"
     )
     demo.set_defaults(run=_demo)
+    verify = commands.add_parser(
+        "verify",
+        help="run the test rows of an exported file",
+        description="Run an exported file (.c, .js, .mjs, .onnx, .py) on the test rows in it and compare with the "
+        "network's own outputs. It runs the file: give only files that you trust. Exit code 1 if they differ.",
+    )
+    verify.add_argument("file", metavar="FILE")
+    verify.set_defaults(run=_verify)
     return parser
 
 
@@ -80,6 +88,17 @@ def _demo(arguments: argparse.Namespace) -> int:
         print(f"Check missed: {check.run}, {check.measure}", file=sys.stderr)
     print(f"Open {page}")
     return FAILED if failed else 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from neural.export import verify
+
+    try:
+        proof = verify(arguments.file)
+    except ValueError as error:  # a suffix of no kind that is exported
+        raise NeuralError(str(error)) from None
+    print(f"{proof.path}: {proof}. {'Passed' if proof.passed else 'FAILED'}.")
+    return 0 if proof.passed else FAILED
 
 
 if __name__ == "__main__":
