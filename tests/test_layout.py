@@ -132,6 +132,11 @@ def test_the_catalogue_is_what_the_tables_say():
     assert kept == catalogue() + "\n", "run: python -m tests.catalogue > docs/catalogue.md"
 
 
+def test_loops_of_the_core_are_marked_for_every_compiler():
+    bare = [path.name for path in SOURCE.parents[1].glob("csrc/*") if "#pragma GCC" in path.read_text()]
+    assert bare == [], "write INDEPENDENT (vec.hpp), which clang knows as well"
+
+
 def test_files_and_functions_are_short():
     long_files = {p.stem: n for p in files() if (n := len(p.read_text().splitlines())) > 500}
     assert long_files == {}
