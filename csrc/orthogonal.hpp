@@ -2,6 +2,8 @@
 // by Newton-Schulz. It takes the gradients of a whole batch, so it comes after them, in parts with a barrier after each;
 // each number is made by one thread, in an order that depends on shapes alone.
 #pragma once
+#include <algorithm>
+
 #include "core.hpp"
 #include "gemm.hpp"
 #include "optimizers.hpp"
