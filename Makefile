@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 QUICK ?=
 N ?= auto
+DOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 
-.PHONY: demo test test-all parity check sanitize bench bench-peers dist clean
+.PHONY: demo test test-all parity check sanitize bench bench-peers docs docs-serve wheel dist packaging clean
 
 demo: .venv/installed-demo  ## the experiments on real data -> report/index.html (QUICK=1: within a minute)
 	$(BIN)/neural demo $(if $(QUICK),--quick)
@@ -30,12 +31,27 @@ bench: .venv/installed-test  ## all measurements, against whichever peers are in
 
 bench-peers: .venv/installed-bench  ## PyTorch, JAX, scikit-learn, ONNX Runtime: some gigabytes
 
-dist: .venv/installed-test  ## sdist and wheel -> dist/
-	$(BIN)/python -m pip install -q build
-	$(BIN)/python -m build
+docs: .venv/installed-docs  ## the site -> site/index.html; a warning is an error
+	$(DOCS) build --strict
+
+docs-serve: .venv/installed-docs  ## the same at http://127.0.0.1:8000, built again at each change
+	$(DOCS) serve
+
+wheel: .venv/installed-wheel  ## sdist, wheel with the core and wheel without -> dist/
+	rm -rf dist
+	$(BIN)/python -m build --sdist
+	$(BIN)/python -m pip wheel -q --no-deps -w dist/raw dist/*.tar.gz
+	$(BIN)/python -m pip wheel -q --no-deps -w dist -C wheel.cmake=false dist/*.tar.gz
+	PATH="$(BIN):$$PATH" auditwheel repair -w dist dist/raw/*.whl || mv dist/raw/*.whl dist  # only Linux has tags to earn
+	rm -rf dist/raw
+
+dist: wheel
+
+packaging: wheel  ## each of them in an empty environment, the source out of sight
+	sh tests/packaging.sh
 
 clean:
-	rm -rf .venv build dist bench report .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build dist site bench report .pytest_cache .mypy_cache .ruff_cache
 
 sanitize: .venv/installed-test  ## the core's own tests under the address and undefined-behaviour sanitizers, and the thread one
 	$(BIN)/python -m pip install -q cmake ninja nanobind

@@ -57,7 +57,7 @@ def measure(options: argparse.Namespace) -> Part:
     if options.size == "full":
         for name, library in libraries.items():
             library |= sizes(LIBRARIES[name][2])
-        wheels = sorted((HERE.parent / "dist").glob("*.whl"), key=lambda path: path.stat().st_mtime)
+        wheels = sorted((HERE.parent / "dist").glob("*.whl"), key=lambda path: path.stat().st_size)  # with core: last
         part["wheel"] = {"name": wheels[-1].name, "bytes": wheels[-1].stat().st_size} if wheels else None
     return part
 

@@ -254,7 +254,7 @@ template <class T, template <class> class F> struct Elementwise {
     for (long r = 0; r < rows; r++) {
       const T *from = z + r * ld_z;
       T *to = a + r * ld_a;
-#pragma GCC ivdep
+      INDEPENDENT
       for (long k = 0; k < end; k++) to[k] = F<T>::f(from[k], p);
       if (!pads)
         for (long k = n; k < end; k++) to[k] = 0;
@@ -265,7 +265,7 @@ template <class T, template <class> class F> struct Elementwise {
     for (long r = 0; r < rows; r++) {
       const T *d = da + r * ld, *in = z + r * ld, *out = a + r * ld;
       T *to = dz + r * ld;
-#pragma GCC ivdep
+      INDEPENDENT
       for (long k = 0; k < end; k++) to[k] = F<T>::backward(d[k], in[k], out[k], p);
     }
   }
@@ -277,7 +277,7 @@ template <class T> struct Softmax {
       const T *from = z + r * ld_z;
       T *to = a + r * ld_a, top = from[0], total = 0;
       for (long k = 1; k < n; k++) top = from[k] > top || from[k] != from[k] ? from[k] : top;
-#pragma GCC ivdep
+      INDEPENDENT
       for (long k = 0; k < n; k++) to[k] = exponential(from[k] - top);
       for (long k = 0; k < n; k++) total += to[k];
       for (long k = 0; k < n; k++) to[k] /= total;

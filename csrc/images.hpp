@@ -12,13 +12,13 @@ INLINE long drawn(const uint64_t *words, int half, long n) { return long((words[
 // `count` pixels of `each` numbers from `from` on, or backwards from there.
 template <class T, class U> INLINE void copy_pixels(T scale, const U *from, T *to, long count, long each, bool back) {
   if (each == 1 && back)
-#pragma GCC ivdep
+    INDEPENDENT
     for (long k = 0; k < count; k++) to[k] = T(from[-k]) * scale;
   else if (back)
     for (long k = 0; k < count; k++)
       for (long c = 0; c < each; c++) to[k * each + c] = T(from[c - k * each]) * scale;
   else
-#pragma GCC ivdep
+    INDEPENDENT
     for (long k = 0; k < count * each; k++) to[k] = T(from[k]) * scale;
 }
 // One pixel, or if there is none a number, `count` times.

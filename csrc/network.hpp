@@ -34,7 +34,7 @@ template <class T, class U> INLINE void gather_as(const Job<T> &job, long first,
       gather_image(*job.augment, stream, r, job.scale, from, to);
       continue;
     }
-#pragma GCC ivdep
+    INDEPENDENT
     for (long k = 0; k < n; k++) to[k] = T(from[k]) * job.scale;
   }
 }
@@ -113,7 +113,7 @@ template <class T> void noise_forward(const Job<T> &job, int s, long first, long
 // Y = X, or Y = X + Z, for rows of as many numbers.
 template <class T> INLINE void pass_on(const T *x, const T *z, T *y, long rows, long n, long ld_x, long ld) {
   for (long r = 0; r < rows; r++)
-#pragma GCC ivdep
+    INDEPENDENT
     for (long k = 0; k < n; k++) y[r * ld + k] = z ? x[r * ld_x + k] + z[r * ld + k] : x[r * ld_x + k];
 }
 

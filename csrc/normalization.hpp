@@ -16,7 +16,7 @@ template <class T> INLINE bool by_batch(const Job<T> &job, const Stage &stage) {
 template <class T, class F> INLINE void column_sums(long rows, long start, T *sum, const F &f) {
   for (long k = 0; k < LANE; k++) sum[k] = 0;
   for (long r = 0; r < rows; r++)
-#pragma GCC ivdep
+    INDEPENDENT
     for (long k = 0; k < LANE; k++) sum[k] += f(r, start + k);
 }
 // f(start) for every LANE columns that are this thread's.
@@ -62,7 +62,7 @@ template <class T> void batchnorm_forward(const Job<T> &job, int s, long first, 
   for (long r = first; r < last; r++) {
     const T *x = job.A[s] + r * ld_x;
     T *y = job.A[s + 1] + r * ld, *normal = job.kept[s] + r * ld;
-#pragma GCC ivdep
+    INDEPENDENT
     for (long k = 0; k < n; k++) {
       normal[k] = (x[k] - mean[k]) / root(variance[k] + T(stage.setting));
       y[k] = normal[k] * gain[k] + offset[k];
@@ -79,7 +79,7 @@ template <class T> void batchnorm_backward(const Job<T> &job, int s, long first,
   for (long r = first; r < last; r++) {
     const T *dy = job.D[s + 1] + r * ld, *normal = job.kept[s] + r * ld;
     T *dx = job.D[s] + r * ld;
-#pragma GCC ivdep
+    INDEPENDENT
     for (long k = 0; k < n; k++)
       dx[k] = (dy[k] * gain[k] - in_training * (d[k] + normal[k] * along[k])) / root(variance[k] + T(stage.setting));
   }
@@ -115,7 +115,7 @@ template <class T> void layernorm_forward(const Job<T> &job, int s, long first, 
     for (long k = 0; k < n; k++) normal[k] = x[k] - mean, scratch[k] = normal[k] * normal[k];
     const T spread = root(row_sum(scratch, n) / T(n) + T(stage.setting));
     job.statistics[s][r] = spread;
-#pragma GCC ivdep
+    INDEPENDENT
     for (long k = 0; k < n; k++) normal[k] /= spread, y[k] = normal[k] * gain[k] + offset[k];
   }
 }
@@ -128,10 +128,10 @@ template <class T> void layernorm_backward(const Job<T> &job, int s, long first,
   for (long r = first; r < last; r++) {
     const T *dy = job.D[s + 1] + r * ld, *normal = job.kept[s] + r * ld, spread = job.statistics[s][r];
     T *dx = job.D[s] + r * ld;
-#pragma GCC ivdep
+    INDEPENDENT
     for (long k = 0; k < n; k++) scratch[k] = dy[k] * gain[k], along[k] = scratch[k] * normal[k];
     const T mean = row_sum(scratch, n) / T(n), mean_along = row_sum(along, n) / T(n);
-#pragma GCC ivdep
+    INDEPENDENT
     for (long k = 0; k < n; k++) dx[k] = (scratch[k] - mean - normal[k] * mean_along) / spread;
   }
 }
@@ -142,7 +142,7 @@ template <class T> void prelu_forward(const Job<T> &job, int s, long first, long
   for (long r = first; r < last; r++) {
     const T *x = job.A[s] + r * job.ld[s];
     T *y = job.A[s + 1] + r * job.ld[s + 1];
-#pragma GCC ivdep
+    INDEPENDENT
     for (long k = 0; k < n; k++) y[k] = x[k] < 0 ? slope[k] * x[k] : x[k];
   }
 }
@@ -152,7 +152,7 @@ template <class T> void prelu_backward(const Job<T> &job, int s, long first, lon
   for (long r = first; r < last; r++) {
     const T *x = job.A[s] + r * ld, *dy = job.D[s + 1] + r * ld;
     T *dx = job.D[s] + r * ld;
-#pragma GCC ivdep
+    INDEPENDENT
     for (long k = 0; k < n; k++) dx[k] = x[k] < 0 ? slope[k] * dy[k] : dy[k];
   }
 }

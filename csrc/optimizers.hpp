@@ -105,7 +105,7 @@ template <class T> struct Lion {
 template <class T, class Rule>
 INLINE void step_along(Rule rule, Penalty<T> p, T *__restrict w, const T *__restrict d, T *__restrict m, T *__restrict v, long n) {
   const long end = whole<T>(n);
-#pragma GCC ivdep
+  INDEPENDENT
   for (long k = 0; k < end; k++) {
     const T step = rule.step(p.gradient(d[k], w[k]), m[k], v[k]);
     w[k] = p.keep * w[k] - step;
@@ -118,7 +118,7 @@ template <class T> INLINE T clip_factor(const Job<T> &job, double norm) { return
 // A mean of the weights over updates moves towards them; the first to enter it are the mean.
 template <class T> INLINE void enter(T share, T *__restrict mean, const T *__restrict w, long n) {
   const long end = whole<T>(n);
-#pragma GCC ivdep
+  INDEPENDENT
   for (long k = 0; k < end; k++) mean[k] = share == 1 ? w[k] : mean[k] + share * (w[k] - mean[k]);
 }
 

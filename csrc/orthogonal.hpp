@@ -2,6 +2,8 @@
 // by Newton-Schulz. It takes the gradients of a whole batch, so it comes after them, in parts with a barrier after each;
 // each number is made by one thread, in an order that depends on shapes alone.
 #pragma once
+#include <algorithm>
+
 #include "core.hpp"
 #include "gemm.hpp"
 #include "optimizers.hpp"
@@ -57,7 +59,7 @@ template <class T> void newton_schulz(const Hidden<T> &matrix, int what, const T
     else if (what == 1)
       product<T, false>(rows, 0, n, n, matrix.A + first * ld_a, ld_a, 1, matrix.A, ld_a, scratch, [&](long i0, long r, long j0, long w, const T *C) {
         for (long i = 0; i < r; i++)
-#pragma GCC ivdep
+          INDEPENDENT
           for (long j = 0; j < w; j++) {
             const long at = (first + i0 + i) * ld_a + j0 + j;
             matrix.B[at] = b * matrix.A[at] + c * C[i * BLOCK_COLUMNS + j];
@@ -66,7 +68,7 @@ template <class T> void newton_schulz(const Hidden<T> &matrix, int what, const T
     else
       product<T, false>(rows, 0, m, n, matrix.B + first * ld_a, ld_a, 1, X, ld, scratch, [&](long i0, long r, long j0, long w, const T *C) {
         for (long i = 0; i < r; i++)
-#pragma GCC ivdep
+          INDEPENDENT
           for (long j = 0; j < w; j++) {
             const long at = (first + i0 + i) * ld + j0 + j;
             next[at] = a * X[at] + C[i * BLOCK_COLUMNS + j];

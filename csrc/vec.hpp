@@ -10,8 +10,14 @@
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
+// Before a loop whose rounds do not depend on one another.
+#ifdef __clang__
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#endif
 // A loop over the lanes of one vector, which the compiler turns into one instruction for each operation.
-#define EACH_LANE _Pragma("GCC ivdep") for (long lane = 0; lane < LANES<T>; lane++)
+#define EACH_LANE INDEPENDENT for (long lane = 0; lane < LANES<T>; lane++)
 
 namespace {
 

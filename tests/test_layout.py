@@ -32,6 +32,7 @@ LEVELS = (
         "canvas",
         "course",
         "threads",
+        "notebook",
         "atomic",
         "export.expressions",
         "export.protobuf",
@@ -136,6 +137,11 @@ def test_every_row_of_every_table_is_documented_with_an_example():
 def test_the_catalogue_is_what_the_tables_say():
     kept = (SOURCE.parents[1] / "docs" / "catalogue.md").read_text()
     assert kept == catalogue() + "\n", "run: python -m tests.catalogue > docs/catalogue.md"
+
+
+def test_loops_of_the_core_are_marked_for_every_compiler():
+    bare = [path.name for path in SOURCE.parents[1].glob("csrc/*") if "#pragma GCC" in path.read_text()]
+    assert bare == [], "write INDEPENDENT (vec.hpp), which clang knows as well"
 
 
 def test_files_and_functions_are_short():

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from neural import metrics
+from neural import metrics, notebook
 from neural.errors import ModelFileError, check_number, guess, one_of, sentence
 from neural.inputs import check_finite, numbers
 
@@ -78,6 +78,21 @@ class History(list[float]):
 
     def __reduce__(self) -> Any:
         return type(self), (list(self),), {"history": self.history, "stopped": self.stopped}
+
+    def _repr_html_(self) -> str:
+        """Show the cost as a curve, and for each name its ends, its least, its most and its course."""
+        if not self:
+            return "<p>No epoch yet.</p>"
+        costs: dict[str, list[float]] = {n: self[n] for n in ("loss", "val_loss") if n in self.history}
+        seconds = f", {sum(self.history['seconds']):.3g} s" if "seconds" in self.history else ""
+        stopped = f"; stopped: {self.stopped}" if self.stopped else ""
+        caption = f"{len(self)} epoch{'s' * (len(self) != 1)}{seconds}{stopped}"
+        rows = [
+            [name, *map(notebook.number, (v[0], v[-1], np.nanmin(v), np.nanmax(v))), notebook.spark(v)]
+            for name, v in self.history.items()
+            if name != "seconds" and not np.isnan(v).all()
+        ]
+        return notebook.chart(costs) + notebook.table(caption, ["", "first", "last", "least", "most", ""], rows)
 
     def plot(self, *names: str, **options: Any) -> Any:
         """Return a figure with a curve for each name, ``loss`` if none is given."""
@@ -393,7 +408,10 @@ def _read(path: str) -> dict[str, np.ndarray]:
 
 
 class Progress(Callback):
-    """Prints ``Epoch 11-500 =========> cost: 0.7316`` every tenth epoch and at the last; on a terminal, a live bar."""
+    """Prints ``Epoch 11-500 =========> cost: 0.7316`` every tenth epoch and at the last; on a terminal, a live bar.
+
+    In a notebook it is a bar as well, with the curve of the cost.
+    """
 
     numbers_only = True
     WIDTH = 24
@@ -405,7 +423,8 @@ class Progress(Callback):
 
     def on_train_begin(self, training: Any) -> None:
         self.out = sys.stdout if self.file is None else self.file
-        self.live = bool(getattr(self.out, "isatty", lambda: False)())
+        self.page = notebook.place() if self.file is None else None
+        self.live = self.page is not None or bool(getattr(self.out, "isatty", lambda: False)())
         self.started = self.drawn = time.perf_counter()
 
     def on_epoch_end(self, training: Any) -> None:
@@ -422,19 +441,24 @@ class Progress(Callback):
         if not self.live or (now - self.drawn < self.REFRESH and fraction < 1):
             return
         self.drawn = now
-        filled = int(fraction * self.WIDTH)
         left = (now - self.started) * (1 - fraction) / max(fraction, 1e-9)
         cost = training.numbers.get("loss", np.nan)
-        bar = "#" * filled + "." * (self.WIDTH - filled)
         place = f"Epoch {training.epoch}-{training.epochs}"
-        line = f"{place} [{bar}] cost: {cost_text(cost)}, rate {training.rate:.3g}, {left:.0f} s left"
-        print("\r" + line.ljust(90), end="", file=self.out, flush=True)
+        state = f"cost: {cost_text(cost)}, rate {training.rate:.3g}, {left:.0f} s left"
+        if self.page is not None:
+            bar = f'<progress value="{fraction:.3f}" max="1"></progress>'
+            self.page.update(f"<div>{place} {bar} {state}</div>" + notebook.chart({"loss": training.history}))
+            return
+        filled = int(fraction * self.WIDTH)
+        bar = "#" * filled + "." * (self.WIDTH - filled)
+        print("\r" + f"{place} [{bar}] {state}".ljust(90), end="", file=self.out, flush=True)
 
     def on_train_end(self, training: Any) -> None:
         if self.live:
             self.drawn = 0.0
             self.on_progress(training, 1.0 if training.error is None else training.fraction)
-            print(file=self.out)
+            if self.page is None:
+                print(file=self.out)
         if training.stopped:
             print(f"Stopped after epoch {training.epoch}: {training.stopped}.", file=self.out)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neural import optimizers
+from neural import notebook, optimizers
 from neural.errors import check_number, sentence
 from neural.updates import Updates
 
@@ -44,6 +44,16 @@ class RateRange:
             rule = f"rates at which the cost falls, from {self.rates[0]:g} to {self.rates[-1]:g}"
             raise ValueError(sentence("the range", rule, "none", "Try a lower low, scaled inputs, or more steps."))
         return float(self.rates[lowest] / BELOW)
+
+    def _repr_html_(self) -> str:
+        """Show the costs and their running mean over the rates, and the suggestion if there is one."""
+        found = self.suggestion if self.smoothed.argmin() > 0 else None
+        top = self.smoothed.max() if found is None else 2 * self.smoothed[0] - self.smoothed.min()
+        both = {"each batch": self.losses, "running mean": self.smoothed}  # a leap at the end would flatten the rest
+        curves = {name: values.clip(max=top).tolist() for name, values in both.items()}
+        picture = notebook.chart(curves, self.rates.tolist(), log=True, x_name="Learning rate", mark=found)
+        said = "No suggestion: the cost fell nowhere." if found is None else f"Suggestion: {notebook.number(found)}"
+        return f"{picture}<p>{said}</p>"
 
     def plot(self, ax: Any = None) -> Figure:
         """Return a figure of the costs and their running mean over the rates, and of the suggestion if there is one."""
