@@ -19,7 +19,7 @@ test-all: check  ## the nightly tests too: 20,000 random networks and the like
 	$(BIN)/python -m pytest -n $(N)
 
 parity: .venv/installed-parity  ## every activation, layer, loss, optimizer and schedule against PyTorch, which it installs
-	$(BIN)/python -m pytest -n $(N) tests/test_pytorch.py
+	$(BIN)/python -m pytest -n $(N) tests/test_pytorch.py tests/test_explanations.py tests/test_imports.py
 
 check: .venv/installed-test
 	$(BIN)/ruff check .
