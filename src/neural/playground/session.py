@@ -1,0 +1,273 @@
+"""One page's session: its settings, data and network, and the picture of them that the page is sent."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from neural.errors import NeuralError, TrainingDiverged, check_number, sentence
+from neural.inputs import check_finite
+from neural.playground import pictures, script, trace, wire
+from neural.playground.pictures import View
+from neural.playground.points import Points, Table, load
+from neural.playground.settings import Settings
+from neural.playground.trainer import Segment, Trainer
+
+PHASES = ("ready", "forward", "backward", "update")  # of a batch taken step by step; after the last comes the second
+FRAME_SECONDS = 0.012  # of training for one picture, at most
+MOST_UPDATES = 1_000_000
+FORMAT = "neural playground"
+VERSION = 1
+EDGE = 1e6  # beyond it no point of the plane is looked at
+
+
+class Session:
+    """What is behind one open page. Each method that changes something returns the header and arrays of a picture."""
+
+    def __init__(self) -> None:
+        self.table: Table | None = None
+        self.view, self.phase = View(), PHASES[0]
+        self.settings = Settings()
+        self.points: Points = load(self.settings, None)
+        self.trainer = Trainer(self.settings, self.points)
+        self.fresh = True  # the page does not have the data yet
+
+    # --- what the page asks for ------------------------------------------------------------------------------------
+    def configure(self, given: Any) -> bytes:
+        """Take other settings: those of the training at once, all others with a new network."""
+        settings = Settings.of(given)
+        if settings.same_network(self.settings):
+            self.settings = settings
+            self.trainer.use(settings)
+            self.phase = PHASES[0]
+        else:
+            self._start(settings)
+        return self.picture()
+
+    def restart(self) -> bytes:
+        """Begin again with the first weights."""
+        self._start(self.settings)
+        return self.picture()
+
+    def _start(self, settings: Settings) -> None:
+        points = load(settings, self.table)
+        trainer = Trainer(settings, points)  # all of it, before anything is replaced
+        self.settings, self.points, self.trainer = settings, points, trainer
+        self.fresh, self.phase = True, PHASES[0]
+        self._keep_view_inside()
+
+    def train(self, updates: Any = None, epochs: Any = None) -> bytes:
+        """Train so many updates, or epochs, or as far as one picture has time for."""
+        if updates is None:
+            epochs = check_number("epochs", 1 if epochs is None else epochs, low=1, high=MOST_UPDATES, whole=True)
+            updates = epochs * self.trainer.per_epoch - self.trainer.batch
+        n = check_number("updates", updates, low=1, high=MOST_UPDATES * MOST_UPDATES, whole=True)
+        self.phase = PHASES[0]
+        made = self.trainer.advance(n, FRAME_SECONDS)
+        return self.picture(made=made)
+
+    def step(self) -> bytes:
+        """Go one step with the next batch: its way up, its way down, its update."""
+        phase = PHASES[PHASES.index(self.phase) + 1] if self.phase != PHASES[-1] else PHASES[1]
+        made = self.trainer.advance(1) if phase == PHASES[-1] else 0
+        self.phase = phase
+        return self.picture(made=made)
+
+    def inspect(self, layer: Any, unit: Any, point: Any = None) -> bytes:
+        """Look at another unit, or at another point of the plane."""
+        sizes = [len(biases) for biases in self.trainer.net.biases]
+        layer = check_number("layer", layer, low=0, high=len(sizes) - 1, whole=True)
+        unit = check_number("unit", unit, low=0, high=sizes[layer] - 1, whole=True)
+        self.view = View(layer, unit, self._point(point))
+        return self.picture()
+
+    def _point(self, given: Any) -> tuple[float, float] | None:
+        if given is None or self.points.image_shape is not None:
+            return None
+        if not isinstance(given, list) or len(given) != 2:
+            raise TypeError(sentence("point", "two numbers, or null", given))
+        x, y = (check_number("a number of point", value, low=-EDGE, high=EDGE) for value in given)
+        return x, y
+
+    def _keep_view_inside(self) -> None:
+        sizes = [len(biases) for biases in self.trainer.net.biases]
+        layer = min(self.view.layer, len(sizes) - 1)
+        self.view = View(layer, min(self.view.unit, sizes[layer] - 1))
+
+    def read_csv(self, name: Any, content: bytes) -> dict[str, Any]:
+        """Take a CSV file, and say which columns it has; the data is not changed yet."""
+        if not isinstance(name, str) or len(name) > 200:
+            raise TypeError(sentence("name", "the name of a file", name))
+        self.table = Table.read(name or "data.csv", content)
+        return self.table.describe()
+
+    def classify(self, pixels: bytes) -> list[float | None]:
+        """Return the probability of each class for an image of grey values."""
+        return pictures.short(self.trainer.net.predict(self._image(pixels))[0])
+
+    def _image(self, pixels: bytes) -> np.ndarray:
+        shape = self.points.image_shape
+        if shape is None:
+            raise NeuralError("Only images can be drawn. Choose the images as data first.")
+        if len(pixels) != shape[0] * shape[1]:
+            raise ValueError(sentence("the image", f"{shape[0]} x {shape[1]} bytes", f"{len(pixels)} bytes"))
+        return np.frombuffer(pixels, np.uint8).reshape(1, -1)
+
+    def test_image(self, number: Any) -> dict[str, Any]:
+        """Return the pixels of a test image, and its class."""
+        if self.points.image_shape is None:
+            raise NeuralError("Only images can be shown. Choose the images as data first.")
+        row = check_number("number", number, low=0, whole=True) % len(self.points.X_test)
+        label = self.points.classes[int(self.points.y_test[row])]
+        return {"pixels": self.points.X_test[row].tolist(), "label": label}
+
+    def script(self) -> str:
+        """Return the Python code that makes this network."""
+        return script.write(self.settings, self.trainer, self.table)
+
+    # --- the picture -----------------------------------------------------------------------------------------------
+    def picture(self, **header: Any) -> bytes:
+        """Return everything that there is to see, as a message."""
+        with np.errstate(all="ignore"):  # what a network has come to, it is to be seen
+            return self._picture(header)
+
+    def _picture(self, header: dict[str, Any]) -> bytes:
+        trainer, points = self.trainer, self.points
+        batch, losses = trainer.next_batch()
+        arrays = pictures.links(batch, points.image_shape is not None)
+        if points.image_shape is None:
+            arrays |= pictures.of_plane(trainer, pictures.plane(points.extent))
+        else:
+            arrays |= pictures.of_images(trainer, points)
+        stepping = self.phase in ("forward", "backward")
+        seen = batch if stepping and self.view.point is None else self._example()
+        arrays |= pictures.example(seen) | ({} if points.image_shape else {"inputs": seen[0].a_in[0]})
+        header |= {
+            "kind": "picture", "phase": self.phase, "epoch": trainer.epoch, "batch": trainer.batch,
+            "per_epoch": trainer.per_epoch, "rate": pictures.one(trainer.rate), "finished": trainer.finished,
+            "diverged": trainer.diverged, "engine": trainer.engine.name, **{name: pictures.one(value) for name, value in trainer.measure().items()},
+            "numbers": pictures.numbers_of(seen, self.view, len(trainer.rows)),
+            "batch_cost": pictures.one(losses.mean()), "stepping": stepping,
+        }  # fmt: skip
+        if stepping:
+            header["rows"] = trainer.rows.tolist()
+        if self.fresh:
+            data, more = self._data()
+            header["data"], arrays, self.fresh = data, arrays | more, False
+        return wire.pack(header, arrays)
+
+    def _example(self) -> list[trace.Seen]:
+        """Return what the layers make of the point that is looked at, or of the first test row."""
+        point = self.view.point
+        X = self.points.X_test[:1] if point is None else np.array([point], np.float32)
+        return trace.forward(self.trainer.program, X.astype(self.trainer.train.X.dtype, copy=False))
+
+    def _data(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        points = self.points
+        header = {
+            "classes": points.classes, "axes": points.axes, "extent": points.extent, "image": points.image_shape,
+            "train": len(points.X_train), "test": len(points.X_test), "note": points.note,
+            "settings": self.settings.plain(), "sizes": [len(biases) for biases in self.trainer.net.biases],
+            "params": sum(layer.trainable_params for layer in self.trainer.net.layers),
+        }  # fmt: skip
+        if points.image_shape is not None:
+            return header, {}
+        labels = {"y_train": points.y_train.astype(np.uint8), "y_test": points.y_test.astype(np.uint8)}
+        return header, {"X_train": points.X_train, "X_test": points.X_test, **labels}
+
+    # --- files -----------------------------------------------------------------------------------------------------
+    def save(self) -> dict[str, Any]:
+        """Return the session as plain values: settings, what was done, and all numbers, to the bit."""
+        trainer = self.trainer
+        state = trainer.net.state
+        return {
+            "format": FORMAT, "version": VERSION, "settings": self.settings.plain(),
+            "csv": None if self.table is None or self.settings.data != "csv" else vars_of(self.table),
+            "segments": [{**vars(each), "settings": each.settings.plain()} for each in trainer.segments],
+            "going_on": trainer.segment is not None, "batch": trainer.batch,
+            "state": {"epoch": state.epoch, "step": state.step, "updates": state.updates},
+            "weights": encoded(trainer.net.params),
+            "memory": {name: encoded(vector) for name, vector in state.memory.items()},
+        }  # fmt: skip
+
+    def load(self, saved: Any) -> bytes:
+        """Go on from what ``save`` returned; ValueError, and nothing has changed, for anything else."""
+        if not isinstance(saved, dict) or (saved.get("format"), saved.get("version")) != (FORMAT, VERSION):
+            raise ValueError("The file must be one that this playground has saved. Got another.")
+        other = Session.__new__(Session)
+        try:
+            other._fill(saved)
+        except (KeyError, AttributeError) as error:
+            raise ValueError(f"The file must be one that this playground has saved. It lacks {error}.") from None
+        vars(self).update(vars(other))
+        return self.picture()
+
+    def _fill(self, saved: dict[str, Any]) -> None:
+        file, self.table = saved["csv"], None
+        if file is not None:
+            self.read_csv(file["name"], file["text"].encode())
+        self.view, self.settings = View(), Settings.of(saved["settings"])
+        self._start(self.settings)
+        trainer, state = self.trainer, saved["state"]
+        net = trainer.net
+        trainer.segments = [_segment(each, self.settings, trainer) for each in saved["segments"]]
+        net.params[:] = decoded("the weights", saved["weights"], net.params)
+        _check_padding(net)
+        places = {name: check_number(name, state[name], low=0, high=2**53, whole=True) for name in state}
+        net.state.epoch, net.state.step = places["epoch"], places["step"]
+        if saved["memory"] or places["updates"]:
+            net.state.use(trainer.optimizer, net.params)
+            net.state.updates = places["updates"]
+            for name, vector in net.state.memory.items():
+                vector[:] = decoded(name, saved["memory"][name], vector)
+        trainer.batch = check_number("batch", saved["batch"], low=0, high=trainer.per_epoch - 1, whole=True)
+        if saved["going_on"] and trainer.segments:
+            trainer.segment = trainer.segments[-1]
+
+
+def vars_of(table: Table) -> dict[str, str]:
+    """Return what a table is read from again."""
+    return {"name": table.name, "text": table.text}
+
+
+def encoded(vector: np.ndarray) -> str:
+    """Return float32 numbers as text."""
+    return base64.b64encode(vector.astype("<f4", copy=False).tobytes()).decode()
+
+
+def decoded(what: str, text: Any, like: np.ndarray) -> np.ndarray:
+    """Return as many finite numbers as ``like`` has, from text."""
+    try:
+        found = np.frombuffer(base64.b64decode(text, validate=True), "<f4")
+    except (binascii.Error, TypeError, ValueError):
+        raise ValueError(sentence(what, f"{len(like)} numbers in base64", text)) from None
+    if len(found) != len(like):
+        raise ValueError(sentence(what, f"{len(like)} numbers for this network", f"{len(found)}"))
+    check_finite(what, found, np.float32)
+    return found
+
+
+def _check_padding(net: Any) -> None:
+    """Put 0 where no parameter lies: arithmetic runs over the whole vector."""
+    clean = np.zeros_like(net.params)
+    for new, old in zip(net.views(clean), net.views(net.params), strict=True):
+        for name, values in new.items():
+            values[...] = old[name]
+    net.params[:] = clean
+
+
+def _segment(given: dict[str, Any], settings: Settings, trainer: Trainer) -> Segment:
+    own = Settings.of(given["settings"])
+    if not own.same_network(settings):
+        raise ValueError("The segments of the file must be of its own network. Got another.")
+    size = min(own.batch_size, len(trainer.train))
+    epochs = check_number("epochs", given["epochs"], low=0, high=own.epochs, whole=True)
+    batches = check_number("batches", given["batches"], low=0, high=-(-len(trainer.train) // size) - 1, whole=True)
+    return Segment(replace(own), epochs, batches)
+
+
+__all__ = ["Session", "TrainingDiverged"]
