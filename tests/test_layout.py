@@ -41,7 +41,7 @@ LEVELS = (
     ("experiments", "page"),
     ("speed",),
     ("figures", "findings", "record"),
-    ("report",),
+    ("report", "playground"),
     ("cli",),
     ("__main__",),
 )

@@ -23,10 +23,10 @@ Reply = str | bytes
 
 
 def answer(session: Session, message: str | bytes) -> Reply:
-    r"""Return the reply to a message: a picture or a file as bytes, anything else as JSON.
+    """Return the reply to a message: a picture or a file as bytes, anything else as JSON.
 
-    >>> answer(Session(), '{"do": "dance"}')  # doctest: +ELLIPSIS
-    '{"kind": "error", "message": "do must be one of ... Got \\'dance\\'."}'
+    >>> json.loads(answer(Session(), '{"do": "train", "epochs": 0}'))["message"]
+    'epochs must be a whole number of at least 1 and of at most 1e+06. Got 0.'
     """
     try:
         header, payload = (wire.parse(message), b"") if isinstance(message, str) else wire.unpack(message)
@@ -47,9 +47,10 @@ def answer(session: Session, message: str | bytes) -> Reply:
 
 def _check_fields(what: str, function: Callable[..., Reply], given: dict[str, Any]) -> None:
     wanted = list(inspect.signature(function).parameters.values())[2:]
-    needed, known = {field.name for field in wanted if field.default is field.empty}, {field.name for field in wanted}
-    if not needed <= set(given) <= known:
-        rule = f"those that {what!r} takes: {', '.join(field.name for field in wanted) or 'none'}"
+    needed = {field.name for field in wanted if field.default is field.empty}
+    known = [field.name for field in wanted]
+    if not needed <= set(given) <= set(known):
+        rule = f"those that {what!r} takes: {', '.join(known) or 'none'}"
         raise TypeError(sentence("the fields", rule, sorted(given)))
 
 
@@ -64,8 +65,8 @@ def hello(session: Session, payload: bytes) -> Reply:
     missing = {"fashion": points.why_no_images()}
     sizes = {"grid": GRID, "shown": SHOWN}
     saves = hasattr(session.trainer.net, "save")
-    return _text("hello", version=neural.__version__, choices=choices, missing=missing, sizes=sizes, saves_networks=saves,
-                 settings=Settings().plain())  # fmt: skip
+    told = {"choices": choices, "missing": missing, "sizes": sizes, "saves_networks": saves}
+    return _text("hello", version=neural.__version__, settings=Settings().plain(), **told)
 
 
 def configure(session: Session, payload: bytes, settings: Any) -> Reply:
@@ -122,7 +123,8 @@ def save_network(session: Session, payload: bytes) -> Reply:
     """Give the network as a file that ``neural.load`` takes."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "network.safetensors")
-        session.trainer.net.save(path)
+        net: Any = session.trainer.net
+        net.save(path)
         return wire.pack({"kind": "file", "name": path.name}, payload=path.read_bytes())
 
 

@@ -106,9 +106,9 @@ def links(seen: list[trace.Seen], image: bool) -> dict[str, np.ndarray]:
     return found
 
 
-def example(seen: list[trace.Seen]) -> dict[str, np.ndarray]:
-    """Return the values of the drawn units for the first row, and where there are any its dJ/dz."""
-    found = {}
+def example(seen: list[trace.Seen], image: bool) -> dict[str, np.ndarray]:
+    """Return the inputs and the values of the drawn units for the first row, and where there are any its dJ/dz."""
+    found = {} if image else {"inputs": seen[0].a_in[0]}
     for k, layer in enumerate(seen):
         found[f"values{k}"] = layer.a[0, :SHOWN]
         if layer.dz is not None:

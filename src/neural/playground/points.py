@@ -157,7 +157,8 @@ def _from_table(settings: Settings, table: Table | None) -> Points:
     names, y = np.unique(labels, return_inverse=True)
     _check_classes(settings.target, y, len(names))
     X_train, y_train, X_test, y_test = _split(X, y, settings)
-    mean, scale = X_train.mean(axis=0), X_train.std(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):  # such columns are refused below
+        mean, scale = X_train.mean(axis=0), X_train.std(axis=0)
     for name, deviation in zip(settings.columns, scale, strict=True):
         if not 0 < deviation < np.inf:
             raise ValueError(sentence(f"column {name!r}", "numbers that differ, and not by too much", float(deviation)))

@@ -121,6 +121,7 @@ def listen(port: int) -> socket.socket:
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((ADDRESS, port))
+        found.listen()
     except OSError as error:
         found.close()
         raise NeuralError(f"Port {port} cannot be had: {error.strerror}. Name another, or 0 for any.") from None

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from neural.errors import NeuralError, TrainingDiverged, check_number, sentence
-from neural.inputs import check_finite
-from neural.playground import pictures, script, trace, wire
+from neural.errors import NeuralError, check_number, sentence
+from neural.playground import pictures, saving, script, trace, wire
 from neural.playground.pictures import View
 from neural.playground.points import Points, Table, load
 from neural.playground.settings import Settings
-from neural.playground.trainer import Segment, Trainer
+from neural.playground.trainer import Trainer
 
 PHASES = ("ready", "forward", "backward", "update")  # of a batch taken step by step; after the last comes the second
 FRAME_SECONDS = 0.012  # of training for one picture, at most
 MOST_UPDATES = 1_000_000
-FORMAT = "neural playground"
-VERSION = 1
 EDGE = 1e6  # beyond it no point of the plane is looked at
 
 
@@ -138,20 +132,20 @@ class Session:
     def _picture(self, header: dict[str, Any]) -> bytes:
         trainer, points = self.trainer, self.points
         batch, losses = trainer.next_batch()
-        arrays = pictures.links(batch, points.image_shape is not None)
-        if points.image_shape is None:
-            arrays |= pictures.of_plane(trainer, pictures.plane(points.extent))
-        else:
-            arrays |= pictures.of_images(trainer, points)
         stepping = self.phase in ("forward", "backward")
         seen = batch if stepping and self.view.point is None else self._example()
-        arrays |= pictures.example(seen) | ({} if points.image_shape else {"inputs": seen[0].a_in[0]})
+        image = points.image_shape is not None
+        drawn = (
+            pictures.of_images(trainer, points) if image else pictures.of_plane(trainer, pictures.plane(points.extent))
+        )
+        arrays = {**drawn, **pictures.links(batch, image), **pictures.example(seen, image)}
+        measured = {name: pictures.one(value) for name, value in trainer.measure().items()}
         header |= {
-            "kind": "picture", "phase": self.phase, "epoch": trainer.epoch, "batch": trainer.batch,
-            "per_epoch": trainer.per_epoch, "rate": pictures.one(trainer.rate), "finished": trainer.finished,
-            "diverged": trainer.diverged, "engine": trainer.engine.name, **{name: pictures.one(value) for name, value in trainer.measure().items()},
+            "kind": "picture", "phase": self.phase, "stepping": stepping, "epoch": trainer.epoch,
+            "batch": trainer.batch, "per_epoch": trainer.per_epoch, "rate": pictures.one(trainer.rate),
+            "finished": trainer.finished, "diverged": trainer.diverged, "engine": trainer.engine.name, **measured,
+            "batch_cost": pictures.one(losses.mean()),
             "numbers": pictures.numbers_of(seen, self.view, len(trainer.rows)),
-            "batch_cost": pictures.one(losses.mean()), "stepping": stepping,
         }  # fmt: skip
         if stepping:
             header["rows"] = trainer.rows.tolist()
@@ -179,95 +173,18 @@ class Session:
         labels = {"y_train": points.y_train.astype(np.uint8), "y_test": points.y_test.astype(np.uint8)}
         return header, {"X_train": points.X_train, "X_test": points.X_test, **labels}
 
-    # --- files -----------------------------------------------------------------------------------------------------
     def save(self) -> dict[str, Any]:
         """Return the session as plain values: settings, what was done, and all numbers, to the bit."""
-        trainer = self.trainer
-        state = trainer.net.state
-        return {
-            "format": FORMAT, "version": VERSION, "settings": self.settings.plain(),
-            "csv": None if self.table is None or self.settings.data != "csv" else vars_of(self.table),
-            "segments": [{**vars(each), "settings": each.settings.plain()} for each in trainer.segments],
-            "going_on": trainer.segment is not None, "batch": trainer.batch,
-            "state": {"epoch": state.epoch, "step": state.step, "updates": state.updates},
-            "weights": encoded(trainer.net.params),
-            "memory": {name: encoded(vector) for name, vector in state.memory.items()},
-        }  # fmt: skip
+        return saving.to_plain(self)
 
     def load(self, saved: Any) -> bytes:
         """Go on from what ``save`` returned; ValueError, and nothing has changed, for anything else."""
-        if not isinstance(saved, dict) or (saved.get("format"), saved.get("version")) != (FORMAT, VERSION):
-            raise ValueError("The file must be one that this playground has saved. Got another.")
+        saving.check(saved)
         other = Session.__new__(Session)
-        try:
-            other._fill(saved)
-        except (KeyError, AttributeError) as error:
-            raise ValueError(f"The file must be one that this playground has saved. It lacks {error}.") from None
+        other.table, other.view = None, View()
+        if saved["csv"] is not None:
+            other.read_csv(saved["csv"]["name"], saved["csv"]["text"].encode())
+        other._start(Settings.of(saved["settings"]))
+        saving.fill(other.trainer, saved)
         vars(self).update(vars(other))
         return self.picture()
-
-    def _fill(self, saved: dict[str, Any]) -> None:
-        file, self.table = saved["csv"], None
-        if file is not None:
-            self.read_csv(file["name"], file["text"].encode())
-        self.view, self.settings = View(), Settings.of(saved["settings"])
-        self._start(self.settings)
-        trainer, state = self.trainer, saved["state"]
-        net = trainer.net
-        trainer.segments = [_segment(each, self.settings, trainer) for each in saved["segments"]]
-        net.params[:] = decoded("the weights", saved["weights"], net.params)
-        _check_padding(net)
-        places = {name: check_number(name, state[name], low=0, high=2**53, whole=True) for name in state}
-        net.state.epoch, net.state.step = places["epoch"], places["step"]
-        if saved["memory"] or places["updates"]:
-            net.state.use(trainer.optimizer, net.params)
-            net.state.updates = places["updates"]
-            for name, vector in net.state.memory.items():
-                vector[:] = decoded(name, saved["memory"][name], vector)
-        trainer.batch = check_number("batch", saved["batch"], low=0, high=trainer.per_epoch - 1, whole=True)
-        if saved["going_on"] and trainer.segments:
-            trainer.segment = trainer.segments[-1]
-
-
-def vars_of(table: Table) -> dict[str, str]:
-    """Return what a table is read from again."""
-    return {"name": table.name, "text": table.text}
-
-
-def encoded(vector: np.ndarray) -> str:
-    """Return float32 numbers as text."""
-    return base64.b64encode(vector.astype("<f4", copy=False).tobytes()).decode()
-
-
-def decoded(what: str, text: Any, like: np.ndarray) -> np.ndarray:
-    """Return as many finite numbers as ``like`` has, from text."""
-    try:
-        found = np.frombuffer(base64.b64decode(text, validate=True), "<f4")
-    except (binascii.Error, TypeError, ValueError):
-        raise ValueError(sentence(what, f"{len(like)} numbers in base64", text)) from None
-    if len(found) != len(like):
-        raise ValueError(sentence(what, f"{len(like)} numbers for this network", f"{len(found)}"))
-    check_finite(what, found, np.float32)
-    return found
-
-
-def _check_padding(net: Any) -> None:
-    """Put 0 where no parameter lies: arithmetic runs over the whole vector."""
-    clean = np.zeros_like(net.params)
-    for new, old in zip(net.views(clean), net.views(net.params), strict=True):
-        for name, values in new.items():
-            values[...] = old[name]
-    net.params[:] = clean
-
-
-def _segment(given: dict[str, Any], settings: Settings, trainer: Trainer) -> Segment:
-    own = Settings.of(given["settings"])
-    if not own.same_network(settings):
-        raise ValueError("The segments of the file must be of its own network. Got another.")
-    size = min(own.batch_size, len(trainer.train))
-    epochs = check_number("epochs", given["epochs"], low=0, high=own.epochs, whole=True)
-    batches = check_number("batches", given["batches"], low=0, high=-(-len(trainer.train) // size) - 1, whole=True)
-    return Segment(replace(own), epochs, batches)
-
-
-__all__ = ["Session", "TrainingDiverged"]

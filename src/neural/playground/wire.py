@@ -65,7 +65,7 @@ def parse(text: str | bytes) -> dict[str, Any]:
     try:
         found = json.loads(text, parse_constant=refuse)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(sentence("the message", "JSON", text, str(error)[:80])) from None
+        raise ValueError(sentence("the message", "JSON", text, f"{str(error)[:80]}.")) from None
     if not isinstance(found, dict):
         raise ValueError(sentence("the message", "a JSON object", found))
     return found
