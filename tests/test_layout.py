@@ -11,6 +11,7 @@ import numpy as np
 
 import neural
 from neural.activations import ACTIVATIONS
+from neural.averages import AVERAGES
 from neural.initializers import INITIALIZERS
 from neural.layers import LAYERS
 from neural.losses import LOSSES
@@ -22,7 +23,18 @@ SOURCE = Path(neural.__file__).parent
 LEVELS = (
     ("errors",),
     ("inputs", "parameters", "significance", "streams", "fashion", "canvas", "course", "threads"),
-    ("activation", "initializers", "datasets", "intervals", "metric_inputs", "optimizers", "plot_inputs", "schedules"),
+    (
+        "activation",
+        "augment",
+        "averages",
+        "initializers",
+        "datasets",
+        "intervals",
+        "metric_inputs",
+        "optimizers",
+        "plot_inputs",
+        "schedules",
+    ),
     ("rectifiers", "smooth"),
     ("activations",),
     ("layer", "targets", "classification_metrics", "probability_metrics", "regression_metrics"),
@@ -33,10 +45,10 @@ LEVELS = (
     ("core",),
     ("callbacks", "data", "updates"),
     ("loggers", "training"),
-    ("lbfgs",),
+    ("batches", "lbfgs"),
     ("assembly",),
     ("nn",),
-    ("gradcheck", "plotting", "rate_range"),
+    ("gradcheck", "many", "plotting", "rate_range"),
     ("__init__",),
     ("experiments", "page"),
     ("speed",),
@@ -81,7 +93,7 @@ def test_the_public_names_are_those_imported():
 
 
 def test_every_row_of_every_table_is_documented_with_an_example():
-    tables = (ACTIVATIONS, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULES)
+    tables = (ACTIVATIONS, AVERAGES, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULES)
     rows = [row for table in tables for row in table.values()] + [row.function for row in METRICS.values()]
     bare = [row.__name__ for row in rows if ">>>" not in (row.__doc__ or "")]
     assert bare in ([], ["random", "zeros", "ones"])

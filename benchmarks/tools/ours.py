@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 from workloads import Weights, Workload
 
 from neural import DenseLayer, NeuralNetwork
+from neural.many import train
 from tools.base import OneByOne, Predictor
 
 LOSSES = {"softmax": "categorical_crossentropy", "sigmoid": "binary_crossentropy"}
@@ -51,14 +49,20 @@ class Many(OneByOne):
 
 
 class ManyCore(OneByOne):
-    """In a pool of as many threads as the others have: fits on the core let go of the interpreter."""
+    """As many at a time as there are threads."""
 
     one = Core
 
     def unit(self) -> list[list[float]]:
-        with ThreadPoolExecutor(int(os.environ["OMP_NUM_THREADS"])) as pool:
-            costs = list(pool.map(Core.unit, self.tools))
-        return [list(epoch) for epoch in zip(*costs, strict=True)]
+        work = self.tools[0].work
+        same = {
+            "epochs": work.epochs,
+            "learning_rate": work.rate,
+            "batch_size": work.batch,
+            "optimizer": work.optimizer,
+        }
+        runs = train([tool.net for tool in self.tools], work.X, work.y, **same)
+        return [list(epoch) for epoch in zip(*[run.history for run in runs], strict=True)]
 
 
 class Predict(Predictor):

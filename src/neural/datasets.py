@@ -310,10 +310,10 @@ def train_test_split(
     place = np.arange(n)
     in_test = (place + 1) * n_test // n > place * n_test // n
     parts = [rng.permutation(order[~in_test]), rng.permutation(order[in_test])]
-    return [_take(array, rows) for array in arrays for rows in parts]
+    return [take(array, rows) for array in arrays for rows in parts]
 
 
-def _take(array: Any, rows: NDArray[np.int64]) -> Any:
+def take(array: Any, rows: NDArray[np.int64]) -> Any:
     return array.iloc[rows] if hasattr(array, "iloc") else np.asarray(array)[rows]
 
 

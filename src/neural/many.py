@@ -1,0 +1,409 @@
+"""Many networks at once: lists of them, grids of settings, folds, and successive halving.
+
+Each fit has a thread of its own, as many at a time as there are threads; the core lets go of the interpreter, and all
+read the same X and y where they are. Every network comes out bit for bit as if it had been fitted alone.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import itertools
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from neural import inputs, metrics, optimizers, threads
+from neural.callbacks import Callback, EarlyStopping, History
+from neural.datasets import take
+from neural.errors import TrainingDiverged, check_number, one_of, sentence
+from neural.nn import NeuralNetwork
+from neural.streams import stream
+
+FIT = tuple(inspect.signature(NeuralNetwork.fit).parameters)[3:]  # what may be chosen for a fit
+Make = NeuralNetwork | Callable[..., NeuralNetwork]
+
+
+@dataclass
+class Run:
+    """One network of many: what was chosen for it, and what became of it.
+
+    ``error`` is the TrainingDiverged that ended its fit, or None; the others went on. ``scores`` are those of rows held
+    out, by name.
+    """
+
+    network: NeuralNetwork
+    choice: dict[str, Any]
+    history: History = field(default_factory=History)
+    scores: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    error: TrainingDiverged | None = None
+    callbacks: list[Any] = field(default_factory=list, repr=False)
+
+    def value(self, name: str) -> float:
+        """Return a score, or a number of the history as it was when the network had the weights that it has now.
+
+        NaN for a fit that ended in an error.
+        """
+        if name in self.scores:
+            return self.scores[name]
+        if self.error is not None:
+            return math.nan
+        return float(self.history[name][self._epoch])
+
+    @property
+    def _epoch(self) -> int:
+        back = [c for c in self.callbacks if isinstance(c, EarlyStopping) and c.restore_best and c.best_epoch]
+        return back[0].best_epoch - 1 if back else -1
+
+
+class Runs(list[Run]):
+    """The networks in the order in which they were asked for; printed as a table.
+
+    >>> from neural import DenseLayer
+    >>> X, y = np.eye(4), np.arange(4.0)
+    >>> def make(width, random_state):
+    ...     layers = [DenseLayer(4, width, "relu"), DenseLayer(width, 1)]
+    ...     return NeuralNetwork(layers, "mse", random_state=random_state)
+    >>> runs = grid(make, {"width": [2, 20], "learning_rate": [0.01, 0.1]}, X, y, epochs=50)
+    >>> runs.best("loss").choice
+    {'width': 20, 'learning_rate': 0.1}
+    """
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return a dictionary for each network: its choice, the last numbers of its history, its scores."""
+        return [self._row(run) for run in self]
+
+    def _row(self, run: Run) -> dict[str, Any]:
+        numbers = {} if run.error else {name: run.value(name) for name in run.history.keys() if name != "seconds"}  # noqa: SIM118
+        same = {"epochs": len(run.history), **numbers, **run.scores, "seconds": run.seconds}
+        return {**run.choice, **same, "error": "" if run.error is None else str(run.error)}
+
+    def best(self, by: str = "val_loss") -> Run:
+        """Return the run with the least ``by``, or the greatest where more is better; the first of equals.
+
+        ValueError if no fit has come to an end.
+        """
+        return self.ranked(by)[0]
+
+    def ranked(self, by: str = "val_loss") -> list[Run]:
+        """Return the runs that came to an end, the best by ``by`` first."""
+        sign = -1 if more_is_better(by) else 1
+        done = [run for run in self if not math.isnan(run.value(by))]
+        if not done:
+            raise ValueError(f"Every fit ended in an error. The first: {self[0].error if self else 'there was none'}")
+        return sorted(done, key=lambda run: sign * run.value(by))
+
+    def mean(self, name: str) -> tuple[float, float]:
+        """Return the mean of a number over the runs, and its standard deviation (n - 1)."""
+        values = np.array([run.value(name) for run in self])
+        return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0
+
+    def __str__(self) -> str:
+        rows = [{name: _text(value) for name, value in row.items()} for row in self.table()]
+        names = [name for name in dict.fromkeys(itertools.chain(*rows)) if any(row.get(name) for row in rows)]
+        cells = [names, *[[row.get(name, "") for name in names] for row in rows]]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        return "\n".join("  ".join(map(str.rjust, line, widths)).rstrip() for line in cells)
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def more_is_better(name: str) -> bool:
+    """Return whether a greater number of this name is the better one; ValueError for one nobody knows."""
+    name = name.removeprefix("val_")
+    if name in ("loss", "data_loss"):
+        return False
+    if name not in metrics.METRICS:
+        raise ValueError(sentence("by", f"a loss, or {one_of(metrics.METRICS)}", name))
+    return bool(metrics.METRICS[name].higher_is_better)
+
+
+# --- what is asked for ---------------------------------------------------------------------------------------------
+def train(
+    networks: Iterable[NeuralNetwork],
+    X: Any,
+    y: Any,
+    each: Iterable[Mapping[str, Any]] | None = None,
+    *,
+    n_threads: int | None = None,
+    **fit: Any,
+) -> Runs:
+    """Fit networks to the same rows, all threads at work; ``each`` has arguments of ``fit`` for one network alone.
+
+    Arguments of ``fit`` for all of them go by name. Callbacks are copied, so that each network has its own patience. A
+    fit that diverges is noted, and the others go on; any other error ends them all, and names the network. Ctrl-C ends
+    them within an epoch.
+
+    >>> from neural import DenseLayer
+    >>> networks = [NeuralNetwork([DenseLayer(1, 1)], "mse", random_state=seed) for seed in range(3)]
+    >>> runs = train(networks, [[0.0], [1.0]], [1.0, 3.0], epochs=100, learning_rate=0.3)
+    >>> [run.network.predict([[2.0]]).round(2).item() for run in runs]
+    [5.0, 5.0, 5.0]
+    """
+    networks = list(networks)
+    for network in networks:
+        if not isinstance(network, NeuralNetwork):
+            raise TypeError(sentence("networks", "NeuralNetwork objects", network))
+    if len({id(network) for network in networks}) < len(networks):
+        raise ValueError("networks must be different objects. Got one of them twice. Copy it: copy.deepcopy(net).")
+    choices = [{} for _ in networks] if each is None else [dict(one) for one in each]
+    if len(choices) != len(networks):
+        raise ValueError(sentence("each", f"as many dictionaries as networks, {len(networks)}", len(choices)))
+    _check_names(fit, FIT)
+    for choice in choices:
+        _check_names(choice, FIT)
+    jobs = [_Job(Run(net, one), X, y, {**fit, **one}) for net, one in zip(networks, choices, strict=True)]
+    return _all(jobs, n_threads)
+
+
+def grid(
+    make: Make,
+    choices: Mapping[str, Sequence[Any]],
+    X: Any,
+    y: Any,
+    *,
+    sample: int | None = None,
+    random_state: int = 0,
+    n_threads: int | None = None,
+    **fit: Any,
+) -> Runs:
+    """Fit a network for each combination of the choices, or for ``sample`` of them, drawn without replacement.
+
+    ``make`` is a network, to be copied, or a function that makes one. What ``fit`` knows among the choices goes there,
+    the rest to ``make``, which also gets ``random_state`` unless that is among the choices: so seeds can be compared.
+
+    >>> from neural import DenseLayer
+    >>> net = NeuralNetwork([DenseLayer(1, 1)], "mse", random_state=0)
+    >>> print(len(grid(net, {"learning_rate": [0.1, 0.3], "batch_size": [1, 2]}, [[0.0], [1.0]], [1.0, 3.0])))
+    4
+    """
+    _check_names(fit, FIT)
+    jobs = [_job(make, choice, X, y, fit, random_state) for choice in combinations(choices, sample, random_state)]
+    return _all(jobs, n_threads)
+
+
+def combinations(
+    choices: Mapping[str, Sequence[Any]], sample: int | None = None, random_state: int = 0
+) -> list[dict[str, Any]]:
+    """Return every combination of the choices, the last name fastest, or ``sample`` of them in the same order.
+
+    >>> combinations({"a": [1, 2], "b": ["x", "y"]})[:2]
+    [{'a': 1, 'b': 'x'}, {'a': 1, 'b': 'y'}]
+    """
+    if not isinstance(choices, Mapping) or not choices:
+        raise TypeError(sentence("choices", "a dictionary from names to lists of values", choices))
+    for name, values in choices.items():
+        if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray | range) or not len(values):
+            raise TypeError(sentence(f"choices of {name!r}", "a list of one value or more", values))
+    found = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
+    if sample is None:
+        return found
+    check_number("sample", sample, low=1, high=len(found), whole=True)
+    return [found[k] for k in np.sort(stream(random_state, "split").permutation(len(found))[:sample])]
+
+
+def cross_validate(
+    make: Make,
+    X: Any,
+    y: Any,
+    *,
+    folds: int = 5,
+    metrics: Any = (),
+    random_state: int = 0,
+    n_threads: int | None = None,
+    **fit: Any,
+) -> Runs:
+    """Fit a network on the rows outside each fold, and score it on the fold: ``scores`` has ``loss`` and the metrics.
+
+    Labels have their share in every fold. ``runs.mean("accuracy")`` is the mean and its deviation over the folds. Each
+    fold's rows are copied while it is fitted.
+
+    >>> from neural import DenseLayer
+    >>> from neural.datasets import make_moons
+    >>> X, y = make_moons(200, noise=0.2, random_state=0)
+    >>> net = NeuralNetwork([DenseLayer(2, 16, "relu"), DenseLayer(16, 1, "sigmoid")], "binary_crossentropy")
+    >>> runs = cross_validate(net, X, y, metrics="accuracy", epochs=100, learning_rate=0.01, optimizer="adam")
+    >>> runs.mean("accuracy")[0] > 0.85
+    True
+    """
+    _check_names(fit, FIT)
+    parts = folds_of(y, folds, random_state)
+    rows = np.arange(len(y))
+    inputs.same_length(X=X, y=y)
+    jobs = []
+    for number, part in enumerate(parts):
+        job = _job(make, {}, X, y, fit, random_state)
+        job.run.choice = {"fold": number}
+        job.rows, job.held_out, job.metrics = np.setdiff1d(rows, part), part, metrics
+        jobs.append(job)
+    return _all(jobs, n_threads)
+
+
+def folds_of(y: Any, folds: int, random_state: int = 0) -> list[np.ndarray]:
+    """Return the row numbers of each fold, at random; where y is labels (n,), each label has its share in every fold.
+
+    >>> [fold.tolist() for fold in folds_of([0, 0, 0, 1, 1, 1], 3)]
+    [[0, 4], [1, 5], [2, 3]]
+    """
+    n = len(y)
+    check_number("folds", folds, low=2, high=n, whole=True)
+    order = stream(random_state, "split").permutation(n)
+    labels = np.asarray(y)
+    if labels.ndim == 1 and labels.dtype.kind != "f":
+        order = order[np.argsort(labels[order], kind="stable")]
+    return [np.sort(order[k::folds]) for k in range(folds)]
+
+
+def halving(
+    make: Make,
+    choices: Mapping[str, Sequence[Any]],
+    X: Any,
+    y: Any,
+    *,
+    epochs: int,
+    factor: int = 3,
+    by: str = "val_loss",
+    sample: int | None = None,
+    random_state: int = 0,
+    n_threads: int | None = None,
+    **fit: Any,
+) -> Runs:
+    """Fit all combinations for a few epochs, go on with the best of them, and so on; return all, best first.
+
+    Of n networks the best n / ``factor`` by ``by`` go on for ``factor`` times as many epochs, until those that are left
+    have had ``epochs`` (Jamieson and Talwalkar, Non-stochastic best arm identification, 2016). A network goes on where
+    it was, so without callbacks the winner is bit for bit the one that ``epochs`` at once would have given; a schedule
+    would start anew, and is refused.
+    """
+    _check_names(fit, FIT)
+    if "schedule" in fit or "schedule" in choices:
+        raise ValueError("halving takes no schedule, as each round is a fit of its own. Leave it out, or use grid.")
+    check_number("factor", factor, low=2, whole=True)
+    left = [_job(make, one, X, y, fit, random_state) for one in combinations(choices, sample, random_state)]
+    rounds = max(0, math.floor(math.log(len(left), factor) + 1e-9))
+    ends = [max(1, round(check_number("epochs", epochs, low=1, whole=True) / factor**k)) for k in range(rounds, -1, -1)]
+    more_is_better(by)
+    out: list[Run] = []
+    for end in ends:
+        for job in left:
+            job.fit = {**job.fit, "epochs": max(0, end - len(job.run.history))}
+        runs = _all([job for job in left if job.fit["epochs"]], n_threads)
+        ranked = runs.ranked(by)
+        keep = len(left) if end == ends[-1] else max(1, len(left) // factor)
+        out = [*ranked[keep:], *[run for run in runs if run.error], *out]
+        left = [job for run in ranked[:keep] for job in left if job.run is run]
+    return Runs([*[job.run for job in left], *out])
+
+
+# --- how it is done ------------------------------------------------------------------------------------------------
+@dataclass
+class _Job:
+    run: Run
+    X: Any
+    y: Any
+    fit: dict[str, Any]
+    rows: np.ndarray | None = None
+    held_out: np.ndarray | None = None
+    metrics: Any = ()
+
+
+class _Cancelled(Callback):
+    """Ends a fit after its epoch once all are to end."""
+
+    numbers_only = True
+
+    def __init__(self, told: threading.Event) -> None:
+        self.told = told
+
+    def on_epoch_end(self, training: Any) -> None:
+        if self.told.is_set():
+            training.stop("cancelled")
+
+
+def _check_names(given: Iterable[str], known: Sequence[str]) -> None:
+    for name in given:
+        if name not in known or name == "n_threads":
+            raise TypeError(sentence("an argument by name", one_of([k for k in known if k != "n_threads"]), name))
+
+
+def _job(make: Make, choice: dict[str, Any], X: Any, y: Any, fit: dict[str, Any], seed: int) -> _Job:
+    for_fit = {name: value for name, value in choice.items() if name in FIT}
+    for_network = {name: value for name, value in choice.items() if name not in FIT}
+    if isinstance(make, NeuralNetwork):
+        if for_network:
+            step = "Give a function that makes the network from them."
+            raise TypeError(sentence("choices", f"of {one_of(FIT)}, for a network", next(iter(for_network)), step))
+        network = copy.deepcopy(make)
+    else:
+        network = make(**{"random_state": seed, **for_network})
+        if not isinstance(network, NeuralNetwork):
+            raise TypeError(sentence("make", "a NeuralNetwork, or a function that returns a new one", network))
+    return _Job(Run(network, choice), X, y, {**fit, **for_fit})
+
+
+def _all(jobs: list[_Job], n_threads: int | None) -> Runs:
+    """Run the fits, so many at a time; the first error but divergence ends them all."""
+    if not jobs:
+        raise ValueError("networks must be one or more. Got none.")
+    most = threads.n_threads() if n_threads is None else check_number("n_threads", n_threads, low=1, whole=True)
+    workers = min(most, len(jobs))
+    told = threading.Event()
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(_one, job, most // workers, told) for job in jobs]
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+            for number, future in enumerate(futures):
+                error = future.exception() if future.done() else None
+                if error is not None:
+                    raise _named(error, number)
+        except BaseException:
+            told.set()
+            for future in futures:
+                future.cancel()
+            raise
+    return Runs([job.run for job in jobs])
+
+
+def _named(error: BaseException, number: int) -> BaseException:
+    if isinstance(error, TypeError | ValueError):
+        return type(error)(f"network {number}: {error}")
+    return error
+
+
+def _one(job: _Job, n_threads: int, told: threading.Event) -> None:
+    run, started = job.run, time.perf_counter()
+    settings = {"verbose": 0, **job.fit}
+    if run.network._engine_for(optimizers.resolve(settings.get("optimizer", "sgd"))).name == "core":
+        settings["n_threads"] = n_threads  # on the other it would need threadpoolctl
+    if not run.callbacks:
+        given = settings.get("callbacks", ())
+        run.callbacks = copy.deepcopy(list(given) if isinstance(given, list | tuple) else [given])
+    settings["callbacks"] = [*run.callbacks, _Cancelled(told)]
+    X, y = (job.X, job.y) if job.rows is None else (take(job.X, job.rows), take(job.y, job.rows))
+    try:
+        history = run.network.fit(X, y, **settings)
+    except TrainingDiverged as error:
+        run.error, history = error, run.network.history_
+    run.history = _joined(run.history, history)
+    if job.held_out is not None and run.error is None:
+        run.scores = run.network.evaluate(take(job.X, job.held_out), take(job.y, job.held_out), job.metrics)
+    run.seconds += time.perf_counter() - started
+
+
+def _joined(before: History, after: History) -> History:
+    """Return the history of two fits as one."""
+    found = History()
+    for part in (before, after):
+        for epoch in range(len(part)):
+            found.record({name: values[epoch] for name, values in part.history.items()})
+        found.stopped = part.stopped
+    return found
