@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import neural
 from neural.activations import ACTIVATIONS
@@ -58,6 +59,18 @@ LEVELS = (
     ("__main__",),
 )
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
+PACKAGES = {  # those of the names above that are folders, and the levels of their files, of which __init__ is above all
+    "playground": (
+        ("settings", "trace", "wire"),
+        ("points",),
+        ("trainer",),
+        ("pictures", "saving", "script"),
+        ("session",),
+        ("messages",),
+        ("server",),
+        ("__init__",),
+    ),
+}
 LAZY = {("callbacks", "plotting")}  # imported inside a function: History.plot
 
 
@@ -73,7 +86,10 @@ def imports(path):
 
 
 def test_every_file_has_a_level():
-    assert {path.stem for path in SOURCE.glob("*.py")} == set(LEVEL)
+    assert {path.stem for path in SOURCE.glob("*.py")} | set(PACKAGES) == set(LEVEL)
+    assert {path.parent.name for path in SOURCE.glob("*/*.py")} == set(PACKAGES)
+    for package, levels in PACKAGES.items():
+        assert {path.stem for path in (SOURCE / package).glob("*.py")} == {name for names in levels for name in names}
 
 
 def test_imports_point_one_way():
@@ -84,6 +100,18 @@ def test_imports_point_one_way():
         if LEVEL[name] >= LEVEL[path.stem] and (path.stem, name) not in LAZY
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_within_a_package_point_one_way_and_out_of_it_below_it(package):
+    level = {name: number for number, names in enumerate(PACKAGES[package]) for name in names}
+    for path in sorted((SOURCE / package).glob("*.py")):
+        within = re.findall(rf"^ *from neural\.{package}\.(\w+) import", path.read_text(), re.M)
+        for names in re.findall(rf"^ *from neural\.{package} import (.+)$", path.read_text(), re.M):
+            within += names.split(", ")
+        assert [name for name in within if level[name] >= level[path.stem]] == [], path
+        outside = imports(path) - {package}
+        assert [name for name in outside if LEVEL[name] >= LEVEL[package]] == [], path
 
 
 def test_the_public_names_are_those_imported():
@@ -100,11 +128,11 @@ def test_every_row_of_every_table_is_documented_with_an_example():
 
 
 def test_files_and_functions_are_short():
-    long_files = {p.stem: n for p in SOURCE.glob("*.py") if (n := len(p.read_text().splitlines())) > 500}
+    long_files = {p.stem: n for p in SOURCE.rglob("*.py") if (n := len(p.read_text().splitlines())) > 500}
     assert long_files == {}
     lengths = [
         node.end_lineno - node.lineno + 1
-        for path in SOURCE.glob("*.py")
+        for path in SOURCE.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.FunctionDef)
     ]

@@ -244,13 +244,19 @@ export function costs(canvas, history) {
     context.stroke();
     context.fillText(String(+cost.toPrecision(2)), left - 5, up(cost) + 4);
   }
-  context.fillText(`${Math.floor(last)} epochs`, right, height - 4);
+  context.fillText(last === 1 ? "1 epoch" : `${Math.floor(last)} epochs`, right, height - 4);
   for (const [name, colour, dash] of [["cost", theme.accent, []], ["test", `rgb(${theme.minus})`, [5, 4]]]) {
     context.beginPath();
     for (const entry of history) context.lineTo(across(entry.epoch), up(entry[name]));
     context.setLineDash(dash);
     Object.assign(context, { strokeStyle: colour, lineWidth: 2, lineJoin: "round" });
     context.stroke();
+    if (history.length === 1) { // a line of one point is not seen
+      context.beginPath();
+      context.arc(across(history[0].epoch), up(history[0][name]), 3, 0, 7);
+      context.fillStyle = colour;
+      context.fill();
+    }
   }
   context.setLineDash([]);
 }

@@ -85,15 +85,19 @@ const slopeOf = (name) => ACTIVATIONS[name]?.[1]?.cloneNode?.(true) ?? ACTIVATIO
 const PLAIN = new Set(["tanh", ...["elu", "selu", "gelu", "gelu_tanh", "mish", "relu6", "hard_sigmoid", "hard_swish"]]); // a name says all
 const isCut = (numbers, name, length) => numbers[name].length < length;
 
-// A sum of products with its numbers, at most three of them.
-function sum(first, second, total) {
-  const pieces = [];
-  first.slice(0, 3).forEach((value, k) => {
-    if (k) pieces.push("+");
-    pieces.push(value < 0 ? row("(", number(value), ")") : number(value), "·", second[k] < 0 ? row("(", number(second[k]), ")") : number(second[k]));
-  });
-  if (total > 3) pieces.push("+", text("…"));
-  return pieces;
+const signedNumber = (value) => (value < 0 ? row("(", number(value), ")") : number(value));
+
+// A sum of products with its numbers: a small formula for each of them, so that the line may break between them.
+function sum(name, first, second, total, more = []) {
+  const terms = first.map((value, k) => [...(k ? ["+"] : [name, "="]), signedNumber(value), "·", signedNumber(second[k])]);
+  if (total > first.length) terms.push(["+", text("…")]);
+  const line = html("div", { class: "math sum" });
+  for (const pieces of [...terms, ...more]) {
+    const formula = shown(...pieces).firstChild, first = formula.firstChild.firstChild;
+    if (first.localName === "mo") first.setAttribute("form", "infix"); // with the space of a sign between two numbers
+    line.append(formula, " ");
+  }
+  return line;
 }
 
 const heading = (words) => html("h3", {}, words);
@@ -120,8 +124,7 @@ function unitBlock(n) {
   const result = n.activation === "softmax" ? text("softmax") : text(n.activation);
   return block(false,
     heading(`Unit ${n.unit + 1}`),
-    shown("z", "=", ...sum(n.unit_w, n.a_in, n.n_in), n.unit_b < 0 ? "−" : "+", number(Math.abs(n.unit_b))),
-    shown("z", "=", number(n.unit_z)),
+    sum("z", n.unit_w, n.a_in, n.n_in, [[n.unit_b < 0 ? "−" : "+", number(Math.abs(n.unit_b))], ["=", number(n.unit_z)]]),
     shown("a", "=", result, "(", number(n.unit_z), ")", "=", number(n.unit_a)));
 }
 
@@ -147,8 +150,8 @@ function gradientBlock(n, rule) {
   if (!n.dz) return block(false, heading(`Unit ${n.unit + 1}, its gradient`), html("p", { class: "hint" }, "Forward and Backward, at the top, take one batch through it with all numbers."));
   return block(false,
     heading(`Unit ${n.unit + 1}, its gradient: a sum over the batch`),
-    shown(over(row("∂", "J"), row("∂", sub("w", "1"))), "=", ...sum(n.unit_dz, n.unit_in, n.rows)),
-    shown(over(row("∂", "J"), row("∂", sub("w", "1"))), "=", number(n.unit_dw[0]), m("mo", ","), d("b"), "=", number(n.unit_db)),
+    sum(over(row("∂", "J"), row("∂", sub("w", "1"))), n.unit_dz, n.unit_in, n.rows, [["=", number(n.unit_dw[0])]]),
+    shown(d("b"), "=", number(n.unit_db)),
     html("p", { class: "shapes" }, rule));
 }
 

@@ -174,10 +174,10 @@ function render(picture) {
   view.unit = picture.numbers.unit;
   record(picture);
   markBatch(picture);
-  drawNumbers(picture);
   drawNetwork(picture);
   if (data.image) drawInput();
   else drawPlane(picture);
+  seldom("numbers", 100, drawNumbers);
   seldom("costs", 100, () => draw.costs(find("costs"), history));
   seldom("formulas", 250, drawFormulas);
   globalThis.pictures += 1;
@@ -216,7 +216,7 @@ function record(picture) {
   }
 }
 
-function drawNumbers(picture) {
+function drawNumbers(picture = latest) {
   const part = picture.batch ? ` + ${picture.batch}/${picture.per_epoch}` : "";
   write("epoch", `${picture.epoch}${part}`);
   write("rate", number(picture.rate));
@@ -720,7 +720,7 @@ async function begin() {
     find("save-network").hidden = !hello.saves_networks;
     buildSets(hello.missing);
     listen();
-    if (matchMedia("(max-width: 60rem)").matches) for (const id of ["data", "training"]) find(id).open = false;
+    if (matchMedia("(max-width: 62rem)").matches) for (const id of ["data", "training"]) find(id).open = false;
   }
   shownUnits = hello.sizes.shown;
   drawn = newest;
