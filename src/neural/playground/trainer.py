@@ -24,7 +24,7 @@ from neural.updates import Updates
 
 LOSS = "categorical_crossentropy"
 MEASURED_ROWS = 1000  # of the training rows, at most, whose cost is worked out for each picture
-CROSSING = 32  # updates at a time, after which the clock is looked at
+MOST_AT_ONCE = 4096  # updates, after which the clock is looked at in any case
 IMAGE_SCALE = 1 / 255
 
 
@@ -93,6 +93,7 @@ class Trainer:
         self.batch = 0  # updates made of the epoch under way
         self.segment: Segment | None = None
         self._order: np.ndarray | None = None
+        self._pace: float | None = None  # seconds an update
         self._begin()
 
     def _begin(self) -> None:
@@ -132,8 +133,11 @@ class Trainer:
             self._begin()
         until, made = time.perf_counter() + seconds, 0
         while made < updates and not self.finished and (made == 0 or time.perf_counter() < until):
-            n = min(updates - made, self.per_epoch - self.batch, CROSSING)
+            began = time.perf_counter()
+            fit_in = 1 if self._pace is None else max(1, int(min((until - began) / self._pace, MOST_AT_ONCE)))
+            n = min(updates - made, self.per_epoch - self.batch, fit_in)
             self._cross(n)
+            self._pace = (time.perf_counter() - began) / n
             made += n
         return made
 
