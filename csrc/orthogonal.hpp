@@ -39,7 +39,7 @@ template <class T> void gather_direction(const Job<T> &job, const Hidden<T> &mat
 template <class T> void normalize(const Job<T> &job, const Hidden<T> &matrix, int thread, int threads) {
   double sum = 0;
   for (long i = 0; i < job.stage[matrix.stage].n_out; i++) sum += matrix.squares[i];
-  const T norm = T(root(sum)) + T(1e-7);  // 0 stays 0
+  const T norm = std::max(T(root(sum)), T(1e-7));  // 0 stays 0
   my_rows(matrix.n, thread, threads, [&](long first, long rows) {
     for (long k = first * matrix.ld; k < (first + rows) * matrix.ld; k++) matrix.X[0][k] /= norm;
   });

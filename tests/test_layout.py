@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 import neural
 from neural.activations import ACTIVATIONS
@@ -19,11 +18,24 @@ from neural.losses import LOSSES
 from neural.metrics import METRICS
 from neural.optimizers import OPTIMIZERS
 from neural.schedules import SCHEDULES
+from tests.catalogue import catalogue
 
 SOURCE = Path(neural.__file__).parent
 LEVELS = (
     ("errors",),
-    ("inputs", "parameters", "significance", "streams", "fashion", "canvas", "course", "threads"),
+    (
+        "inputs",
+        "parameters",
+        "significance",
+        "streams",
+        "fashion",
+        "canvas",
+        "course",
+        "threads",
+        "atomic",
+        "export.expressions",
+        "export.protobuf",
+    ),
     (
         "activation",
         "augment",
@@ -36,82 +48,77 @@ LEVELS = (
         "plot_inputs",
         "schedules",
     ),
-    ("rectifiers", "smooth"),
+    ("rectifiers", "smooth", "container"),
     ("activations",),
     ("layer", "targets", "classification_metrics", "probability_metrics", "regression_metrics"),
     ("metrics", "normalization", "residual", "loss"),
     ("layers", "classification_losses", "regression_losses"),
     ("chain", "checks", "losses"),
-    ("engine", "summary"),
-    ("core",),
+    ("engine", "export.plan", "export.pytorch", "summary", "config"),
+    ("core", "export.proof", "model_file"),
+    ("export.c", "export.int8", "export.javascript", "export.onnx", "export.python"),
+    ("export.verify",),
     ("callbacks", "data", "updates"),
-    ("loggers", "training"),
+    ("checkpoints", "loggers"),
+    ("training",),
     ("batches", "lbfgs"),
     ("assembly",),
     ("nn",),
-    ("gradcheck", "many", "plotting", "rate_range"),
+    ("gradcheck", "imports.hdf5", "imports.parts", "many", "plotting", "rate_range"),
+    ("imports.keras", "imports.onnx", "imports.sklearn", "imports.torch"),
+    ("imports",),
     ("__init__",),
-    ("experiments", "page"),
+    ("experiments", "export", "page"),
     ("speed",),
     ("figures", "findings", "record"),
-    ("report", "playground"),
+    ("report",),
+    ("playground.settings", "playground.trace", "playground.wire"),
+    ("playground.points",),
+    ("playground.trainer",),
+    ("playground.pictures", "playground.saving", "playground.script"),
+    ("playground.session",),
+    ("playground.messages",),
+    ("playground.server",),
+    ("playground",),
     ("cli",),
     ("__main__",),
 )
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
-PACKAGES = {  # those of the names above that are folders, and the levels of their files, of which __init__ is above all
-    "playground": (
-        ("settings", "trace", "wire"),
-        ("points",),
-        ("trainer",),
-        ("pictures", "saving", "script"),
-        ("session",),
-        ("messages",),
-        ("server",),
-        ("__init__",),
-    ),
+LAZY = {  # imported inside a function: History.plot, export, to_torch; the last for its type alone
+    ("callbacks", "plotting"),
+    *(("nn", name) for name in ("export", "export.pytorch", "export.proof")),
 }
-LAZY = {("callbacks", "plotting")}  # imported inside a function: History.plot
+
+
+def files():
+    """Return every file of the package with its name in LEVELS: export/plan.py is export.plan."""
+    named = {path: ".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in sorted(SOURCE.rglob("*.py"))}
+    return {path: name.removesuffix(".__init__") for path, name in named.items()}
 
 
 def imports(path):
     """Return the modules of the package that a file imports."""
-    found = set()
+    found, known = set(), set(files().values())
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module == "neural":
-            found |= {alias.name if (SOURCE / f"{alias.name}.py").exists() else "__init__" for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("neural."):
-            found.add(node.module.split(".")[1])
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "neural":
+            package = node.module.partition(".")[2]
+            inner = {".".join(filter(None, (package, alias.name))) for alias in node.names}
+            found |= {name if name in known else package or "__init__" for name in inner}
     return found
 
 
 def test_every_file_has_a_level():
-    assert {path.stem for path in SOURCE.glob("*.py")} | set(PACKAGES) == set(LEVEL)
-    assert {path.parent.name for path in SOURCE.glob("*/*.py")} == set(PACKAGES)
-    for package, levels in PACKAGES.items():
-        assert {path.stem for path in (SOURCE / package).glob("*.py")} == {name for names in levels for name in names}
+    assert set(files().values()) == set(LEVEL)
 
 
 def test_imports_point_one_way():
     wrong = [
-        f"{path.stem} imports {name}"
-        for path in sorted(SOURCE.glob("*.py"))
+        f"{own} imports {name}"
+        for path, own in files().items()
         for name in imports(path)
-        if LEVEL[name] >= LEVEL[path.stem] and (path.stem, name) not in LAZY
+        if LEVEL[name] >= LEVEL[own] and (own, name) not in LAZY
     ]
     assert wrong == []
-
-
-@pytest.mark.parametrize("package", PACKAGES)
-def test_imports_within_a_package_point_one_way_and_out_of_it_below_it(package):
-    level = {name: number for number, names in enumerate(PACKAGES[package]) for name in names}
-    for path in sorted((SOURCE / package).glob("*.py")):
-        within = re.findall(rf"^ *from neural\.{package}\.(\w+) import", path.read_text(), re.M)
-        for names in re.findall(rf"^ *from neural\.{package} import (.+)$", path.read_text(), re.M):
-            within += names.split(", ")
-        assert [name for name in within if level[name] >= level[path.stem]] == [], path
-        outside = imports(path) - {package}
-        assert [name for name in outside if LEVEL[name] >= LEVEL[package]] == [], path
 
 
 def test_the_public_names_are_those_imported():
@@ -127,12 +134,17 @@ def test_every_row_of_every_table_is_documented_with_an_example():
     assert bare in ([], ["random", "zeros", "ones"])
 
 
+def test_the_catalogue_is_what_the_tables_say():
+    kept = (SOURCE.parents[1] / "docs" / "catalogue.md").read_text()
+    assert kept == catalogue() + "\n", "run: python -m tests.catalogue > docs/catalogue.md"
+
+
 def test_files_and_functions_are_short():
-    long_files = {p.stem: n for p in SOURCE.rglob("*.py") if (n := len(p.read_text().splitlines())) > 500}
+    long_files = {p.stem: n for p in files() if (n := len(p.read_text().splitlines())) > 500}
     assert long_files == {}
     lengths = [
         node.end_lineno - node.lineno + 1
-        for path in SOURCE.rglob("*.py")
+        for path in files()
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.FunctionDef)
     ]

@@ -61,6 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     playground.add_argument("--port", type=int, default=8765, metavar="N", help="0 takes a free one (default: 8765)")
     playground.add_argument("--no-browser", action="store_true", help="do not open the page")
     playground.set_defaults(run=_playground)
+    verify = commands.add_parser(
+        "verify",
+        help="run the test rows of an exported file",
+        description="Run an exported file (.c, .js, .mjs, .onnx, .py) on the test rows in it and compare with the "
+        "network's own outputs. It runs the file: give only files that you trust. Exit code 1 if they differ.",
+    )
+    verify.add_argument("file", metavar="FILE")
+    verify.set_defaults(run=_verify)
     return parser
 
 
@@ -96,6 +104,17 @@ def _playground(arguments: argparse.Namespace) -> int:
 
     playground.serve(arguments.port, open_browser=not arguments.no_browser)
     return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from neural.export import verify
+
+    try:
+        proof = verify(arguments.file)
+    except ValueError as error:  # a suffix of no kind that is exported
+        raise NeuralError(str(error)) from None
+    print(f"{proof.path}: {proof}. {'Passed' if proof.passed else 'FAILED'}.")
+    return 0 if proof.passed else FAILED
 
 
 if __name__ == "__main__":

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from operator import is_
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neural import batches, core, inputs, lbfgs, optimizers, training
+from neural import batches, checkpoints, core, inputs, lbfgs, model_file, optimizers, training
 from neural import chain as chains
 from neural import data as prepare
 from neural.assembly import Assembly
 from neural.callbacks import History
+from neural.checkpoints import Saving
 from neural.engine import Data, NumpyEngine, Program
 from neural.errors import check_number
 from neural.layer import Layer, Mode
 from neural.optimizers import Optimizer
 from neural.training import Settings
 from neural.updates import Updates
+
+if TYPE_CHECKING:
+    from neural.export.proof import Proof
 
 
 class NeuralNetwork(Assembly):
@@ -95,6 +99,9 @@ class NeuralNetwork(Assembly):
         time_limit: float | None = None,
         average: Any = None,
         augment: Any = None,
+        checkpoint: Any = None,
+        every: float = 1,
+        resume: bool = False,
         verbose: int = 1,
         n_threads: int | None = None,
     ) -> History:
@@ -128,6 +135,9 @@ class NeuralNetwork(Assembly):
         average : None, "ema", "swa", or an object such as EMA(decay=0.99): what is measured and kept, at each epoch's
             end and after the fit, are averaged weights. Fitting again with the same average goes on from the raw ones.
         augment : None, or an Augment: rows are images, changed at random at each update that they are in.
+        checkpoint, every, resume : a file into which the fit is written each ``every`` epochs, or with a fraction such
+            as 0.1 that part of an epoch, and at its end; with ``resume`` it goes on from that file, if it is there. The
+            same call again then makes up for a run that was killed, to the same bits: docs/checkpoints.md.
         verbose : 0 silent, 1 a line every tenth epoch (a live bar on a terminal), 2 a line every epoch.
         n_threads : at most so many; no number changes a bit on the core; on NumPy it limits BLAS.
         """
@@ -143,12 +153,14 @@ class NeuralNetwork(Assembly):
         if batches.are_batches(X, y):
             split = validation_split or None
             about_rows = {"validation_split": split, "sample_weight": sample_weight, "sampling": sampling}
+            about_rows["checkpoint"] = checkpoint
             return self._fit_batches(batches.Batches(X), settings, validation_data, class_weight, about_rows, n_threads)
         rows = self._rows(X)
         engine = self._engine_for(settings.optimizer, n_threads)
         kind = lbfgs.training_for(settings, self._chain()[0], sampling)
         data, classes = self._data(rows, y, sample_weight)
-        data, validation = prepare.split_off(data, validation_split, self.seed)
+        saving = settings.saving = None if checkpoint is None else Saving(checkpoint, every, resume)
+        data, validation = prepare.split_off(data, validation_split, saving.seed(self.seed) if saving else self.seed)
         settings.sampler = prepare.sampler(sampling, class_weight, data, classes, self._loss)
         data = prepare.class_weighted(data, class_weight, classes, self._loss, self.dtype)
         if validation_data is not None:
@@ -156,6 +168,8 @@ class NeuralNetwork(Assembly):
         settings.check(self._loss, self.n_outputs(rows.shape[1]), data, validation)
         self.build(rows.shape[1])
         program = self.program(min(settings.batch_size or len(data), len(data)))
+        if saving:
+            saving.check(self, settings, data, validation)
         self.state.use(settings.optimizer, self.params, settings.average)
         self.classes_ = classes
         with self._being_fitted():
@@ -323,6 +337,58 @@ class NeuralNetwork(Assembly):
             inputs.check_finite(what, numbers, numbers.dtype)
         return loss, gradient, dx
 
+    def save(self, path: Any, metrics: Mapping[str, float] | None = None) -> None:
+        """Write the network to the file ``path``, whole or not at all; ``neural.load`` reads it.
+
+        Layers, loss, weights, ``input_scale``, ``classes_``, the place of the random streams, and ``metrics``: a
+        dictionary, or else the last numbers of the last fit. Any reader of safetensors opens the weights; the
+        optimizer's memory is not kept. docs/file-format.md says what is in it. Raises OSError where the disk will not,
+        TypeError for settings that are not plain, ValueError for weights that are not finite; the old file is then as
+        it was.
+
+        >>> import tempfile, pathlib, neural
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "line.safetensors")
+        >>> net = NeuralNetwork([neural.DenseLayer(1, 1, init="ones")], "mse")
+        >>> net.save(path)
+        >>> neural.load(path).predict([[3.0]])
+        array([[3.]], dtype=float32)
+        """
+        model_file.save(self, path, metrics)
+
+    def export(self, path: Any, *, quantize: str | None = None, X: Any = None) -> Proof:
+        """Write the network for somebody else, as what the suffix says, and return how far that is from this network.
+
+        ``.onnx``; ``.c`` with its ``.h``, C99 that needs math.h alone; ``.py``, which needs NumPy alone; ``.js`` or
+        ``.mjs``, a module. Preprocessing and class names go along, and 8 test rows, which ``neural verify FILE`` runs.
+        ValueError for a network that is not built and for layers of your own; NeuralError, and no file, if what was
+        written does not agree with the network when it is run here.
+
+        Parameters
+        ----------
+        quantize : "int8" for whole numbers of eight bits in the dense layers of a .c file.
+        X : rows like those to come, (n, n_in): int8 is calibrated and measured on them; test rows are drawn with the
+            mean, deviation and bounds of their columns, and else standard normal. None of X's rows is written down.
+
+        >>> import tempfile
+        >>> from neural import DenseLayer
+        >>> net = NeuralNetwork([DenseLayer(2, 8, "relu"), DenseLayer(8, 1)], "mse", random_state=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     net.export(folder + "/model.py").largest_difference < 1e-6
+        True
+        """
+        from neural.export import export
+
+        return export(self, path, quantize=quantize, X=X)
+
+    def to_torch(self) -> Any:
+        """Return the network as a ``torch.nn.Sequential`` with the same parameters, for rows (n, n_in).
+
+        It stands apart from this network: training one leaves the other alone. Needs torch.
+        """
+        from neural.export.pytorch import to_torch
+
+        return to_torch(self)
+
     def prepared(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[Program, Data]:
         """Return the network and all rows, checked, as an engine takes them: one batch."""
         rows = self._rows(X)
@@ -333,3 +399,25 @@ class NeuralNetwork(Assembly):
 
 
 Network = NeuralNetwork
+
+
+def load(path: Any, custom: Mapping[str, Any] | None = None) -> NeuralNetwork:
+    """Return the network that ``save`` wrote to the file ``path``.
+
+    A file is data: loading it opens this one file, and imports, evaluates and unpickles nothing. Layers, activations
+    and losses of your own are ``custom``, a dictionary from the names in the file to classes and functions; what is not
+    handed in is refused. Raises ModelFileError for a file that is damaged, of another kind or of a newer version;
+    OSError where there is none.
+
+    >>> import os, tempfile
+    >>> from neural import DenseLayer
+    >>> path = os.path.join(tempfile.mkdtemp(), "moons.safetensors")
+    >>> NeuralNetwork([DenseLayer(2, 3, "relu"), DenseLayer(3, 1)], "mse").save(path)
+    >>> load(path)  # doctest: +ELLIPSIS
+    NeuralNetwork([DenseLayer(n_in=2, n_out=3, ... activation='linear')], MSE(l2=0.0), dtype='float32')
+    """
+    contents = model_file.read(path)
+    network: NeuralNetwork = model_file.made(NeuralNetwork, contents, custom)
+    if contents.training:
+        checkpoints.recall(network, contents, custom)
+    return network

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from neural import augment as augments
-from neural import averages, metrics, optimizers, schedules
+from neural import averages, checkpoints, metrics, optimizers, schedules
 from neural import callbacks as hooks
 from neural.augment import Augment
 from neural.averages import Average
+from neural.checkpoints import Saving
 from neural.engine import Data, Program
 from neural.errors import TrainingDiverged, check_number, sentence, warn
 from neural.optimizers import Optimizer
@@ -46,6 +47,7 @@ class Settings:
     augment: Augment | None
     factors: schedules.Factors = field(init=False)
     sampler: Any = None  # draws the rows of each epoch, if not each once
+    saving: Saving | None = None
 
     @classmethod
     def of(
@@ -134,7 +136,10 @@ class Training:
         self._updates = Updates(
             engine, program, data, self.state, settings.optimizer, self.batch_size, settings.augment
         )
-        self._slice = FIRST_SLICE
+        self.saving = settings.saving
+        self.resumed = self.saving is not None and self.saving.contents is not None
+        self._begun: tuple[int, np.ndarray, np.ndarray] | None = None  # of an epoch: updates made, losses, penalties
+        self._slice, self._is_late = FIRST_SLICE, False
         self._outputs: np.ndarray | None = None
 
     @property
@@ -184,6 +189,7 @@ class Training:
         self._call("on_train_begin")
         try:
             self._updates.begin(self.settings.average, self.per_epoch * self.epochs, self.per_epoch)
+            self._resume()
             self._run_epochs()
         except BaseException as error:
             self.error = error
@@ -191,6 +197,8 @@ class Training:
         finally:
             self._updates.show()
             self._call("on_train_end")
+        if self.saving is not None:  # as the fit leaves it, such as with its best weights
+            self._save()
         self._warn_if_risen()
         return self.history
 
@@ -199,6 +207,40 @@ class Training:
             if not self._run_many():
                 self.epoch += 1
                 self._run_epoch()
+            if self.saving is not None and self.saving.is_due(self.epoch):
+                self._save()
+
+    # --- checkpoints -----------------------------------------------------------------------------------------------
+    def _resume(self) -> None:
+        """Go on from the checkpoint, if there is one; else write the first, to see that it can be written."""
+        if self.saving is None:
+            return
+        if not self.resumed:
+            return self._save()
+        fit = self.saving.restore(self.network)
+        self.epoch, self.done, self.before = fit["epoch"], fit["done"], fit["before"]
+        self.rate, self.rate_factor, self.numbers = fit["rate"], fit["rate_factor"], fit["numbers"]
+        for values in zip(*(column.tolist() for column in fit["history"].values()), strict=True):
+            self.history.record(dict(zip(fit["history"], values, strict=True)))
+        self.history.stopped = fit["stopped"]
+        self._updates.go_on(self.state.step - self.done, self.before)
+        checkpoints.restore_callbacks(self.callbacks, fit["callbacks"])
+        if fit["first"]:
+            self.epoch, self._begun = self.epoch - 1, (fit["first"], fit["losses"], fit["penalties"])
+
+    def _save(self, first: int = 0, losses: Any = (), penalties: Any = ()) -> None:
+        """Write all that this fit is: after an epoch, or after ``first`` updates of one."""
+        assert self.saving is not None
+        history = {name: np.array(values) for name, values in self.history.history.items()}
+        self.saving.save(
+            self.network,
+            {
+                "epoch": self.epoch, "done": self.done, "before": self.before, "rate": self.rate,
+                "rate_factor": self.rate_factor, "numbers": self.numbers, "history": history,
+                "stopped": "" if self._is_late else self.stopped, "callbacks": checkpoints.states_of(self.callbacks),
+                "first": first, "losses": np.asarray(losses), "penalties": np.asarray(penalties),
+            },
+        )  # fmt: skip
 
     def _warn_if_risen(self) -> None:
         first, last = self.history[0], self.history[-1]
@@ -214,14 +256,17 @@ class Training:
         self._call("on_epoch_begin")
         order = self._orders(1)
         losses, penalties = np.empty(len(order)), np.empty(self.per_epoch)
-        first = 0
+        first, ends = self._where_it_was_left(losses, penalties), self._ends()
         try:
             while first < self.per_epoch:
-                n = 1 if self._wants_batches else min(self._slice, self.per_epoch - first)
+                end = min(next(end for end in ends if end > first), self.per_epoch)
+                n = 1 if self._wants_batches else min(self._slice, end - first)
                 rows = slice(first * self.batch_size, (first + n) * self.batch_size)
                 before = self._updates.snapshot() if first else begun
                 losses[rows], penalties[first : first + n] = self._run_slice(order[rows], first, n, before)
                 first += n
+                if first in ends and first < self.per_epoch:
+                    self._save(first, losses[: rows.stop], penalties[:first])
             self.state.epoch += 1
         except TrainingDiverged:
             raise
@@ -231,11 +276,25 @@ class Training:
         (cost,) = self._costs(losses, order, penalties)
         self._end_epoch(*cost, time.perf_counter() - started)
 
+    def _ends(self) -> range:
+        """Return the updates of an epoch after which it is saved; the last of them is its end, or beyond it."""
+        step = None if self.saving is None else self.saving.updates(self.per_epoch)
+        return range(step or self.per_epoch, self.per_epoch + (step or 1), step or 1)
+
+    def _where_it_was_left(self, losses: np.ndarray, penalties: np.ndarray) -> int:
+        """Return how many updates of this epoch were made before the fit went on, and fill in what they cost."""
+        if self._begun is None:
+            return 0
+        (first, before, paid), self._begun = self._begun, None
+        losses[: len(before)], penalties[:first] = before, paid
+        return first
+
     def _end_epoch(self, data_loss: float, penalty: float, seconds: float) -> None:
         """Measure, record and tell of an epoch, with the averaged weights in place if somebody looks at them."""
         self._outputs = None
         if self.epoch == self.state.epoch - self.before < self.epochs and self._left <= 0:
             self.stop(f"the time limit of {self.settings.time_limit:g} s is over")
+            self._is_late = True
         if self._listened_to:
             self._updates.show()
         self.numbers = {
@@ -252,6 +311,8 @@ class Training:
         If that ends in something that is not finite, nothing has happened, and they are to be run one by one.
         """
         count = 1 if self._listened_to else min(self._slice // self.per_epoch, self.epochs - self.epoch)
+        if self.saving is not None:
+            count = 1 if self.saving.every < 1 or self._begun else min(count, self.saving.epochs_left(self.epoch))
         if count < 2:
             return False
         started, begun = time.perf_counter(), self._updates.snapshot()

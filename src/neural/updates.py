@@ -6,7 +6,7 @@ again from where it began, one update at a time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -118,6 +118,12 @@ class Updates:
             if average.of_one_fit:
                 self.state.averaged = 0
                 self.hide()
+
+    def go_on(self, first: int, before: int) -> None:
+        """Go on with a fit that began after ``first`` updates and ``before`` epochs."""
+        self.hide()
+        if self.averaging is not None:
+            self.averaging = replace(self.averaging, first=first, before=before)
 
     def show(self) -> None:
         """Put the averaged weights in place, if there are any: for whoever looks between epochs, and after the fit."""
