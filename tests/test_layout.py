@@ -75,7 +75,7 @@ LEVELS = (
     ("playground.settings", "playground.trace", "playground.wire"),
     ("playground.points",),
     ("playground.trainer",),
-    ("playground.pictures", "playground.saving", "playground.script"),
+    ("playground.network_file", "playground.pictures", "playground.saving", "playground.script"),
     ("playground.session",),
     ("playground.messages",),
     ("playground.server",),

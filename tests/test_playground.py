@@ -9,13 +9,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import neural
 from neural import TrainingDiverged, cli
 from neural.engine import Data
 from neural.errors import NeuralError
 from neural.gradcheck import check_gradient
-from neural.playground import messages, pictures, points, script, settings, wire
+from neural.playground import messages, pictures, points, saving, script, settings, wire
+from neural.playground import session as session_module
 from neural.playground.points import Table
-from neural.playground.saving import encoded
 from neural.playground.session import Session
 from neural.playground.settings import Hidden, Settings
 from neural.playground.trainer import Trainer
@@ -38,6 +39,12 @@ CSV = b"length,width,kind\n" + b"".join(b"%d,%d,%s\n" % (k, k % 7, b"ab"[k % 2 :
 
 def door(client, **headers):
     return client.websocket_connect(f"ws://127.0.0.1:{PORT}/session", headers=headers)
+
+
+@pytest.fixture(autouse=True)
+def time_enough(monkeypatch):
+    """Let every picture have the updates it was asked for, however busy the machine is."""
+    monkeypatch.setattr(session_module, "FRAME_SECONDS", 1e9)
 
 
 @pytest.fixture
@@ -152,6 +159,12 @@ def test_a_diverging_fit_says_so_and_leaves_finite_weights():
     assert found.advance(5) == 0
     found.use(replace(found.settings, learning_rate=0.01))
     assert found.advance(5) == 0  # its weights are far off: Restart makes it anew
+
+
+def test_without_time_an_update_is_made_and_what_was_made_is_said():
+    found = trainer()
+    assert found.advance(1000, seconds=0) == 1
+    assert found.batch == 1
 
 
 def test_a_step_is_worked_out_as_the_gradient_is():
@@ -334,6 +347,65 @@ def test_a_saved_session_has_its_file_in_it(page):
     assert ask(page, saved, do="load")["data"]["classes"] == ["a", "b"]
 
 
+# --- a network's own file ------------------------------------------------------------------------------------------
+def test_a_networks_file_is_opened_and_the_script_goes_on_from_it(page, client, tmp_path, monkeypatch):
+    chosen = {"hidden": [{"units": 5, "activation": "relu"}], "dropout": 0.1, "l2": 0.01}
+    ask(page, do="configure", settings=chosen)
+    before = ask(page, do="train", updates=20)
+    content = ask(page, do="save_network")["payload"]
+    (tmp_path / "network.safetensors").write_bytes(content)
+    assert neural.load(tmp_path / "network.safetensors").layers[0].n_out == 5
+    monkeypatch.chdir(tmp_path)
+    with door(client, origin=HOME) as other:
+        opened = ask(other, content, do="open_network", name="network.safetensors")
+        assert opened["data"]["settings"]["hidden"] == chosen["hidden"]
+        assert (opened["data"]["settings"]["dropout"], opened["data"]["settings"]["l2"]) == (0.1, 0.01)
+        assert opened["cost"] == before["cost"]
+        ask(other, do="train", updates=20)
+        saved = ask(other, do="save")["payload"]
+        code = ask(other, do="script")["text"]
+    with door(client, origin=HOME) as third:
+        ask(third, saved, do="load")
+        assert ask(third, do="script")["text"] == code
+        params = saving.decoded("weights", json.loads(saved)["weights"], run(code).params)
+    np.testing.assert_array_equal(run(code).params, params)
+
+
+def other_networks():
+    from neural import DenseLayer, DropoutLayer, LayerNorm, NeuralNetwork
+
+    loss = "categorical_crossentropy"
+    yield NeuralNetwork([DenseLayer(3, 2, "softmax")], loss)
+    yield NeuralNetwork([DenseLayer(2, 3, "softmax")], loss)
+    yield NeuralNetwork([DenseLayer(2, 2)], "mse")
+    yield NeuralNetwork([DenseLayer(2, 4, "exponential"), DenseLayer(4, 2, "softmax")], loss)
+    yield NeuralNetwork([DenseLayer(2, 400, "tanh"), DenseLayer(400, 2, "softmax")], loss)
+    yield NeuralNetwork([DenseLayer(2, 4, "tanh"), LayerNorm(), DenseLayer(4, 2, "softmax")], loss)
+    yield NeuralNetwork([DropoutLayer(0.1), DenseLayer(2, 4, "tanh"), DenseLayer(4, 2, "softmax")], loss)
+    yield NeuralNetwork([DenseLayer(2, 4, l2=1), DenseLayer(4, 2, "softmax")], loss)
+    yield NeuralNetwork([DenseLayer(2, 2, "softmax")], loss, dtype="float64")
+    yield NeuralNetwork([DenseLayer(2, 2, "softmax")], loss, input_scale=0.5)
+    yield NeuralNetwork([LayerNorm(), DenseLayer(2, 2, "softmax")], loss)
+
+
+@pytest.mark.parametrize("net", list(other_networks()), ids=repr)
+def test_a_network_that_does_not_suit_the_page_or_the_data_is_refused(page, net, tmp_path):
+    net.build(net.n_inputs or 2)
+    net.save(tmp_path / "net.safetensors")
+    refused = ask(page, (tmp_path / "net.safetensors").read_bytes(), do="open_network", name="net.safetensors")
+    assert refused["kind"] == "error"
+    assert refused["message"].startswith("net.safetensors, with this data, must be dense layers")
+    assert ask(page, do="train")["epoch"] == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\x08" + bytes(7) + b"{}      ", bytes(1000)], ids=repr)
+def test_a_file_that_is_no_network_is_refused_by_its_name(page, content):
+    refused = ask(page, content, do="open_network", name="../net.safetensors")
+    assert refused["kind"] == "error"
+    assert refused["message"].startswith("net.safetensors")
+    assert ask(page, do="train")["epoch"] == 1
+
+
 def spoilt():
     session = Session()
     session.train(epochs=1)
@@ -346,7 +418,7 @@ def spoilt():
     yield "no base64", {**good, "weights": "***"}
     yield "weights that are no text", {**good, "weights": 7}
     nan = np.full(len(session.trainer.net.params), np.nan, "<f4")
-    yield "NaN", {**good, "weights": encoded(nan)}
+    yield "NaN", {**good, "weights": saving.encoded(nan)}
     yield "wide", {**good, "settings": {**good["settings"], "hidden": [{"units": 10**9, "activation": "tanh"}]}}
     yield "no state", {**good, "state": {}}
     yield "a negative state", {**good, "state": {**good["state"], "step": -1}}

@@ -5,15 +5,13 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import neural
 from neural.errors import NeuralError, TrainingDiverged, look_up, sentence
-from neural.playground import points, wire
+from neural.playground import network_file, points, wire
 from neural.playground.pictures import GRID, SHOWN
 from neural.playground.session import Session
 from neural.playground.settings import BOUNDS, CHOICES, MOST_LAYERS, OF_TRAINING, Settings
@@ -64,8 +62,7 @@ def hello(session: Session, payload: bytes) -> Reply:
     choices = {**CHOICES, "layers": MOST_LAYERS, "bounds": BOUNDS, "of_training": OF_TRAINING}
     missing = {"fashion": points.why_no_images()}
     sizes = {"grid": GRID, "shown": SHOWN}
-    saves = hasattr(session.trainer.net, "save")
-    told = {"choices": choices, "missing": missing, "sizes": sizes, "saves_networks": saves}
+    told = {"choices": choices, "missing": missing, "sizes": sizes}
     return _text("hello", version=neural.__version__, settings=Settings().plain(), **told)
 
 
@@ -121,11 +118,13 @@ def save(session: Session, payload: bytes) -> Reply:
 
 def save_network(session: Session, payload: bytes) -> Reply:
     """Give the network as a file that ``neural.load`` takes."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "network.safetensors")
-        net: Any = session.trainer.net
-        net.save(path)
-        return wire.pack({"kind": "file", "name": path.name}, payload=path.read_bytes())
+    content = network_file.written(session.trainer.net)
+    return wire.pack({"kind": "file", "name": f"network{network_file.ENDING}"}, payload=content)
+
+
+def open_network(session: Session, payload: bytes, name: Any) -> Reply:
+    """Go on with a network that ``net.save`` has written."""
+    return session.open_network(name, payload)
 
 
 def load(session: Session, payload: bytes) -> Reply:
@@ -146,5 +145,6 @@ ANSWERS: dict[str, Callable[..., Reply]] = {
     "script": write_script,
     "save": save,
     "save_network": save_network,
+    "open_network": open_network,
     "load": load,
 }

@@ -11,14 +11,14 @@ import numpy as np
 from neural.errors import check_number, sentence
 from neural.inputs import check_finite
 from neural.nn import NeuralNetwork
-from neural.playground.settings import Settings
+from neural.playground.settings import MOST_TEXT, Settings
 from neural.playground.trainer import Segment, Trainer
 
 FORMAT = "neural playground"
 VERSION = 1
 PARTS: dict[str, Any] = {
     "settings": dict, "csv": dict | None, "segments": list, "going_on": bool, "batch": int, "state": dict,
-    "weights": str, "memory": dict,
+    "weights": str, "memory": dict, "opened": str, "seed": int,
 }  # fmt: skip
 STATE = ("epoch", "step", "updates")
 
@@ -34,7 +34,7 @@ def to_plain(session: Any) -> dict[str, Any]:
         "segments": [{**vars(each), "settings": each.settings.plain()} for each in trainer.segments],
         "going_on": trainer.segment is not None, "batch": trainer.batch,
         "state": {name: getattr(state, name) for name in STATE},
-        "weights": encoded(trainer.net.params),
+        "weights": encoded(trainer.net.params), "opened": trainer.opened, "seed": trainer.net.seed,
         "memory": {name: encoded(vector) for name, vector in state.memory.items()},
     }  # fmt: skip
 
@@ -63,6 +63,8 @@ def fill(trainer: Trainer, saved: dict[str, Any]) -> None:
     net, state = trainer.net, trainer.net.state
     trainer.segments = [_segment(each, trainer) for each in saved["segments"]]
     _copy(net, net.params, decoded("the weights", saved["weights"], net.params))
+    trainer.opened = saved["opened"][:MOST_TEXT]
+    net.seed = state.seed = check_number("seed", saved["seed"], low=0, high=2**64 - 1, whole=True)
     places = [check_number(name, saved["state"][name], low=0, high=2**53, whole=True) for name in STATE]
     state.epoch, state.step, updates = places
     if saved["memory"] or updates:

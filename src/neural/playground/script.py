@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from neural.playground.points import CIRCLE_FACTOR, TEST_IMAGES, Table
@@ -76,7 +77,7 @@ def write(settings: Settings, trainer: Trainer, table: Table | None) -> str:
 
 def _imports(text: str) -> str:
     """Return the imports of what the script uses."""
-    top = [name for name in ("Callback", "DenseLayer", "DropoutLayer", "NeuralNetwork") if f"{name}(" in text]
+    top = [name for name in ("Callback", "DenseLayer", "DropoutLayer", "NeuralNetwork", "load") if f"{name}(" in text]
     top += sorted({kind.__name__ for kind in SCHEDULES.values() if f"{kind.__name__}()" in text})
     top += ["Callback"] * ("(Callback)" in text)
     data = ["fashion_mnist", *(f"make_{name}" for name in ("moons", "circles", "spirals", "xor")), "train_test_split"]
@@ -101,6 +102,8 @@ def _data(settings: Settings, table: Table | None) -> list[str]:
 
 
 def _network(settings: Settings, trainer: Trainer) -> list[str]:
+    if trainer.opened:
+        return [f"\nnet = load({json.dumps(trainer.opened)})\n"]
     penalties = "".join(f", {name}={value!r}" for name in ("l1", "l2") if (value := getattr(settings, name)))
     widths = [trainer.points.X_train.shape[1], *(hidden.units for hidden in settings.hidden)]
     lines = ["\nlayers = [\n"]

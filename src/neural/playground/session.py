@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from neural.errors import NeuralError, check_number, sentence
-from neural.playground import pictures, saving, script, trace, wire
+from neural.playground import network_file, pictures, saving, script, trace, wire
 from neural.playground.pictures import View
 from neural.playground.points import Points, Table, load
-from neural.playground.settings import Settings
+from neural.playground.settings import MOST_TEXT, Settings
 from neural.playground.trainer import Trainer
 
 PHASES = ("ready", "forward", "backward", "update")  # of a batch taken step by step; after the last comes the second
@@ -49,8 +49,15 @@ class Session:
 
     def _start(self, settings: Settings) -> None:
         points = load(settings, self.table)
-        trainer = Trainer(settings, points)  # all of it, before anything is replaced
-        self.settings, self.points, self.trainer = settings, points, trainer
+        self._go_on_with(Trainer(settings, points))  # all of it, before anything is replaced
+
+    def open_network(self, name: Any, content: bytes) -> bytes:
+        """Take the network of a file that ``net.save`` has written, for the data that there is."""
+        self._go_on_with(network_file.opened(_file_name(name), content, self.settings, self.points))
+        return self.picture()
+
+    def _go_on_with(self, trainer: Trainer) -> None:
+        self.settings, self.points, self.trainer = trainer.settings, trainer.points, trainer
         self.fresh, self.phase = True, PHASES[0]
         self._keep_view_inside()
 
@@ -94,9 +101,7 @@ class Session:
 
     def read_csv(self, name: Any, content: bytes) -> dict[str, Any]:
         """Take a CSV file, and say which columns it has; the data is not changed yet."""
-        if not isinstance(name, str) or len(name) > 200:
-            raise TypeError(sentence("name", "the name of a file", name))
-        self.table = Table.read(name or "data.csv", content)
+        self.table = Table.read(_file_name(name) or "data.csv", content)
         return self.table.describe()
 
     def classify(self, pixels: bytes) -> list[float | None]:
@@ -188,3 +193,9 @@ class Session:
         saving.fill(other.trainer, saved)
         vars(self).update(vars(other))
         return self.picture()
+
+
+def _file_name(name: Any) -> str:
+    if not isinstance(name, str) or len(name) > MOST_TEXT:
+        raise TypeError(sentence("name", "the name of a file", name))
+    return name

@@ -59,13 +59,14 @@ def network(settings: Settings, n_in: int, n_out: int, image: bool) -> NeuralNet
 class Trainer:
     """A network and its data, trained update by update.
 
-    ``finished`` says why it goes no further, "" while it does; ``segments`` what was done.
+    ``finished`` says why it goes no further, "" while it does; ``segments`` what was done; ``opened`` the name of the
+    file that ``net`` was read from, "" for one that is made of the settings.
     """
 
-    def __init__(self, settings: Settings, points: Points) -> None:
-        self.points = points
+    def __init__(self, settings: Settings, points: Points, net: NeuralNetwork | None = None, opened: str = "") -> None:
+        self.points, self.opened = points, opened
         n_in, image = points.X_train.shape[1], points.image_shape is not None
-        self.net = network(settings, n_in, len(points.classes), image)
+        self.net = network(settings, n_in, len(points.classes), image) if net is None else net
         self.net.classes_ = np.arange(len(points.classes))
         self.train, self.test = self._data(points.X_train, points.y_train), self._data(points.X_test, points.y_test)
         self.segments: list[Segment] = []

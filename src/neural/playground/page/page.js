@@ -601,7 +601,8 @@ async function openFile() {
   const bytes = new Uint8Array(await file.arrayBuffer());
   find("open").value = "";
   if (bytes.length > 15 * 2 ** 20) return tell(`${file.name} must be a file that this playground has saved. Got one of ${(bytes.length / 2 ** 20).toFixed(0)} MB.`);
-  if (await show(ask({ do: "load" }, bytes))) say(`${file.name} is open.`);
+  const question = file.name.endsWith(".safetensors") ? { do: "open_network", name: file.name.slice(-200) } : { do: "load" };
+  if (await show(ask(question, bytes))) say(`${file.name} is open.`);
 }
 
 async function showCode() {
@@ -717,7 +718,6 @@ async function begin() {
     settings = defaults;
     find("optimizer").append(...options(choices.optimizer));
     find("schedule").append(...options(choices.schedule));
-    find("save-network").hidden = !hello.saves_networks;
     buildSets(hello.missing);
     listen();
     if (matchMedia("(max-width: 62rem)").matches) for (const id of ["data", "training"]) find(id).open = false;
