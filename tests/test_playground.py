@@ -11,10 +11,9 @@ import pytest
 
 import neural
 from neural import TrainingDiverged, cli
-from neural.engine import Data
 from neural.errors import NeuralError
 from neural.gradcheck import check_gradient
-from neural.playground import messages, pictures, points, saving, script, settings, wire
+from neural.playground import messages, pictures, points, saving, script, settings, trace, wire
 from neural.playground import session as session_module
 from neural.playground.points import Table
 from neural.playground.session import Session
@@ -167,19 +166,33 @@ def test_without_time_an_update_is_made_and_what_was_made_is_said():
     assert found.batch == 1
 
 
-def test_a_step_is_worked_out_as_the_gradient_is():
-    found = trainer(dropout=0.3)
+@pytest.mark.parametrize("l2", [0.0, 0.5])
+def test_a_step_is_worked_out_as_the_update_will_be(l2):
+    found = trainer(dropout=0.3, batch_size=8, l2=l2)
     found.advance(7)
-    seen, losses = found.next_batch()
-    batch = Data(found.train.X[found.rows], found.train.y[found.rows])
-    mode = pictures.trace.Mode(training=True, seed=found.net.state.seed, step=found.net.state.step)
-    cost, gradient, _ = found.engine.gradient(found.net.program(len(batch)), batch, mode)
-    views = [view for view in found.net.views(gradient) if view]
-    for layer, view in zip(seen, views, strict=True):
-        np.testing.assert_allclose(layer.dW, view["weights"], rtol=1e-4, atol=1e-7)
-        np.testing.assert_allclose(layer.db, view["biases"], rtol=1e-4, atol=1e-7)
-        np.testing.assert_allclose(layer.z, layer.a_in @ layer.layer.weights.T + layer.layer.biases.T, atol=1e-6)
-    assert losses.mean() == pytest.approx(cost, rel=1e-5)
+    batch = found.next_batch()
+    for layer, gradient in zip(batch.seen, batch.gradients, strict=True):
+        weights = layer.layer.weights
+        dW = layer.dz.T @ layer.a_in + l2 / 8 * weights
+        np.testing.assert_allclose(gradient["weights"], dW, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(gradient["biases"], layer.dz.sum(axis=0), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(layer.z, layer.a_in @ weights.T + layer.layer.biases.T, atol=1e-6)
+    before = [layer.layer.weights.copy() for layer in batch.seen]
+    found.use(replace(found.settings, optimizer="sgd", learning_rate=0.1))
+    batch = found.next_batch()
+    found.advance(1)
+    for start, layer, gradient in zip(before, batch.seen, batch.gradients, strict=True):
+        np.testing.assert_allclose(layer.layer.weights, start - 0.1 * gradient["weights"], atol=1e-6)
+
+
+def test_the_first_rows_of_a_batch_are_as_within_all_of_it():
+    found = trainer(dropout=0.5, batch_size=30)
+    few = found.next_batch().seen
+    mode = trace.Mode(training=True, seed=found.net.state.seed, step=found.net.state.step)
+    X, y = found.train.X[found.rows], found.train.y[found.rows]
+    for some, whole in zip(few, trace.both_ways(found.program, X, y, mode, 30), strict=True):
+        np.testing.assert_allclose(some.a_in, whole.a_in[:8], atol=1e-6)
+        np.testing.assert_allclose(some.dz, whole.dz[:8], atol=1e-7)
 
 
 def test_its_networks_pass_the_gradient_check():
@@ -667,6 +680,12 @@ def test_the_command_without_its_extra_says_how_to_get_it(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert cli.main(["playground"]) == 2
     assert 'pip install "neural-dense[playground]"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["70000", "-1", "x", "8 0", ""])
+def test_a_port_that_is_none_ends_the_command_with_2(port, capsys):
+    assert cli.main(["playground", "--port", port]) == 2
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_a_port_that_is_taken_ends_the_command_with_2(capsys):

@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 
+import neural
 from neural.playground import points
 from tests import bands
 
@@ -243,6 +244,23 @@ def test_a_session_is_saved_and_opened_in_another_page(page, opened, tmp_path):
     other.locator("#open").set_input_files(path)
     expect(other.locator("#message")).to_contain_text("must be one that this playground has saved")
     expect(other.locator("#epoch")).to_have_text(epoch)
+
+
+def test_a_networks_file_is_saved_and_opened(page, opened, tmp_path):
+    train_to(page, 85)
+    cost = page.locator("#cost").inner_text()
+    with page.expect_download() as download:
+        page.locator("#save-network").click()
+    path = tmp_path / download.value.suggested_filename
+    download.value.save_as(path)
+    assert neural.load(path).weights[0].shape == (6, 2)
+    other = opened()
+    other.locator("#open").set_input_files(path)
+    expect(other.locator("#cost")).to_have_text(cost)
+    other.get_by_text("Images").click()
+    expect(other.locator("#answer-title")).to_have_text("Draw something")
+    other.locator("#open").set_input_files(path)
+    expect(other.locator("#message")).to_contain_text("network.safetensors, with this data, must be dense layers")
 
 
 def test_the_python_code_makes_what_is_seen(page):

@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve a page on this machine on which a network is put together, trained and taken apart. "
         "Nothing leaves the machine. Ctrl-C ends it.",
     )
-    playground.add_argument("--port", type=int, default=8765, metavar="N", help="0 takes a free one (default: 8765)")
+    playground.add_argument("--port", type=_port, default=8765, metavar="N", help="0 takes a free one (default: 8765)")
     playground.add_argument("--no-browser", action="store_true", help="do not open the page")
     playground.set_defaults(run=_playground)
     verify = commands.add_parser(
@@ -77,6 +77,13 @@ def _seed(text: str) -> int:
     if not 0 <= seed < 2**31:
         raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {2**31 - 1}, got {text!r}")
     return seed
+
+
+def _port(text: str) -> int:
+    port = int(text) if text.isascii() and text.isdigit() else -1
+    if not 0 <= port < 2**16:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {2**16 - 1}, got {text!r}")
+    return port
 
 
 def _demo(arguments: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from neural.playground import trace
 from neural.playground.points import Points
-from neural.playground.trainer import Trainer
+from neural.playground.trainer import Batch, Trainer
 
 GRID, EVERY = 48, 2  # the plane in so many squares a side; a unit's picture takes every second of them
 SHOWN = 12  # units of a layer that are drawn
@@ -91,15 +91,14 @@ def of_images(trainer: Trainer, points: Points) -> dict[str, np.ndarray]:
     return found
 
 
-def links(seen: list[trace.Seen], image: bool) -> dict[str, np.ndarray]:
+def links(batch: Batch, image: bool) -> dict[str, np.ndarray]:
     """Return the weights that are drawn, and their gradients: (units, units before), float32.
 
     An image is one place from which a single line leads to each unit: the norm of its weights.
     """
     found = {}
-    for k, layer in enumerate(seen):
-        assert layer.dW is not None
-        for name, matrix in (("weights", layer.layer.weights), ("gradients", layer.dW)):
+    for k, (layer, gradient) in enumerate(zip(batch.seen, batch.gradients, strict=True)):
+        for name, matrix in (("weights", layer.layer.weights), ("gradients", gradient["weights"])):
             whole = np.linalg.norm(matrix, axis=1, keepdims=True) if image and k == 0 else matrix[:, :SHOWN]
             found[f"{name}{k}"] = whole[:SHOWN].astype(np.float32)
         found[f"biases{k}"] = layer.layer.biases[:SHOWN, 0].astype(np.float32)
@@ -116,8 +115,11 @@ def example(seen: list[trace.Seen], image: bool) -> dict[str, np.ndarray]:
     return found
 
 
-def numbers_of(seen: list[trace.Seen], view: View, rows: int) -> dict[str, Any]:
-    """Return the numbers of one layer that stand in its formulas, for the first row; long matrices are cut."""
+def numbers_of(seen: list[trace.Seen], batch: Batch, view: View, rows: int) -> dict[str, Any]:
+    """Return the numbers of one layer that stand in its formulas, for the first row; long matrices are cut.
+
+    ``seen`` is of the batch, or of another example on its way up.
+    """
     layer = seen[view.layer]
     dense, unit = layer.layer, view.unit
     cut = slice(0, WRITTEN)
@@ -130,11 +132,12 @@ def numbers_of(seen: list[trace.Seen], view: View, rows: int) -> dict[str, Any]:
         "unit_z": one(layer.z[0, unit]), "unit_a": one(layer.a[0, unit]),
         "unit_wa": one(layer.a_in[0] @ dense.weights[unit]),
     }  # fmt: skip
-    if layer.dz is not None and layer.dW is not None and layer.db is not None:
+    if layer.dz is not None:
+        gradient = batch.gradients[view.layer]
         found |= {
             "dz": short(layer.dz[0, cut]), "unit_dz": short(layer.dz[cut, unit]),
-            "unit_in": short(layer.a_in[cut, 0]), "unit_dw": short(layer.dW[unit, cut]),
-            "unit_db": one(layer.db[unit]),
+            "unit_in": short(layer.a_in[cut, 0]), "unit_dw": short(gradient["weights"][unit, cut]),
+            "unit_db": one(gradient["biases"][unit]),
         }  # fmt: skip
     return found
 

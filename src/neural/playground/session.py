@@ -136,9 +136,9 @@ class Session:
 
     def _picture(self, header: dict[str, Any]) -> bytes:
         trainer, points = self.trainer, self.points
-        batch, losses = trainer.next_batch()
+        batch = trainer.next_batch()
         stepping = self.phase in ("forward", "backward")
-        seen = batch if stepping and self.view.point is None else self._example()
+        seen = batch.seen if stepping and self.view.point is None else self._example()
         image = points.image_shape is not None
         drawn = (
             pictures.of_images(trainer, points) if image else pictures.of_plane(trainer, pictures.plane(points.extent))
@@ -149,8 +149,8 @@ class Session:
             "kind": "picture", "phase": self.phase, "stepping": stepping, "epoch": trainer.epoch,
             "batch": trainer.batch, "per_epoch": trainer.per_epoch, "rate": pictures.one(trainer.rate),
             "finished": trainer.finished, "diverged": trainer.diverged, "engine": trainer.engine.name, **measured,
-            "batch_cost": pictures.one(losses.mean()),
-            "numbers": pictures.numbers_of(seen, self.view, len(trainer.rows)),
+            "penalized": bool(self.settings.l1 or self.settings.l2), "batch_cost": pictures.one(batch.cost),
+            "numbers": pictures.numbers_of(seen, batch, self.view, len(trainer.rows)),
         }  # fmt: skip
         if stepping:
             header["rows"] = trainer.rows.tolist()

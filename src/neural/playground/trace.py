@@ -16,8 +16,8 @@ from neural.layers import ActivationLayer, DenseLayer
 class Seen:
     """The numbers of one dense layer and its activation, samples in rows.
 
-    ``a_in`` (m, n_in), ``z`` = W a_in + b and ``a`` = f(z), both (m, n_out); ``dz`` = dJ/dz of each sample, ``dW`` and
-    ``db`` of the whole batch: None on the way up.
+    ``a_in`` (m, n_in), ``z`` = W a_in + b and ``a`` = f(z), both (m, n_out); ``dz`` = dJ/dz of each sample, None on the
+    way up.
     """
 
     layer: DenseLayer
@@ -25,8 +25,6 @@ class Seen:
     z: np.ndarray
     a: np.ndarray
     dz: np.ndarray | None = None
-    dW: np.ndarray | None = None
-    db: np.ndarray | None = None
 
 
 def forward(program: Program, X: np.ndarray, mode: Mode | None = None) -> list[Seen]:
@@ -35,27 +33,23 @@ def forward(program: Program, X: np.ndarray, mode: Mode | None = None) -> list[S
     return _up(work, work.load(X), mode or Mode())[0]
 
 
-def both_ways(program: Program, X: np.ndarray, y: np.ndarray, mode: Mode) -> tuple[list[Seen], np.ndarray]:
-    """Return what each dense layer sees of a batch, forward and backward, and the loss of each row.
+def both_ways(program: Program, X: np.ndarray, y: np.ndarray, mode: Mode, m: int) -> list[Seen]:
+    """Return what each dense layer sees of the first rows of a batch of ``m``, forward and backward.
 
-    The penalty is not in the gradients; y is as the loss encodes it.
+    y is as the loss encodes it. What dropout drops in a row hangs on the row's place in the batch alone, so the first
+    rows are as they are within all of them.
     """
-    grads = np.zeros_like(program.params)
-    work = Workspace(program, grads)
+    work = Workspace(program, np.zeros_like(program.params))
     seen, scores, caches = _up(work, work.load(X), mode)
     d = np.empty_like(scores)
-    losses = work.costs(scores, y, d)
-    d /= len(X)
+    work.costs(scores, y, d)
+    d /= m
     left = list(seen)
-    for (layer, own), own_grads, cache in reversed(list(zip(work.layers, work.grads, caches, strict=True))):
+    for (layer, own), grads, cache in reversed(list(zip(work.layers, work.grads, caches, strict=True))):
         if isinstance(layer, DenseLayer):
-            found = left.pop()
-            found.dz = d.copy()
-            d = layer.backward(d, cache, own, own_grads)
-            found.dW, found.db = own_grads.weights, own_grads.biases
-        else:
-            d = layer.backward(d, cache, own, own_grads)
-    return seen, losses
+            left.pop().dz = d.copy()
+        d = layer.backward(d, cache, own, grads)
+    return seen
 
 
 def _up(work: Workspace, x: np.ndarray, mode: Mode) -> tuple[list[Seen], np.ndarray, list[Any]]:

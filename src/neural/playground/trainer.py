@@ -25,6 +25,7 @@ from neural.updates import Updates
 LOSS = "categorical_crossentropy"
 MEASURED_ROWS = 1000  # of the training rows, at most, whose cost is worked out for each picture
 MOST_AT_ONCE = 4096  # updates, after which the clock is looked at in any case
+LOOKED_INTO = 8  # rows of a batch, whose numbers are written out
 IMAGE_SCALE = 1 / 255
 
 
@@ -35,6 +36,18 @@ class Segment:
     settings: Settings
     epochs: int = 0
     batches: int = 0
+
+
+@dataclass
+class Batch:
+    """The next update: its first rows through every dense layer, and all rows' dJ/dparameters and J, penalty included.
+
+    ``gradients`` has a dictionary of ``weights`` and ``biases`` for each dense layer.
+    """
+
+    seen: list[trace.Seen]
+    gradients: list[dict[str, np.ndarray]]
+    cost: float
 
 
 def network(settings: Settings, n_in: int, n_out: int, image: bool) -> NeuralNetwork:
@@ -186,7 +199,10 @@ class Trainer:
             found[f"{prefix}accuracy"] = float((outputs.argmax(axis=1) == data.y).mean())
         return found
 
-    def next_batch(self) -> tuple[list[trace.Seen], np.ndarray]:
-        """Return what every layer will see of the next batch, both ways, dropout included, and the rows' losses."""
+    def next_batch(self) -> Batch:
+        """Return what there is to see of the next update, dropout included."""
         mode = Mode(training=True, seed=self.net.state.seed, step=self.net.state.step)
-        return trace.both_ways(self.program, self.train.X[self.rows], self.train.y[self.rows], mode)
+        X, y = self.train.X[self.rows], self.train.y[self.rows]
+        cost, flat, _ = self.engine.gradient(self.program, Data(X, y), mode)
+        seen = trace.both_ways(self.program, X[:LOOKED_INTO], y[:LOOKED_INTO], mode, len(X))
+        return Batch(seen, [views for views in self.net.views(flat) if views], cost)

@@ -128,10 +128,12 @@ function unitBlock(n) {
     shown("a", "=", result, "(", number(n.unit_z), ")", "=", number(n.unit_a)));
 }
 
-function lossBlock(rows, cost) {
+const penalty = (penalized) => (penalized ? ["+", text("penalty")] : []);
+
+function lossBlock(rows, cost, penalized) {
   return block(false,
     heading("Cost"),
-    shown("J", "=", "−", over(row("1"), row("m")), "∑", call("log", sub("a", "true class"))),
+    shown("J", "=", "−", over(row("1"), row("m")), "∑", call("log", sub("a", "true class")), ...penalty(penalized)),
     html("p", { class: "shapes" }, `the mean over the m = ${rows} rows of a batch; this batch: J = ${number(cost)}`));
 }
 
@@ -146,11 +148,11 @@ function backwardBlock(n, last) {
     ...(last || n.activation === "linear" ? [] : [shown(text("f′"), "(", "z", ")", "=", slopeOf(n.activation))]));
 }
 
-function gradientBlock(n, rule) {
+function gradientBlock(n, rule, penalized) {
   if (!n.dz) return block(false, heading(`Unit ${n.unit + 1}, its gradient`), html("p", { class: "hint" }, "Forward and Backward, at the top, take one batch through it with all numbers."));
   return block(false,
     heading(`Unit ${n.unit + 1}, its gradient: a sum over the batch`),
-    sum(over(row("∂", "J"), row("∂", sub("w", "1"))), n.unit_dz, n.unit_in, n.rows, [["=", number(n.unit_dw[0])]]),
+    sum(over(row("∂", "J"), row("∂", sub("w", "1"))), n.unit_dz, n.unit_in, n.rows, [...(penalized ? [["+", text("penalty’s")]] : []), ["=", number(n.unit_dw[0])]]),
     shown(d("b"), "=", number(n.unit_db)),
     html("p", { class: "shapes" }, rule));
 }
@@ -163,7 +165,7 @@ function ruleOf(optimizer, rate) {
 
 export function formulas(picture, optimizer, layers) {
   const n = picture.numbers, last = n.layer === layers - 1;
-  const blocks = [forwardBlock(n), unitBlock(n), matrixBlock(n), backwardBlock(n, last), gradientBlock(n, ruleOf(optimizer, picture.rate))];
-  if (last) blocks.splice(3, 0, lossBlock(n.rows, picture.batch_cost));
+  const blocks = [forwardBlock(n), unitBlock(n), matrixBlock(n), backwardBlock(n, last), gradientBlock(n, ruleOf(optimizer, picture.rate), picture.penalized)];
+  if (last) blocks.splice(3, 0, lossBlock(n.rows, picture.batch_cost, picture.penalized));
   return blocks;
 }
