@@ -25,14 +25,9 @@ from neural.playground.session import Session
 ADDRESS = "127.0.0.1"
 NAMES = (ADDRESS, "localhost")
 FOLDER = Path(__file__).parent / "page"
-FILES = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/style.css": ("style.css", "text/css; charset=utf-8"),
-    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
-    "/draw.js": ("draw.js", "text/javascript; charset=utf-8"),
-    "/formulas.js": ("formulas.js", "text/javascript; charset=utf-8"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
-}
+KINDS = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
+         ".svg": "image/svg+xml"}  # fmt: skip
+FILES = {f"/{path.name}".replace("/index.html", "/"): path for path in sorted(FOLDER.iterdir()) if path.suffix in KINDS}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
@@ -83,8 +78,8 @@ def application(port: int) -> ASGIApp:
     open_pages: set[WebSocket] = set()
 
     async def file(request: Request) -> Response:
-        name, kind = FILES[request.url.path]
-        return Response((FOLDER / name).read_bytes(), media_type=kind, headers=HEADERS)
+        path = FILES[request.url.path]
+        return Response(path.read_bytes(), media_type=KINDS[path.suffix], headers=HEADERS)
 
     async def talk(page: WebSocket) -> None:
         if len(open_pages) >= MOST_PAGES:

@@ -1,4 +1,4 @@
-// Everything that is drawn: the plane, the units, the lines between them, the costs.
+// What is drawn: the plane, the units, the lines between them.
 
 const CLASSES = ["#e07b28", "#2f7fd0", "#2c9a69", "#9a5fc4", "#cf4257", "#8a6a42", "#d977b3", "#6f7b86", "#9a9424", "#22a3b5"];
 const NAMES = ["orange", "blue", "green", "purple", "red", "brown", "pink", "grey", "olive", "cyan"];
@@ -23,7 +23,7 @@ export function resized() {
 }
 
 // A canvas as sharp as the screen: its drawing context in CSS pixels, and its size.
-function sharp(canvas) {
+export function sharp(canvas) {
   if (!boxes.has(canvas)) boxes.set(canvas, canvas.getBoundingClientRect());
   const box = boxes.get(canvas), ratio = Math.min(window.devicePixelRatio || 1, 2);
   const width = Math.round(box.width * ratio), height = Math.round(box.height * ratio);
@@ -219,52 +219,6 @@ export function sample(canvas, k) {
   shape(context, k, 7, 7, 4.6);
   context.fillStyle = classColour(k);
   context.fill();
-}
-
-// --- the costs -------------------------------------------------------------------------------------------------
-const nice = (top) => {
-  const power = 10 ** Math.floor(Math.log10(top));
-  return [1, 2, 5, 10].map((step) => step * power).find((step) => top / step <= 3.5) ?? top;
-};
-
-export function costs(canvas, history) {
-  const { context, width, height } = sharp(canvas), theme = colours();
-  context.clearRect(0, 0, width, height);
-  const [left, right, low, high] = [34, width - 6, height - 20, 8];
-  const largest = Math.max(1e-6, ...history.slice(0, 1).flatMap((e) => [e.cost, e.test]), ...quantiles(history));
-  const last = Math.max(1, history.at(-1)?.epoch ?? 1), step = nice(largest);
-  const across = (epoch) => left + ((right - left) * epoch) / last;
-  const up = (cost) => low - (low - high) * Math.min(cost / (largest * 1.05), 1);
-  Object.assign(context, { font: "11px system-ui, sans-serif", fillStyle: theme.soft, strokeStyle: theme.line, lineWidth: 1 });
-  context.textAlign = "right";
-  for (let cost = 0; cost <= largest * 1.05; cost += step) {
-    context.beginPath();
-    context.moveTo(left, up(cost));
-    context.lineTo(right, up(cost));
-    context.stroke();
-    context.fillText(String(+cost.toPrecision(2)), left - 5, up(cost) + 4);
-  }
-  context.fillText(last === 1 ? "1 epoch" : `${Math.floor(last)} epochs`, right, height - 4);
-  for (const [name, colour, dash] of [["cost", theme.accent, []], ["test", `rgb(${theme.minus})`, [5, 4]]]) {
-    context.beginPath();
-    for (const entry of history) context.lineTo(across(entry.epoch), up(entry[name]));
-    context.setLineDash(dash);
-    Object.assign(context, { strokeStyle: colour, lineWidth: 2, lineJoin: "round" });
-    context.stroke();
-    if (history.length === 1) { // a line of one point is not seen
-      context.beginPath();
-      context.arc(across(history[0].epoch), up(history[0][name]), 3, 0, 7);
-      context.fillStyle = colour;
-      context.fill();
-    }
-  }
-  context.setLineDash([]);
-}
-
-// The largest costs but for the few that would flatten all others.
-function quantiles(history) {
-  const sorted = history.flatMap((entry) => [entry.cost, entry.test]).sort((a, b) => a - b);
-  return sorted.length ? [sorted[Math.floor(0.98 * (sorted.length - 1))]] : [];
 }
 
 // --- the data sets' own small pictures -------------------------------------------------------------------------

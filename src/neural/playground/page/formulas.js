@@ -12,6 +12,8 @@ export function html(tag, attributes = {}, ...children) {
   return element;
 }
 
+export const options = (names, chosen) => names.map((name) => html("option", { selected: name === chosen }, name));
+
 function m(tag, ...children) {
   const element = document.createElementNS(MATHML, tag);
   element.append(...children);

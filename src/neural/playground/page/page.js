@@ -1,79 +1,36 @@
-// The page: what is chosen goes to the server, what comes back is drawn. One reply to each message, in order.
+// The page: what is chosen goes to the server, what comes back is drawn.
+import * as choose from "./choose.js";
+import * as costs from "./costs.js";
 import * as draw from "./draw.js";
-import { formulas, html, number } from "./formulas.js";
+import { formulas, html, number, options } from "./formulas.js";
+import * as keep from "./keep.js";
+import * as sketch from "./sketch.js";
+import { connect, question, replies } from "./talk.js";
 
 const find = (id) => document.getElementById(id);
-const SETS = { moons: "Moons", circles: "Circles", spirals: "Spirals", xor: "XOR", csv: "Your CSV", fashion: "Images" };
 const STEPS = { ready: "Forward", forward: "Backward", backward: "Update", update: "Forward" };
-const IMAGES = { samples: 6000, batch_size: 32, hidden: [{ units: 32, activation: "relu" }, { units: 16, activation: "relu" }], learning_rate: 0.003 };
-const NOISE = { moons: 0.2, circles: 0.1, spirals: 0.03, xor: 0.05 };
-const KEPT = 1500; // entries of the history of costs; beyond them every second one goes
-const SIDE = 28;
 
 let choices, bounds, settings, defaults;
-let data = null, latest = null, newest = 0, drawn = 0;
-let playing = false, history = [], spacing = 0, shownUnits = 12;
+let data = null, latest = null, drawn = 0;
+let playing = false, shownUnits = 12;
 let view = { layer: 0, unit: 0, point: null };
-let nodes = [], layer = null, pad = new Uint8Array(SIDE * SIDE), places = null;
+let nodes = [], layer = null, places = null;
 globalThis.pictures = 0; // drawn so far, for who measures
 
-// --- the protocol ----------------------------------------------------------------------------------------------
-let socket = null, waiting = [];
-
-function connect() {
-  return new Promise((resolve, reject) => {
-    socket = new WebSocket(`ws://${location.host}/session`);
-    socket.binaryType = "arraybuffer";
-    socket.onopen = resolve;
-    socket.onmessage = ({ data: message }) => waiting.shift()?.resolve(decode(message));
-    socket.onclose = () => {
-      reject(new Error("closed"));
-      playing = false;
-      showPlay();
-      for (const { reject: give } of waiting.splice(0)) give(new Error("closed"));
-      tell("There is no connection to neural. Start it again with: neural playground", true);
-    };
-  });
-}
-
-function decode(message) {
-  if (typeof message === "string") return JSON.parse(message);
-  const length = new DataView(message).getUint32(0, true), start = 4 + length;
-  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(message, 4, length)));
-  header.payload = start;
-  header.buffer = message;
-  const kinds = { u1: Uint8Array, f4: Float32Array };
-  header.arrays = Object.fromEntries((header.arrays ?? []).map(([name, kind, shape, at]) => {
-    const size = shape.reduce((a, b) => a * b, 1);
-    return [name, { shape, values: new kinds[kind](message, start + at, size) }];
-  }));
-  return header;
-}
-
-function encode(header, payload) {
-  const text = new TextEncoder().encode(JSON.stringify(header)), message = new Uint8Array(4 + text.length + payload.length);
-  new DataView(message.buffer).setUint32(0, text.length, true);
-  message.set(text, 4);
-  message.set(payload, 4 + text.length);
-  return message;
-}
-
-// Ask, and return the reply with its place in the order of replies; a refusal is shown and comes back as null.
+// --- asking ----------------------------------------------------------------------------------------------------
+// Ask, and return the reply; a refusal is shown and comes back as null.
 async function ask(header, payload = null) {
-  if (socket?.readyState !== WebSocket.OPEN) return null;
-  const promise = new Promise((resolve, reject) => waiting.push({ resolve, reject }));
-  socket.send(payload ? encode(header, payload) : JSON.stringify(header));
-  let reply;
-  try {
-    reply = await promise;
-  } catch {
-    return null;
-  }
-  reply.number = ++newest;
-  if (reply.kind !== "error") return reply;
+  const reply = await question(header, payload);
+  if (reply?.kind !== "error") return reply;
   tell(reply.message);
   stop();
   return null;
+}
+
+function closed() {
+  stop();
+  showPlay();
+  tell("There is no connection to neural. Start it again with: neural playground", true);
 }
 
 // Words of the moment, until they are closed or something works again.
@@ -172,13 +129,13 @@ function render(picture) {
   if (picture.data) newData(picture);
   view.layer = picture.numbers.layer;
   view.unit = picture.numbers.unit;
-  record(picture);
+  costs.record(picture);
   markBatch(picture);
   drawNetwork(picture);
-  if (data.image) drawInput();
+  if (data.image) sketch.drawInput();
   else drawPlane(picture);
   seldom("numbers", 100, drawNumbers);
-  seldom("costs", 100, () => draw.costs(find("costs"), history));
+  seldom("costs", 100, () => costs.drawCosts(find("costs")));
   seldom("formulas", 250, drawFormulas);
   globalThis.pictures += 1;
 }
@@ -186,8 +143,7 @@ function render(picture) {
 function newData(picture) {
   data = { ...picture.data, ...picture.arrays };
   settings = picture.data.settings;
-  history = [];
-  spacing = 0;
+  costs.forget();
   layer = null;
   view.point = null;
   find("note").textContent = data.note || `${data.train} rows to train on, ${data.test} to test on.`;
@@ -200,20 +156,8 @@ function newData(picture) {
   find("answer-title").textContent = data.image ? "Draw something" : "Answer";
   buildLegend();
   buildNetwork();
-  if (data.image) buildGuesses();
+  if (data.image) sketch.buildGuesses(data.classes);
   showSettings();
-}
-
-function record(picture) {
-  const epoch = picture.epoch + picture.batch / picture.per_epoch, last = history.at(-1);
-  if (last && epoch <= last.epoch) return;
-  const entry = { epoch, cost: picture.cost, test: picture.test_cost };
-  if (last && history.length > 1 && epoch - history.at(-2).epoch < spacing) history[history.length - 1] = entry;
-  else history.push(entry);
-  if (history.length > KEPT) {
-    history = history.filter((_, k) => k % 2 === 0);
-    spacing = 2 * Math.max(spacing, epoch / KEPT);
-  }
 }
 
 function drawNumbers(picture = latest) {
@@ -256,7 +200,7 @@ function column(kind, label, head, body) {
 function inputColumn() {
   nodes = [];
   if (data.image) {
-    const canvas = html("canvas", { width: SIDE, height: SIDE, "aria-hidden": "true" });
+    const canvas = html("canvas", { width: sketch.SIDE, height: sketch.SIDE, "aria-hidden": "true" });
     return column("input", "Inputs", ["Input"], [html("div", { class: "node image" }, canvas, html("span", { class: "name" }, "784 pixels"))]);
   }
   return column("input", "Inputs", ["Inputs"], data.axes.map((axis, k) => {
@@ -308,8 +252,6 @@ function restoreFocus() {
 function outputColumn() {
   return column("output", "Outputs", ["softmax"], unitNodes(data.sizes.length - 1, data.classes));
 }
-
-const options = (names, chosen) => names.map((name) => html("option", { selected: name === chosen }, name));
 
 function locate() {
   const stage = find("stage"), origin = stage.getBoundingClientRect();
@@ -421,85 +363,6 @@ function buildLegend() {
   find("plane").setAttribute("aria-label", `The plane of ${data.axes.join(" and ")}, coloured by the class the network answers: ${data.classes.map((name, k) => `${name} ${draw.className(k)}`).join(", ")}. The arrow keys move the point whose numbers stand in the formulas, Escape takes it away.`);
 }
 
-// --- drawing an image ------------------------------------------------------------------------------------------
-let pen = null, cursor = [14, 14], ask_again = false, classifying = false;
-
-function drawInput() {
-  const input = find("columns").querySelector(".node.image canvas");
-  draw.greys(input, pad, SIDE);
-  drawPad();
-  guess();
-}
-
-function drawPad() {
-  const canvas = find("drawing");
-  draw.greys(canvas, pad, SIDE);
-  if (document.activeElement !== canvas || pen) return;
-  const context = canvas.getContext("2d");
-  context.fillStyle = "rgba(111, 180, 245, .8)";
-  context.fillRect(cursor[0], cursor[1], 1, 1);
-}
-
-// A soft round brush: full in its middle pixel, less beside it.
-function paint(x, y) {
-  for (let row = Math.floor(y) - 2; row <= y + 2; row++) for (let column = Math.floor(x) - 2; column <= x + 2; column++) {
-    if (row < 0 || column < 0 || row >= SIDE || column >= SIDE) continue;
-    const far = Math.hypot(column + 0.5 - x, row + 0.5 - y), grey = 255 * Math.min(Math.max(1.9 - far, 0), 1);
-    pad[row * SIDE + column] = Math.max(pad[row * SIDE + column], grey);
-  }
-}
-
-function stroke(event) {
-  const box = find("drawing").getBoundingClientRect();
-  const to = [((event.clientX - box.left) / box.width) * SIDE, ((event.clientY - box.top) / box.height) * SIDE];
-  const from = pen ?? to, steps = Math.max(1, Math.ceil(2 * Math.hypot(to[0] - from[0], to[1] - from[1])));
-  for (let k = 1; k <= steps; k++) paint(from[0] + ((to[0] - from[0]) * k) / steps, from[1] + ((to[1] - from[1]) * k) / steps);
-  pen = to;
-  drawInput();
-}
-
-function drawByKey(event) {
-  const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[event.key];
-  if (event.key === " ") paint(cursor[0] + 0.5, cursor[1] + 0.5);
-  else if (by) cursor = cursor.map((value, k) => Math.min(Math.max(value + by[k], 0), SIDE - 1));
-  else return;
-  event.preventDefault();
-  drawInput();
-}
-
-function buildGuesses() {
-  find("guesses").replaceChildren(...data.classes.map((name) => html("li", {}, html("span", {}, name), html("b", {}, ""))));
-}
-
-// While one answer is on its way, the last drawing alone waits for the next.
-async function guess() {
-  if (classifying) return void (ask_again = true);
-  classifying = true;
-  const reply = await ask({ do: "classify" }, pad);
-  classifying = false;
-  if (reply) {
-    const best = reply.probabilities.indexOf(Math.max(...reply.probabilities));
-    [...find("guesses").children].forEach((item, k) => {
-      item.style.setProperty("--sure", reply.probabilities[k]);
-      item.classList.toggle("first", k === best);
-      item.lastChild.textContent = `${Math.round(100 * reply.probabilities[k])} %`;
-    });
-    find("guesses").dataset.first = data.classes[best];
-  }
-  if (ask_again) {
-    ask_again = false;
-    guess();
-  }
-}
-
-async function testImage() {
-  const reply = await ask({ do: "test_image", number: Math.floor(Math.random() * 10000) });
-  if (!reply) return;
-  pad = Uint8Array.from(reply.pixels);
-  find("drawn").textContent = `A test image: ${reply.label}. Draw on it, and see what changes.`;
-  drawInput();
-}
-
 // --- settings --------------------------------------------------------------------------------------------------
 const NUMBERS = ["learning_rate", "epochs", "batch_size", "dropout", "l1", "l2"];
 const SLIDES = ["noise", "samples", "test_fraction"];
@@ -527,107 +390,11 @@ function showSlides() {
   find("test_fraction-out").textContent = `${Math.round(100 * find("test_fraction").value)} %`;
 }
 
-// Two classes of shape belong to the plane and to images; going from one to the other takes the other's usual network.
-async function chooseSet(name) {
-  if (name === "csv") {
-    find("csv").hidden = false;
-    if (!find("csv-columns").hidden) chooseColumns();
-    return;
-  }
-  const usual = Object.fromEntries(Object.keys(IMAGES).map((key) => [key, defaults[key]]));
-  const change = name === "fashion" ? IMAGES : settings.data === "fashion" ? usual : {};
-  await configure({ data: name, ...(name in NOISE ? { noise: NOISE[name] } : {}), ...change });
-  if (data.image) testImage();
-}
-
-async function readCsv() {
-  const [file] = find("csv-file").files;
-  if (!file) return;
-  tell("");
-  if (file.size > 2 ** 21) return tell(`${file.name} must be a file of at most 2 MB. Got ${(file.size / 2 ** 20).toFixed(1)} MB.`);
-  const reply = await ask({ do: "csv", name: file.name.slice(-200) }, new Uint8Array(await file.arrayBuffer()));
-  if (!reply) return;
-  if (reply.numeric.length < 2 || !reply.classes.length) {
-    return tell(`${reply.name} must have two columns of numbers and one of 2 to 10 classes. Got ${reply.numeric.length} of numbers and ${reply.classes.length} that may be classes.`);
-  }
-  const target = reply.classes.at(-1), numeric = reply.numeric.filter((name) => name !== target);
-  find("column-0").replaceChildren(...options(reply.numeric, numeric[0]));
-  find("column-1").replaceChildren(...options(reply.numeric, numeric[1] ?? reply.numeric.find((name) => name !== numeric[0])));
-  find("target").replaceChildren(...options(reply.classes, target));
-  find("csv-columns").hidden = false;
-  chooseColumns();
-}
-
-async function chooseColumns() {
-  const change = settings.data === "fashion" ? Object.fromEntries(Object.keys(IMAGES).map((key) => [key, defaults[key]])) : {};
-  stop();
-  await configure({ data: "csv", columns: [find("column-0").value, find("column-1").value], target: find("target").value, ...change });
-}
-
-function buildSets(missing) {
-  find("sets").append(...choices.data.map((name) => {
-    const canvas = html("canvas", { "aria-hidden": "true" }), why = missing[name];
-    const input = html("input", { type: "radio", name: "set", value: name, class: "unseen", disabled: Boolean(why) });
-    input.addEventListener("change", () => chooseSet(name));
-    return html("label", { class: "set", title: why || null }, input, canvas, SETS[name] ?? name);
-  }));
-  find("note").title = Object.values(missing).join(" ");
-  thumbnails();
-}
-
-function thumbnails() {
-  for (const label of document.querySelectorAll(".set")) draw.thumbnail(label.querySelector("canvas"), label.querySelector("input").value);
-}
-
-// --- files -----------------------------------------------------------------------------------------------------
-function download(name, bytes, type) {
-  const link = html("a", { href: URL.createObjectURL(new Blob([bytes], { type })), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}
-
-async function saveFile(what) {
-  const reply = await ask({ do: what });
-  if (!reply) return;
-  download(reply.name, new Uint8Array(reply.buffer, reply.payload), "application/octet-stream");
-  say(`${reply.name} is saved.`);
-}
-
-async function openFile() {
-  const [file] = find("open").files;
-  if (!file) return;
-  stop();
-  tell("");
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  find("open").value = "";
-  if (bytes.length > 15 * 2 ** 20) return tell(`${file.name} must be a file that this playground has saved. Got one of ${(bytes.length / 2 ** 20).toFixed(0)} MB.`);
-  const question = file.name.endsWith(".safetensors") ? { do: "open_network", name: file.name.slice(-200) } : { do: "load" };
-  if (await show(ask(question, bytes))) say(`${file.name} is open.`);
-}
-
-async function showCode() {
-  const reply = await ask({ do: "script" });
-  if (!reply) return;
-  find("code-text").textContent = reply.text;
-  find("code-copy").textContent = "Copy";
-  find("code-dialog").showModal();
-}
-
-async function copyCode() {
-  try {
-    await navigator.clipboard.writeText(find("code-text").textContent);
-    find("code-copy").textContent = "Copied";
-  } catch {
-    getSelection().selectAllChildren(find("code-text"));
-    find("code-copy").textContent = "Selected: copy it with Ctrl-C";
-  }
-}
-
 // --- dark and light --------------------------------------------------------------------------------------------
 function setTheme(theme) {
   if (theme) document.documentElement.dataset.theme = theme;
   find("theme").setAttribute("aria-pressed", draw.isDark());
-  thumbnails();
+  choose.thumbnails();
   layer = null;
   if (!data) return;
   buildLegend();
@@ -642,7 +409,7 @@ function redrawAll() {
   if (!latest) return;
   drawNetwork(latest);
   if (!data.image) drawPlane(latest);
-  draw.costs(find("costs"), history);
+  costs.drawCosts(find("costs"));
 }
 
 function remembered() {
@@ -684,22 +451,8 @@ function listen() {
   on("show-test", "change", redrawAll);
   on("plane", "click", (event) => inspect(view.layer, view.unit, pointAt(event)));
   on("plane", "keydown", movePoint);
-  on("csv-file", "change", readCsv);
-  for (const name of ["column-0", "column-1", "target"]) on(name, "change", chooseColumns);
-  on("drawing", "pointerdown", (event) => { event.preventDefault(); find("drawing").focus(); find("drawing").setPointerCapture(event.pointerId); pen = null; stroke(event); });
-  on("drawing", "pointermove", (event) => pen && stroke(event));
-  for (const end of ["pointerup", "pointercancel"]) on("drawing", end, () => { pen = null; });
-  on("drawing", "keydown", drawByKey);
-  for (const what of ["focus", "blur"]) on("drawing", what, drawPad);
-  on("clear", "click", () => { pad.fill(0); find("drawn").textContent = "Draw with the pointer, or with the arrow keys and space."; drawInput(); });
-  on("example", "click", testImage);
-  on("code", "click", showCode);
-  on("code-close", "click", () => find("code-dialog").close());
-  on("code-copy", "click", copyCode);
-  on("code-save", "click", () => download("playground.py", find("code-text").textContent, "text/x-python"));
-  on("save", "click", () => saveFile("save"));
-  on("save-network", "click", () => saveFile("save_network"));
-  on("open", "change", openFile);
+  sketch.listen(ask);
+  keep.listen({ ask, show, stop, say, tell });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => chosenByHand() || setTheme(null));
   new ResizeObserver(() => requestAnimationFrame(redrawAll)).observe(document.querySelector("main"));
   new ResizeObserver(() => requestAnimationFrame(redrawAll)).observe(find("stage"));
@@ -708,7 +461,7 @@ function listen() {
 const chosenByHand = () => Boolean(document.documentElement.dataset.theme);
 
 async function begin() {
-  await connect();
+  await connect(closed);
   tell("");
   const hello = await ask({ do: "hello" });
   if (!choices) {
@@ -718,12 +471,12 @@ async function begin() {
     settings = defaults;
     find("optimizer").append(...options(choices.optimizer));
     find("schedule").append(...options(choices.schedule));
-    buildSets(hello.missing);
+    choose.listen({ ask, configure, tell, defaults, settings: () => settings }, choices.data, hello.missing);
     listen();
     if (matchMedia("(max-width: 62rem)").matches) for (const id of ["data", "training"]) find(id).open = false;
   }
   shownUnits = hello.sizes.shown;
-  drawn = newest;
+  drawn = replies();
   await show(ask({ do: "configure", settings: defaults }));
 }
 
