@@ -25,8 +25,12 @@ from neural.playground.session import Session
 ADDRESS = "127.0.0.1"
 NAMES = (ADDRESS, "localhost")
 FOLDER = Path(__file__).parent / "page"
-KINDS = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
-         ".svg": "image/svg+xml"}  # fmt: skip
+KINDS = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
 FILES = {f"/{path.name}".replace("/index.html", "/"): path for path in sorted(FOLDER.iterdir()) if path.suffix in KINDS}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
