@@ -269,6 +269,7 @@ def test_the_python_code_makes_what_is_seen(page):
     train_to(page, 80)
     cost = page.locator("#test_cost").inner_text()
     page.locator("#code").click()
+    expect(page.locator("#code-dialog")).to_be_visible()
     code = page.locator("#code-text").inner_text()
     names = {}
     exec(code, names)
