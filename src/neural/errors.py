@@ -141,9 +141,13 @@ def check_number(
     return number if whole else float(number)
 
 
-def warn(message: str) -> None:
-    """Warn of the user's own line: the nearest on the way here that is not in the package."""
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn of the user's own line: the nearest on the way here that is neither in the package nor in scikit-learn."""
     frame, level = sys._getframe(1), 2  # of whoever calls this; level 1 would be the line below
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE + os.sep):
+    while frame.f_back is not None and _is_inside(frame.f_code.co_filename):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, stacklevel=level)
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _is_inside(path: str) -> bool:
+    return path.startswith(PACKAGE + os.sep) or f"{os.sep}sklearn{os.sep}" in path

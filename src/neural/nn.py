@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neural import batches, checkpoints, core, inputs, lbfgs, model_file, optimizers, training
+from neural import batches, checkpoints, core, inputs, lbfgs, measuring, model_file, optimizers
 from neural import chain as chains
 from neural import data as prepare
 from neural.assembly import Assembly
@@ -20,7 +20,7 @@ from neural.errors import check_number
 from neural.layer import Layer, Mode
 from neural.optimizers import Optimizer
 from neural.training import Settings
-from neural.updates import Updates
+from neural.updates import Updates, one_update
 
 if TYPE_CHECKING:
     from neural.export.proof import Proof
@@ -102,6 +102,7 @@ class NeuralNetwork(Assembly):
         checkpoint: Any = None,
         every: float = 1,
         resume: bool = False,
+        shuffle: Any = True,
         verbose: int = 1,
         n_threads: int | None = None,
     ) -> History:
@@ -116,8 +117,8 @@ class NeuralNetwork(Assembly):
         X : (n, n_in), numbers of any kind; uint8 stays uint8, and a memory-mapped file of float32, float64 or uint8 is
             read where it is (but for ``validation_split``, which copies rows: give ``validation_data``). Or batches,
             and no y: a loader that gives (X, y) or (X, y, sample_weight), or a function that returns an iterator over
-            them. Each epoch goes through it once, an update a batch; the first batch has all classes, and its number of
-            rows is the m of the penalty.
+            them. Each epoch goes through it once, an update a batch, and once more for metrics of the training rows.
+            The first batch has all text labels, and its number of rows is the m of the penalty.
         y : targets as the loss takes them: labels (n,), one-hot (n, K), values (n,) or (n, n_out).
         batch_size : rows an update; None, or more than there are, is all of them. A last short batch is used too. To
             accumulate the gradients of k batches is ``batch_size * k``, so there is no argument for that.
@@ -138,13 +139,14 @@ class NeuralNetwork(Assembly):
         checkpoint, every, resume : a file into which the fit is written each ``every`` epochs, or with a fraction such
             as 0.1 that part of an epoch, and at its end; with ``resume`` it goes on from that file, if it is there. The
             same call again then makes up for a run that was killed, to the same bits: docs/checkpoints.md.
+        shuffle : True for a new random order each epoch, False for that of the rows, or a function (epoch, n) of it.
         verbose : 0 silent, 1 a line every tenth epoch (a live bar on a terminal), 2 a line every epoch.
         n_threads : at most so many; no number changes a bit on the core; on NumPy it limits BLAS.
         """
         self._check_free()
         settings = Settings.of(
             epochs, learning_rate, batch_size, optimizer, schedule, metrics, callbacks, callback, verbose, time_limit,
-            average, augment,
+            average, augment, shuffle,
         )  # fmt: skip
         if n_threads is not None:
             check_number("n_threads", n_threads, low=1, whole=True)
@@ -154,6 +156,7 @@ class NeuralNetwork(Assembly):
             split = validation_split or None
             about_rows = {"validation_split": split, "sample_weight": sample_weight, "sampling": sampling}
             about_rows["checkpoint"] = checkpoint
+            about_rows["shuffle"] = None if settings.shuffle is True else settings.shuffle
             return self._fit_batches(batches.Batches(X), settings, validation_data, class_weight, about_rows, n_threads)
         rows = self._rows(X)
         engine = self._engine_for(settings.optimizer, n_threads)
@@ -161,6 +164,10 @@ class NeuralNetwork(Assembly):
         data, classes = self._data(rows, y, sample_weight)
         saving = settings.saving = None if checkpoint is None else Saving(checkpoint, every, resume)
         data, validation = prepare.split_off(data, validation_split, saving.seed(self.seed) if saving else self.seed)
+        if sampling is not None and settings.shuffle is not True:
+            raise ValueError(
+                "sampling and shuffle must not be given both: each says which rows come when. Leave one out."
+            )
         settings.sampler = prepare.sampler(sampling, class_weight, data, classes, self._loss)
         data = prepare.class_weighted(data, class_weight, classes, self._loss, self.dtype)
         if validation_data is not None:
@@ -224,8 +231,9 @@ class NeuralNetwork(Assembly):
         """Make one update with all rows as its batch, and return their J before it.
 
         It is the update that ``fit`` makes: it goes on with the optimizer's memory and the stream of dropout, and a
-        loop over the batches of an epoch gives the bits of that epoch. If something is not finite after it, nothing has
-        happened, and TrainingDiverged says in which layer. It counts no epoch, and leaves ``history_`` alone.
+        loop over the batches of an epoch gives the bits of that epoch. An average of weights ends with it. If something
+        is not finite after it, nothing has happened, and TrainingDiverged says in which layer. It counts no epoch, and
+        leaves ``history_`` alone.
 
         Parameters
         ----------
@@ -254,7 +262,7 @@ class NeuralNetwork(Assembly):
         self.classes_ = classes
         with self._being_fitted():
             updates = Updates(self._using(engine), program, data, self.state, rule, len(data))
-            return training.one_update(updates, rate)
+            return one_update(updates, rate)
 
     def _check_free(self) -> None:
         if self._fitting:
@@ -315,12 +323,12 @@ class NeuralNetwork(Assembly):
 
     def evaluate(self, X: Any, y: Any, metrics: Any = (), *, sample_weight: Any = None) -> dict[str, float]:
         """Return ``loss``, the mean loss without penalty, and the metrics, for rows that need not be training rows."""
-        wanted = training.resolve_metrics(metrics)
+        wanted = measuring.resolve_metrics(metrics)
         program, data = self.prepared(X, y, sample_weight)
         loss, outputs = self._using(self._engine_for()).evaluate(program, data)
         inputs.check_finite("the network's outputs", outputs, self.dtype)
         inputs.check_finite("the loss", np.asarray(loss), np.float64)
-        return {"loss": loss, **training.measure(wanted, program.loss, data.y, outputs)}
+        return {"loss": loss, **measuring.measure(wanted, program.loss, data.y, outputs)}
 
     def loss_and_gradient(
         self, X: Any, y: Any, sample_weight: Any = None, *, training: bool = False
