@@ -52,6 +52,15 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=_seed, default=0, metavar="N", help="all random numbers follow from it (default: 0)"
     )
     demo.set_defaults(run=_demo)
+    playground = commands.add_parser(
+        "playground",
+        help="put a network together and watch it train, in the browser",
+        description="Serve a page on this machine on which a network is put together, trained and taken apart. "
+        "Nothing leaves the machine. Ctrl-C ends it.",
+    )
+    playground.add_argument("--port", type=_port, default=8765, metavar="N", help="0 takes a free one (default: 8765)")
+    playground.add_argument("--no-browser", action="store_true", help="do not open the page")
+    playground.set_defaults(run=_playground)
     verify = commands.add_parser(
         "verify",
         help="run the test rows of an exported file",
@@ -68,6 +77,13 @@ def _seed(text: str) -> int:
     if not 0 <= seed < 2**31:
         raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {2**31 - 1}, got {text!r}")
     return seed
+
+
+def _port(text: str) -> int:
+    port = int(text) if text.isascii() and text.isdigit() else -1
+    if not 0 <= port < 2**16:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {2**16 - 1}, got {text!r}")
+    return port
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -88,6 +104,13 @@ def _demo(arguments: argparse.Namespace) -> int:
         print(f"Check missed: {check.run}, {check.measure}", file=sys.stderr)
     print(f"Open {page}")
     return FAILED if failed else 0
+
+
+def _playground(arguments: argparse.Namespace) -> int:
+    from neural import playground
+
+    playground.serve(arguments.port, open_browser=not arguments.no_browser)
+    return 0
 
 
 def _verify(arguments: argparse.Namespace) -> int:
