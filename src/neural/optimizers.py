@@ -43,10 +43,9 @@ class Optimizer:
                 check_number(name, getattr(self, name), low=0, strict=True)
 
     def __repr__(self) -> str:
-        settings = {
-            field.name: getattr(self, field.name) for field in sorted(fields(self), key=lambda f: bool(f.kw_only))
-        }
-        shown = (f"{k}={v!r}" for k, v in settings.items() if not (k.startswith("clip_") and v is None))
+        by_place = [field for field in fields(self) if not field.kw_only]
+        set_by_name = [field for field in fields(self) if field.kw_only and getattr(self, field.name) != field.default]
+        shown = (f"{field.name}={getattr(self, field.name)!r}" for field in (*by_place, *set_by_name))
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
