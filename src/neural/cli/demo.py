@@ -1,4 +1,4 @@
-"""The command ``neural``: arguments and printing, nothing else."""
+"""The command ``neural demo``, which needs nothing that the experiments do not need: no typer."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ from collections.abc import Sequence
 import neural
 from neural.errors import DataUnavailable, NeuralError
 
+HELP = "Train on Fashion-MNIST and moons, and write a report."
 STOPPED, REFUSED, FAILED = 130, 2, 1  # exit codes: by Ctrl-C, with a reason, by a check of the full run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with these arguments (those of the process if None) and return its exit code.
-
-    >>> main(["--version"])  # doctest: +ELLIPSIS
-    neural ...
-    0
-    """
+    """Run the command with these arguments (those of the process if None) and return its exit code."""
     try:
         arguments = _parser().parse_args(argv)
         return int(arguments.run(arguments))
@@ -81,6 +77,3 @@ def _demo(arguments: argparse.Namespace) -> int:
     print(f"Open {page}")
     return FAILED if failed else 0
 
-
-if __name__ == "__main__":
-    sys.exit(main())
