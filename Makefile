@@ -4,7 +4,7 @@ BIN := .venv/bin
 QUICK ?=
 N ?= auto
 
-.PHONY: demo test test-all check sanitize bench bench-peers dist clean
+.PHONY: demo test test-all parity check sanitize bench bench-peers dist clean
 
 demo: .venv/installed-demo  ## the experiments on real data -> report/index.html (QUICK=1: within a minute)
 	$(BIN)/neural demo $(if $(QUICK),--quick)
@@ -16,6 +16,9 @@ test: check  ## style, types, all tests but the nightly ones
 
 test-all: check  ## the nightly tests too: 20,000 random networks and the like
 	$(BIN)/python -m pytest -n $(N)
+
+parity: .venv/installed-parity  ## every activation, layer, loss, optimizer and schedule against PyTorch, which it installs
+	$(BIN)/python -m pytest -n $(N) tests/test_pytorch.py
 
 check: .venv/installed-test
 	$(BIN)/ruff check .

@@ -14,7 +14,6 @@ from neural import (
     DenseLayer,
     Hinge,
     NeuralNetwork,
-    SquaredHinge,
     metrics,
 )
 from tests.test_losses import rows
@@ -68,27 +67,6 @@ def test_by_hand_categorical_focal_prime_is_that_of_the_scores():
     loss, y = CategoricalFocal(1.5, [1, 2, 0.5]), np.eye(3)[LABELS]
     _, dz = rows(loss, Z, LABELS)
     np.testing.assert_allclose(loss.loss_prime(y.T, softmax(Z, axis=1).T), dz.T / 50, rtol=1e-9, atol=1e-14)
-
-
-def test_torch_has_the_same_values_and_derivatives():
-    torch = pytest.importorskip("torch")
-    F = torch.nn.functional
-    smooth = YES * 0.9 + 0.05
-    cases = [
-        (CategoricalCrossentropy(label_smoothing=0.1), LABELS,
-         lambda z: F.cross_entropy(z, torch.tensor(LABELS), label_smoothing=0.1, reduction="sum")),
-        (BinaryCrossentropy(label_smoothing=0.1), YES,
-         lambda z: F.binary_cross_entropy_with_logits(z, torch.tensor(smooth), reduction="sum")),
-        (Hinge(), SIGNS, lambda z: torch.relu(1 - torch.tensor(SIGNS) * z).sum()),
-        (SquaredHinge(), SIGNS, lambda z: (torch.relu(1 - torch.tensor(SIGNS) * z) ** 2).sum()),
-    ]  # fmt: skip
-    for loss, y, theirs in cases:
-        z = torch.tensor(Z, requires_grad=True)
-        total = theirs(z)
-        total.backward()
-        value, dz = rows(loss, Z, y)
-        assert value.sum() == pytest.approx(total.item(), rel=1e-12)
-        np.testing.assert_allclose(dz, z.grad.numpy(), rtol=1e-11, atol=1e-14)
 
 
 def test_hinges_are_sklearns():

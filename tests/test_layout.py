@@ -17,20 +17,31 @@ from neural.losses import LOSSES
 from neural.metrics import METRICS
 from neural.optimizers import OPTIMIZERS
 from neural.schedules import SCHEDULES
+from tests.catalogue import catalogue
 
 SOURCE = Path(neural.__file__).parent
 LEVELS = (
     ("errors",),
-    ("inputs", "parameters", "significance", "streams", "fashion", "canvas", "course", "threads"),
-    ("activation", "initializers", "datasets", "intervals", "metric_inputs", "optimizers", "plot_inputs", "schedules"),
-    ("rectifiers", "smooth"),
+    ("inputs", "parameters", "significance", "streams", "fashion", "canvas", "course", "threads", "atomic"),
+    (
+        "activation",
+        "initializers",
+        "datasets",
+        "intervals",
+        "metric_inputs",
+        "optimizers",
+        "plot_inputs",
+        "schedules",
+        "container",
+    ),
+    ("rectifiers", "smooth", "container"),
     ("activations",),
     ("layer", "targets", "classification_metrics", "probability_metrics", "regression_metrics"),
     ("metrics", "normalization", "residual", "loss"),
     ("layers", "classification_losses", "regression_losses"),
     ("chain", "checks", "losses"),
-    ("engine", "summary"),
-    ("core",),
+    ("engine", "summary", "config"),
+    ("core", "model_file"),
     ("callbacks", "data", "updates"),
     ("loggers", "training"),
     ("lbfgs",),
@@ -85,6 +96,11 @@ def test_every_row_of_every_table_is_documented_with_an_example():
     rows = [row for table in tables for row in table.values()] + [row.function for row in METRICS.values()]
     bare = [row.__name__ for row in rows if ">>>" not in (row.__doc__ or "")]
     assert bare in ([], ["random", "zeros", "ones"])
+
+
+def test_the_catalogue_is_what_the_tables_say():
+    kept = (SOURCE.parents[1] / "docs" / "catalogue.md").read_text()
+    assert kept == catalogue() + "\n", "run: python -m tests.catalogue > docs/catalogue.md"
 
 
 def test_files_and_functions_are_short():

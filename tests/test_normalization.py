@@ -74,19 +74,6 @@ def test_running_means_move_in_fit_alone(engine):
     np.testing.assert_allclose(net.predict(Z), want, rtol=1e-12)
 
 
-def test_batchnorm_and_layernorm_are_torchs():
-    torch = pytest.importorskip("torch")
-    Z = RNG.normal(3, 2, size=(16, 5))
-    for ours, theirs in ((BatchNorm(), torch.nn.BatchNorm1d(5)), (LayerNorm(), torch.nn.LayerNorm(5))):
-        z = torch.tensor(Z, dtype=torch.float64, requires_grad=True)
-        a = theirs.double()(z)
-        (a**3).sum().backward()
-        got = ours.forward_propagation(Z.T)
-        np.testing.assert_allclose(got.T, a.detach().numpy(), rtol=1e-10, atol=1e-12)
-        dx = ours.backward_propagation(3 * got**2, 0.0)
-        np.testing.assert_allclose(dx.T, z.grad.numpy(), rtol=1e-8, atol=1e-9)
-
-
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_frozen_layer_stays_and_a_slow_one_is_slow(engine):
     nets = []

@@ -1,4 +1,4 @@
-"""Optimizers: by hand, against PyTorch's, and where a class is the user's own."""
+"""Optimizers: by hand, and where a class is the user's own."""
 
 from dataclasses import dataclass
 from unittest.mock import patch
@@ -7,75 +7,21 @@ import numpy as np
 import pytest
 
 from neural import (
-    SGD,
     Adagrad,
     Adam,
     AdamW,
     DenseLayer,
     EngineUnavailable,
     Lion,
-    Muon,
     NAdam,
     NeuralNetwork,
     RMSProp,
     core,
 )
 from neural.optimizers import OPTIMIZERS, _orthogonal
-from neural.parameters import Place
 
 rng = np.random.default_rng(0)
-ROOT, LINEAR = rng.normal(size=(6, 6)), np.arange(6.0)
-SQUARE = ROOT @ ROOT.T + np.eye(6)
 X, LABELS = rng.normal(size=(40, 4)), rng.integers(0, 3, 40)
-
-
-def gradient(w):
-    """Return the gradient of w A w / 2 - b w."""
-    return SQUARE @ w - LINEAR
-
-
-def path(optimizer, updates, rate=0.02):
-    """Return the weights on the optimizer's way from 1, one row an update."""
-    w = np.ones(6)
-    memory, points = optimizer.fresh_memory(w), []
-    for t in range(1, updates + 1):
-        g = gradient(w)
-        w *= 1 - rate * optimizer.weight_decay
-        optimizer.step(w, g, memory, rate, t)
-        points.append(w.copy())
-    return np.array(points)
-
-
-# --- against PyTorch -----------------------------------------------------------------------------------------------
-PEERS = [
-    (SGD(), "SGD", {}),
-    (SGD(0.9), "SGD", {"momentum": 0.9}),
-    (SGD(0.9, nesterov=True), "SGD", {"momentum": 0.9, "nesterov": True}),
-    (RMSProp(0.75, 1e-3), "RMSprop", {"alpha": 0.75, "eps": 1e-3}),
-    (RMSProp(0.75, 1e-3, momentum=0.5), "RMSprop", {"alpha": 0.75, "eps": 1e-3, "momentum": 0.5}),
-    (Adagrad(), "Adagrad", {}),
-    (Adam(), "Adam", {}),
-    (Adam(0.5, 0.75, 1e-4), "Adam", {"betas": (0.5, 0.75), "eps": 1e-4}),
-    (AdamW(weight_decay=0.1), "AdamW", {"weight_decay": 0.1}),
-    (NAdam(), "NAdam", {}),
-    (NAdam(0.5, 0.75, 1e-4, momentum_decay=3.0), "NAdam", {"betas": (0.5, 0.75), "eps": 1e-4, "momentum_decay": 3.0}),
-]
-
-
-@pytest.mark.parametrize(("optimizer", "name", "settings"), PEERS, ids=[str(peer[0]) for peer in PEERS])
-def test_twenty_updates_are_those_of_pytorch(optimizer, name, settings):
-    torch = pytest.importorskip("torch")
-    default = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)  # in which its NAdam keeps the product of its momenta
-    try:
-        theirs = torch.ones(6, requires_grad=True)
-        peer = getattr(torch.optim, name)([theirs], lr=0.02, **settings)
-        for ours in path(optimizer, 20):
-            theirs.grad = torch.from_numpy(gradient(theirs.detach().numpy()))
-            peer.step()
-            np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=0, atol=1e-10)
-    finally:
-        torch.set_default_dtype(default)
 
 
 # --- by hand -------------------------------------------------------------------------------------------------------
@@ -150,7 +96,7 @@ def test_settings_come_in_the_order_of_the_papers():
 def pressed(M):
     """Return what Muon makes of a matrix, by its singular values: each goes through the polynomial on its own."""
     U, s, V = np.linalg.svd(M, full_matrices=False)
-    s = s / (np.linalg.norm(s) + 1e-7)
+    s = s / max(np.linalg.norm(s), 1e-7)
     for _ in range(5):
         s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
     return (U * s) @ V, s
@@ -193,25 +139,6 @@ def test_matrices_become_nearly_orthogonal(shape):
     found = np.linalg.svd(_orthogonal(np.random.default_rng(1).normal(size=shape)), compute_uv=False)
     np.testing.assert_allclose(np.sort(found), np.sort(s), rtol=1e-9)
     assert 0.5 < found.min() <= found.max() < 1.3
-
-
-def test_muon_near_pytorchs_which_reckons_in_bfloat16():
-    torch = pytest.importorskip("torch")
-    if not hasattr(torch.optim, "Muon"):
-        pytest.skip("before PyTorch 2.9")
-    start = np.random.default_rng(2).normal(size=(16, 32))
-    w = start.ravel().copy()
-    optimizer, places = Muon(), [Place(k, "weights", (16, 32), 0) for k in range(3)]
-    theirs = torch.from_numpy(start.copy()).requires_grad_()
-    peer = torch.optim.Muon([theirs], lr=0.02, momentum=0.95, weight_decay=0, adjust_lr_fn="match_rms_adamw")
-    memory = optimizer.fresh_memory(w)
-    for t in range(1, 11):
-        g = np.random.default_rng(10 + t).normal(size=(16, 32))
-        theirs.grad = torch.from_numpy(g.copy())
-        peer.step()
-        optimizer.step(w, g.ravel(), memory, 0.02, t, places)
-    ours, theirs = w.reshape(16, 32) - start, theirs.detach().numpy() - start
-    assert np.linalg.norm(ours - theirs) < 0.02 * np.linalg.norm(ours)
 
 
 @pytest.mark.skipif(core._core is None, reason="this installation has no compiled core")

@@ -44,7 +44,7 @@ from neural.losses import (
     SquaredHinge,
 )
 from neural.metrics import Accuracy, F1Score, Metrics, Precision, Recall
-from neural.nn import Network, NeuralNetwork
+from neural.nn import Network, NeuralNetwork, load
 from neural.normalization import BatchNorm, LayerNorm
 from neural.optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSProp
 from neural.rectifiers import ELU, SELU, HardSwish, LeakyReLU, ReLU, ReLU6
@@ -152,6 +152,7 @@ __all__ = [
     "Tanh",
     "TrainingDiverged",
     "Warmup",
+    "load",
     "n_threads",
     "set_threads",
 ]

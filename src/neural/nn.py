@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from operator import is_
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from neural import chain as chains
-from neural import core, inputs, lbfgs, optimizers, training
+from neural import core, inputs, lbfgs, model_file, optimizers, training
 from neural import data as prepare
 from neural.assembly import Assembly
 from neural.callbacks import History
@@ -273,6 +273,24 @@ class NeuralNetwork(Assembly):
             inputs.check_finite(what, numbers, numbers.dtype)
         return loss, gradient, dx
 
+    def save(self, path: Any, metrics: Mapping[str, float] | None = None) -> None:
+        """Write the network to the file ``path``, whole or not at all; ``neural.load`` reads it.
+
+        Layers, loss, weights, ``input_scale``, ``classes_``, the place of the random streams, and ``metrics``: a
+        dictionary, or else the last numbers of the last fit. Any reader of safetensors opens the weights; the
+        optimizer's memory is not kept. docs/file-format.md says what is in it. Raises OSError where the disk will not,
+        TypeError for settings that are not plain, ValueError for weights that are not finite; the old file is then as
+        it was.
+
+        >>> import tempfile, pathlib, neural
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "line.safetensors")
+        >>> net = NeuralNetwork([neural.DenseLayer(1, 1, init="ones")], "mse")
+        >>> net.save(path)
+        >>> neural.load(path).predict([[3.0]])
+        array([[3.]], dtype=float32)
+        """
+        model_file.save(self, path, metrics)
+
     def prepared(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[Program, Data]:
         """Return the network and all rows, checked, as an engine takes them: one batch."""
         rows = self._rows(X)
@@ -283,3 +301,21 @@ class NeuralNetwork(Assembly):
 
 
 Network = NeuralNetwork
+
+
+def load(path: Any, custom: Mapping[str, Any] | None = None) -> NeuralNetwork:
+    """Return the network that ``save`` wrote to the file ``path``.
+
+    A file is data: loading it opens this one file, and imports, evaluates and unpickles nothing. Layers, activations
+    and losses of your own are ``custom``, a dictionary from the names in the file to classes and functions; what is not
+    handed in is refused. Raises ModelFileError for a file that is damaged, of another kind or of a newer version;
+    OSError where there is none.
+
+    >>> import os, tempfile
+    >>> from neural import DenseLayer
+    >>> path = os.path.join(tempfile.mkdtemp(), "moons.safetensors")
+    >>> NeuralNetwork([DenseLayer(2, 3, "relu"), DenseLayer(3, 1)], "mse").save(path)
+    >>> load(path)  # doctest: +ELLIPSIS
+    NeuralNetwork([DenseLayer(n_in=2, n_out=3, ... activation='linear')], MSE(l2=0.0), dtype='float32')
+    """
+    return model_file.load(NeuralNetwork, path, custom)

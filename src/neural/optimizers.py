@@ -363,7 +363,7 @@ class Muon(AdamW):
 
 def _orthogonal(M: np.ndarray) -> np.ndarray:
     """Return M with its singular values near 1 but for those below a thousandth of it, by five Newton-Schulz steps."""
-    X = M / (np.linalg.norm(M) + 1e-7)  # 0 stays 0
+    X = M / max(float(np.linalg.norm(M)), 1e-7)  # 0 stays 0
     if X.shape[0] > X.shape[1]:
         X = X.T
     for _ in range(5):

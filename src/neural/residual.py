@@ -63,7 +63,8 @@ class Residual(Layer):
         found, before = [width], width
         for layer in self.layers:
             found += layer.widths(width)
-            width = layer.width_after(width)
+            if not isinstance(layer, Residual):  # which ends as wide as it began, or has just said that it does not
+                width = layer.width_after(width)
         if width != before:
             raise ValueError(sentence("a Residual's last layer", f"as wide as its input, {before}", width))
         return [*found, width]

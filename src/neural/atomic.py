@@ -1,0 +1,77 @@
+"""Files that are whole: written beside their place, flushed to the disk, and put there in one step.
+
+Whoever is killed, or meets a full disk, leaves the old file or the new one. What a killed process has left beside it,
+``sweep`` takes away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+from neural.errors import sentence
+
+
+def file_path(path: Any) -> str:
+    """Return the path of a file that can be written, as text; ValueError if its folder is not there."""
+    found = os.fspath(path)
+    if not isinstance(found, str):
+        raise TypeError(sentence("path", "text or a Path", path))
+    if os.path.isdir(found) or not os.path.isdir(os.path.dirname(found) or "."):
+        raise ValueError(sentence("path", "a file in a folder that is there", found))
+    return os.path.realpath(found)  # of a link, what it leads to: the link stays
+
+
+def write(path: Any, chunks: Iterable[Any]) -> None:
+    """Write chunks of bytes as the file ``path``: all of them, or nothing happens. OSError if the disk will not."""
+    place = file_path(path)
+    unfinished = f"{place}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    try:
+        with open(unfinished, "xb") as file:  # never through a link that somebody has put there
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, place)
+        _flush_folder(os.path.dirname(place))
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.remove(unfinished)
+        raise
+
+
+def _flush_folder(folder: str) -> None:
+    if hasattr(os, "O_DIRECTORY"):  # Windows has none, and no need of it
+        number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def sweep(path: Any) -> None:
+    """Remove what processes that are no more have left beside ``path``."""
+    folder, name = os.path.split(file_path(path))
+    with os.scandir(folder) as entries:
+        left = [entry.name for entry in entries if entry.name.startswith(name)]
+    for found in left:
+        of = re.fullmatch(re.escape(name) + r"\.([0-9]+)-[0-9a-f]{8}\.tmp", found)
+        if of is not None and not _is_alive(int(of[1])):
+            with contextlib.suppress(OSError):
+                os.remove(os.path.join(folder, found))
+
+
+def _is_alive(process: int) -> bool:
+    if not hasattr(os, "getppid") or os.name == "nt":  # there signal 0 would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,65 @@
+"""Writes tests/golden: model files that every later version has to load, and what they predict.
+
+python -m tests.golden VERSION    (once for each version of the package whose files differ; those there are stay)
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import neural
+from neural import DenseLayer, NeuralNetwork
+
+FOLDER = Path(__file__).parent / "golden"
+
+
+def exact(dtype):
+    """Return a network whose arithmetic is exact in any order: small whole numbers over powers of 2, and ReLU."""
+    rng = np.random.default_rng(0)
+    layers = [DenseLayer(4, 8, "relu"), DenseLayer(8, 8, "leaky_relu"), DenseLayer(8, 2)]
+    layers[1] = DenseLayer(8, 8, neural.LeakyReLU(0.25))
+    net = NeuralNetwork(layers, "mse", dtype=dtype, input_scale=0.5, random_state=0)
+    for layer in layers:
+        layer.weights = rng.integers(-8, 9, layer.weights.shape) / 8
+        layer.biases = rng.integers(-8, 9, layer.biases.shape) / 8
+    return net
+
+
+def of_all_layers():
+    rng = np.random.default_rng(1)
+    block = neural.Residual([neural.LayerNorm(), DenseLayer(6, 6, "gelu")])
+    layers = [
+        *(DenseLayer(4, 6, "silu", init="orthogonal", l2=0.1, max_norm=4), neural.BatchNorm(), neural.PReLU()),
+        *(block, neural.GaussianNoise(0.1), neural.DropoutLayer(0.2), neural.LayerNorm(), DenseLayer(6, 3)),
+        neural.ActivationLayer("softmax"),
+    ]
+    loss = neural.CategoricalCrossentropy(l2=0.01, label_smoothing=0.1)
+    net = NeuralNetwork(layers, loss, dtype="float64", engine="numpy", random_state=3)
+    X, y = rng.normal(size=(60, 4)), np.array(["ant", "bee", "cicada"])[np.arange(60) % 3]
+    net.fit(X, y, epochs=3, optimizer="adam", metrics="accuracy", verbose=0)
+    return net
+
+
+def in_hex(rows):
+    return [[float(value).hex() for value in row] for row in rows]
+
+
+def write(name, net):
+    X = np.random.default_rng(2).integers(-8, 9, (5, 4)) / 4
+    net.save(FOLDER / f"{name}.safetensors")
+    found = {
+        "X": in_hex(X),
+        "outputs": in_hex(net.predict(X)),
+        "layers": [layer.describe() for layer in net.layers],
+        "classes": None if net.classes_ is None else net.classes_.tolist(),
+    }
+    (FOLDER / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    version = sys.argv[1]
+    write(f"{version}-exact-float32", exact("float32"))
+    write(f"{version}-exact-float64", exact("float64"))
+    write(f"{version}-all-layers", of_all_layers())
