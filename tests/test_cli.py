@@ -1,5 +1,6 @@
 """The command: arguments, exit codes, and one sentence where it refuses."""
 
+import re
 import subprocess
 import sys
 
@@ -109,3 +110,27 @@ def test_the_version_comes_from_the_package_also_as_a_module(capsys):
     assert capsys.readouterr().out == f"neural {neural.__version__}\n"
     done = subprocess.run([sys.executable, "-m", "neural", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"neural {neural.__version__}\n"
+
+
+def test_verify_says_what_it_measured_and_ends_with_1_where_an_export_differs(tmp_path, capsys):
+    net = neural.NeuralNetwork([neural.DenseLayer(2, 2, "tanh")], random_state=0)
+    path = tmp_path / "model.py"
+    net.export(path)
+    assert cli.main(["verify", str(path)]) == 0
+    assert re.search(
+        r"model.py: largest difference \S+ from the network in 8 rows, .*Passed.$", capsys.readouterr().out
+    )
+    path.write_text(path.read_text().replace("np.tanh(z)", "np.sin(z)"))
+    assert cli.main(["verify", str(path)]) == 1
+    assert "FAILED" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("none.py", "There is no file"), ("a.txt", "must be one of"), ("bad.py", "carries no test rows")],
+)
+def test_verify_refuses_in_one_sentence_and_ends_with_2(name, words, tmp_path, capsys):
+    (tmp_path / "a.txt").touch()
+    (tmp_path / "bad.py").touch()
+    assert cli.main(["verify", str(tmp_path / name)]) == 2
+    assert words in capsys.readouterr().err

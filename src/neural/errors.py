@@ -144,6 +144,6 @@ def check_number(
 def warn(message: str) -> None:
     """Warn of the user's own line: the nearest on the way here that is not in the package."""
     frame, level = sys._getframe(1), 2  # of whoever calls this; level 1 would be the line below
-    while frame.f_back is not None and os.path.dirname(frame.f_code.co_filename) == PACKAGE:
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE + os.sep):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, stacklevel=level)

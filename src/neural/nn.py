@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from operator import is_
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from neural.layer import Layer, Mode
 from neural.optimizers import Optimizer
 from neural.training import Settings
 from neural.updates import Updates
+
+if TYPE_CHECKING:
+    from neural.export.proof import Proof
 
 
 class NeuralNetwork(Assembly):
@@ -290,6 +293,40 @@ class NeuralNetwork(Assembly):
         array([[3.]], dtype=float32)
         """
         model_file.save(self, path, metrics)
+
+    def export(self, path: Any, *, quantize: str | None = None, X: Any = None) -> Proof:
+        """Write the network for somebody else, as what the suffix says, and return how far that is from this network.
+
+        ``.onnx``; ``.c`` with its ``.h``, C99 that needs math.h alone; ``.py``, which needs NumPy alone; ``.js`` or
+        ``.mjs``, a module. Preprocessing and class names go along, and 8 test rows, which ``neural verify FILE`` runs.
+        ValueError for a network that is not built and for layers of your own; NeuralError, and no file, if what was
+        written does not agree with the network when it is run here.
+
+        Parameters
+        ----------
+        quantize : "int8" for whole numbers of eight bits in the dense layers of a .c file.
+        X : rows like those to come, (n, n_in): int8 is calibrated and measured on them; test rows are drawn between
+            their least and largest values, and else from a normal distribution. None of them is written down.
+
+        >>> import tempfile
+        >>> from neural import DenseLayer
+        >>> net = NeuralNetwork([DenseLayer(2, 8, "relu"), DenseLayer(8, 1)], "mse", random_state=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     net.export(folder + "/model.py").largest_difference < 1e-6
+        True
+        """
+        from neural.export import export
+
+        return export(self, path, quantize=quantize, X=X)
+
+    def to_torch(self) -> Any:
+        """Return the network as a ``torch.nn.Sequential`` with the same parameters, for rows (n, n_in).
+
+        It stands apart from this network: training one leaves the other alone. Needs torch.
+        """
+        from neural.export.pytorch import to_torch
+
+        return to_torch(self)
 
     def prepared(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[Program, Data]:
         """Return the network and all rows, checked, as an engine takes them: one batch."""

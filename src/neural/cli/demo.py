@@ -76,4 +76,3 @@ def _demo(arguments: argparse.Namespace) -> int:
         print(f"Check missed: {check.run}, {check.measure}", file=sys.stderr)
     print(f"Open {page}")
     return FAILED if failed else 0
-

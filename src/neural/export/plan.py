@@ -1,0 +1,143 @@
+"""A network as a list of plain operations on rows of numbers: what every exporter reads.
+
+Dropout and noise do nothing in prediction, so they are not in it. BatchNorm is (x - centre) factor + shift there, with
+the factor worked out in float64; it stays three numbers, as x factor + (shift - centre factor) loses digits where the
+centre is far from 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from neural.activations import ACTIVATIONS
+from neural.errors import one_of, sentence
+from neural.inputs import check_finite
+from neural.layer import Layer
+from neural.layers import ActivationLayer, DenseLayer, DropoutLayer, GaussianNoise, PReLU
+from neural.normalization import BatchNorm, LayerNorm
+from neural.residual import Fork, Join
+
+KINDS = ("scale", "dense", "affine", "layer_norm", "prelu", "activation", "keep", "add")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One step: its kind, how wide its result is, its arrays and numbers by name, and the activation's name.
+
+    ``scale`` multiplies by ``numbers["factor"]``; ``keep`` puts a copy of x aside, ``add`` adds the one that was put
+    aside last.
+    """
+
+    kind: str
+    width: int
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    numbers: dict[str, float] = field(default_factory=dict)
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A network: its operations, widths, type of numbers, and class names if it has any."""
+
+    operations: tuple[Operation, ...]
+    n_in: int
+    n_out: int
+    dtype: np.dtype
+    classes: tuple[Any, ...] | None
+
+    def activations(self) -> list[Operation]:
+        """Return one operation for each name of an activation that occurs, in order."""
+        return list({o.name: o for o in self.operations if o.kind == "activation"}.values())
+
+    def kinds(self) -> set[str]:
+        """Return the kinds that occur."""
+        return {o.kind for o in self.operations}
+
+
+Values = dict[str, np.ndarray]  # a layer's parameters, in float64
+
+
+def _dense(layer: Any, width: int, own: Values) -> list[Operation]:
+    return [Operation("dense", layer.n_out, own)]
+
+
+def _activation(layer: Any, width: int, own: Values) -> list[Operation]:
+    function = layer.function
+    if type(function) is not ACTIVATIONS.get(function.name, type(function)):
+        step = "Give your own a name of its own."
+        raise ValueError(sentence(f"the activation {function.name} of an export", "the package's", function, step))
+    numbers = {name: float(value) for name, value in function.settings().items() if isinstance(value, int | float)}
+    return [Operation("activation", width, numbers=numbers, name=function.name)]
+
+
+def _affine(layer: Any, width: int, own: Values) -> list[Operation]:
+    factor = own["gain"] / np.sqrt(own["running_variance"] + layer.epsilon)
+    return [Operation("affine", width, {"centre": own["running_mean"], "factor": factor, "shift": own["offset"]})]
+
+
+def _layer_norm(layer: Any, width: int, own: Values) -> list[Operation]:
+    return [Operation("layer_norm", width, own, {"epsilon": layer.epsilon})]
+
+
+def _nothing(layer: Any, width: int, own: Values) -> list[Operation]:
+    return []
+
+
+ROWS: dict[type[Layer], Callable[[Any, int, Values], list[Operation]]] = {
+    DenseLayer: _dense,
+    ActivationLayer: _activation,
+    BatchNorm: _affine,
+    LayerNorm: _layer_norm,
+    PReLU: lambda layer, width, own: [Operation("prelu", width, own)],
+    Fork: lambda layer, width, own: [Operation("keep", width)],
+    Join: lambda layer, width, own: [Operation("add", width)],
+    DropoutLayer: _nothing,
+    GaussianNoise: _nothing,
+}
+
+
+def plan_of(net: Any) -> Plan:
+    """Return the plan of a network; ValueError for one that is not built, and for layers of one's own.
+
+    >>> from neural import DenseLayer, NeuralNetwork
+    >>> plan = plan_of(NeuralNetwork([DenseLayer(2, 3, "relu"), DenseLayer(3, 1)], random_state=0))
+    >>> [(operation.kind, operation.width) for operation in plan.operations]
+    [('dense', 3), ('activation', 3), ('dense', 1)]
+    """
+    if not net._is_built() and net.n_inputs is None:
+        raise ValueError("The network must be built to be exported: its number of inputs is not known. Fit it first.")
+    net.build(net.n_inputs)
+    check_finite("the parameters", net.params, net.dtype)
+    width, values = net._widths()[0], net.views(net.params)
+    operations = []
+    if net.input_scale is not None:
+        operations.append(Operation("scale", width, numbers={"factor": net.input_scale}))
+    for number, leaf in enumerate(net.leaves):
+        for part in leaf.expanded():
+            row = ROWS.get(type(part))
+            if row is None:
+                raise ValueError(_own(number, part))
+            own = {} if part is not leaf else {k: v.astype(np.float64) for k, v in values[number].items()}
+            found = row(part, width, own)
+            operations += found
+            width = found[-1].width if found else width
+    classes = None if net.classes_ is None else tuple(net.classes_.tolist())
+    return Plan(tuple(operations), net._widths()[0], width, net.dtype, classes)
+
+
+def _own(number: int, layer: Layer) -> str:
+    ours = {kind.__name__ for kind in ROWS} - {"Fork", "Join"} | {"Residual"}
+    step = "Make it of those layers, or leave it in Python."
+    return sentence(f"layer {number + 1} of an export", one_of(ours), layer, step)
+
+
+def row_of(operation: Operation, table: dict[str, Any], target: str) -> Any:
+    """Return an activation's row in a target's table; ValueError, which says where to write one, if it has none."""
+    if operation.name in table:
+        return table[operation.name]
+    step = f"Write its formula under that name into {target}."
+    raise ValueError(sentence("an activation of an export", one_of(table), operation.name, step))

@@ -1,0 +1,443 @@
+"""Networks from elsewhere give what the original gives; what cannot be imported is named."""
+
+import json
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from neural import BatchNorm, DenseLayer, DropoutLayer, GaussianNoise, LayerNorm, NeuralNetwork, PReLU, Residual
+from neural.errors import ModelFileError
+from neural.export import pytorch
+from neural.imports import from_keras, from_onnx, from_sklearn, from_torch
+from neural.imports.onnx import OPERATORS
+from neural.layers import LAYERS
+from tests.exported import networks, write
+from tests.test_export import Cube, Double, dense
+
+KERAS = Path(__file__).parent / "golden" / "keras"
+rng = np.random.default_rng(0)
+X4 = rng.normal(size=(200, 4))
+
+
+@pytest.fixture(scope="module")
+def nets():
+    return networks(51)
+
+
+def close(found, expected, most=1e-6):
+    np.testing.assert_allclose(found, expected, rtol=0, atol=most * np.abs(expected).max())
+
+
+# --- scikit-learn ----------------------------------------------------------------------------------------------------
+CLASSES = {
+    "two": rng.integers(0, 2, 200) + 5,
+    "three": np.array(["a", "b", "c"])[rng.integers(0, 3, 200)],
+    "several at once": rng.integers(0, 2, (200, 3)),
+}
+
+
+@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+@pytest.mark.parametrize("name", CLASSES)
+def test_classifiers_of_scikit_learn(name, activation):
+    neural_network = pytest.importorskip("sklearn.neural_network")
+    mlp = neural_network.MLPClassifier((6, 5), activation=activation, max_iter=3, random_state=0, alpha=0.5)
+    mlp.fit(X4, CLASSES[name])
+    net = from_sklearn(mlp)
+    expected = mlp.predict_proba(X4)
+    close(net.predict(X4), expected[:, 1:] if name == "two" else expected, 1e-12)
+    assert net.loss_.l2 == 0.5
+    if name != "several at once":
+        np.testing.assert_array_equal(net.classes_, mlp.classes_)
+        cost = net.evaluate(X4, np.searchsorted(mlp.classes_, CLASSES[name]))["loss"]
+        truth = np.searchsorted(mlp.classes_, CLASSES[name])
+        assert cost == pytest.approx(-np.log(expected[np.arange(200), truth]).mean())
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+def test_regressors_of_scikit_learn(targets):
+    neural_network = pytest.importorskip("sklearn.neural_network")
+    mlp = neural_network.MLPRegressor(hidden_layer_sizes=(6,), max_iter=3, random_state=0).fit(X4, np.squeeze(X4[:, :targets]))
+    close(from_sklearn(mlp).predict(X4), mlp.predict(X4).reshape(200, targets), 1e-12)
+
+
+def test_a_poisson_regressor_of_scikit_learn():
+    neural_network = pytest.importorskip("sklearn.neural_network")
+    try:
+        mlp = neural_network.MLPRegressor(hidden_layer_sizes=(6,), loss="poisson", max_iter=3, random_state=0).fit(X4, np.abs(X4[:, 0]))
+    except TypeError:
+        pytest.skip("this scikit-learn has no such loss")
+    net = from_sklearn(mlp)
+    close(net.predict(X4)[:, 0], mlp.predict(X4), 1e-12)
+    assert net.loss_.name == "poisson"
+
+
+def test_what_is_not_fitted_or_not_an_mlp_is_refused():
+    with pytest.raises(ValueError, match=r"mlp must be a fitted MLPClassifier or MLPRegressor. Got 'no'"):
+        from_sklearn("no")
+    odd = SimpleNamespace(activation="cube", out_activation_="identity", coefs_=[np.ones((1, 1))], intercepts_=[[0.0]])
+    with pytest.raises(ValueError, match=r"the activation of mlp must be one of .* Got 'cube'"):
+        from_sklearn(odd)
+
+
+# --- PyTorch ---------------------------------------------------------------------------------------------------------
+def test_every_network_goes_to_torch_and_comes_back(nets):
+    torch = pytest.importorskip("torch")
+    for net, X, expected in nets:
+        module = net.to_torch()
+        with torch.no_grad():
+            found = module(torch.from_numpy(X)).numpy()
+        assert found.dtype == net.dtype
+        close(found, expected, 2e-6 if net.dtype == np.float32 else 1e-13)
+        back = from_torch(module)
+        assert back.input_scale == net.input_scale
+        np.testing.assert_array_equal(back.predict(X), expected)
+
+
+def test_every_row_of_the_registries_goes_to_torch():
+    from neural.activations import ACTIVATIONS
+
+    assert set(pytorch.ACTIVATION) == set(ACTIVATIONS)
+    assert set(pytorch.LAYER) == set(LAYERS)
+
+
+def test_training_in_torch_is_training():
+    torch = pytest.importorskip("torch")
+    layers = [DenseLayer(4, 8, "relu"), BatchNorm(), DropoutLayer(0.5), GaussianNoise(0.1), PReLU(), DenseLayer(8, 1)]
+    net = NeuralNetwork(layers, "mse", random_state=0).build()
+    before, module = net.params.copy(), net.to_torch()
+    assert not module.training
+    module.train()
+    X = torch.from_numpy(X4.astype(np.float32))
+    assert not torch.equal(module(X), module(X))  # dropout and noise
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        module(X).square().mean().backward()
+        optimizer.step()
+    assert np.array_equal(net.params, before)
+    trained = from_torch(module.eval())
+    close(trained.predict(X4), module(X).detach().numpy())
+    assert [type(layer) for layer in trained.leaves if not hasattr(layer, "function")] == [
+        *(BatchNorm, DropoutLayer, GaussianNoise, PReLU)
+    ]
+
+
+def sequential(torch):
+    nn = torch.nn
+    model = nn.Sequential(
+        *(nn.Flatten(), nn.Linear(4, 6), nn.BatchNorm1d(6, affine=False), nn.ReLU(), nn.Dropout(0.2)),
+        *(nn.Sequential(nn.Linear(6, 5, bias=False), nn.LayerNorm(5), nn.LeakyReLU(0.3)), nn.Identity()),
+        *(nn.Linear(5, 4), nn.PReLU(), nn.GELU(), nn.Linear(4, 3), nn.Softmax(dim=1)),
+    )
+    model(torch.randn(64, 4))  # moves the running means
+    return model.eval()
+
+
+def test_a_sequential_of_torch():
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    model = sequential(torch)
+    with torch.no_grad():
+        expected = model(torch.from_numpy(X4.astype(np.float32))).numpy()
+    net = from_torch(model)
+    close(net.predict(X4), expected)
+    assert net.loss_.name == "categorical_crossentropy"
+    close(from_torch(model.to(torch.bfloat16)).predict(X4), expected, 0.1)
+
+
+def test_the_state_of_a_sequential():
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    nn = torch.nn
+    model = nn.Sequential(
+        *(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Dropout(0.2), nn.Linear(6, 5, bias=False)),
+        *(nn.LayerNorm(5), nn.PReLU(5), nn.Linear(5, 3), nn.Softmax(dim=-1)),
+    ).eval()
+    state = model.state_dict()
+    with torch.no_grad():
+        expected = model(torch.from_numpy(X4.astype(np.float32))).numpy()
+    close(from_torch(state, ["relu", None, "softmax"]).predict(X4), expected)
+    with pytest.raises(ValueError, match=r"activations must be given for number 3. Got .* None for dropout."):
+        from_torch(state, ["relu"])
+
+
+def test_what_cannot_come_from_torch_is_named():
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+
+    class Linear(nn.Linear):
+        pass
+
+    refused = {
+        "Got 'torch.nn.modules.conv.Conv1d'|Got 'Conv1d'": nn.Conv1d(1, 1, 1),
+        r"Got 'tests.test_imports.+Linear'": Linear(4, 2),
+        "Softmax must be over the features": nn.Softmax(dim=0),
+        "Softplus must be one with beta=1": nn.Softplus(beta=2.0),
+        "BatchNorm1d must be one with running means": nn.BatchNorm1d(4, track_running_stats=False),
+        "LayerNorm must be over one dimension": nn.LayerNorm((2, 2)),
+        "Flatten must be one of rows": nn.Flatten(0),
+        "model must be a torch.nn.Sequential": None,
+    }
+    for words, module in refused.items():
+        with pytest.raises(ValueError, match=words):
+            from_torch(nn.Linear(4, 2) if module is None else nn.Sequential(nn.Linear(4, 4), module))
+    for state, words in [
+        ({"weight": torch.ones(2, 2)}, "a key of the state must be a number, a point"),
+        ({"0.weight": torch.ones(2, 2, 2)}, "number 0 of the state must be a Linear"),
+        ({}, "must have a layer at least"),
+        ({"0.weight": torch.full((1, 1), torch.nan)}, "weights must be finite"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            from_torch(state)
+
+
+@pytest.mark.parametrize("net", [dense(Double()), dense(PReLU(), Residual([Double()])), dense()])
+def test_what_cannot_go_to_torch_is_named(net):
+    pytest.importorskip("torch")
+    if net.layers[1:]:
+        with pytest.raises(ValueError, match=r"a layer of to_torch must be one of .* Got Double\(\)"):
+            net.to_torch()
+    else:
+        net.layers[0].function = Cube()
+        with pytest.raises(ValueError, match=r"an activation of to_torch must be one of .* Got Cube\(\)"):
+            net.to_torch()
+
+
+# --- Keras -----------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def h5py():
+    return pytest.importorskip("h5py")
+
+
+@pytest.mark.parametrize("name", [path.name for path in sorted(KERAS.iterdir()) if path.with_suffix(".npz").exists()])
+def test_files_of_keras(name, h5py):
+    if name.endswith(".npz"):
+        return
+    golden = np.load((KERAS / name).with_suffix(".npz"))
+    net = from_keras(KERAS / name)
+    close(net.predict(golden["X"]), golden["outputs"])
+    assert net.input_scale == (0.5 if name.startswith("layers") else None)
+
+
+def test_a_model_of_keras_in_memory(h5py):
+    """A model is asked for its configuration and each layer's weights; here a file plays it."""
+    file = h5py.File(KERAS / "layers.h5", "r")
+
+    class Sequential:
+        def get_config(self):
+            return json.loads(file.attrs["model_config"])["config"]
+
+        def get_layer(self, name):
+            own = file[f"model_weights/{name}"]
+            return SimpleNamespace(get_weights=lambda: [own[each][()] for each in own.attrs["weight_names"]])
+
+    golden = np.load(KERAS / "layers.npz")
+    close(from_keras(Sequential()).predict(golden["X"]), golden["outputs"])
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "error"),
+    [
+        ("branches.keras", "a Keras layer must be one of .* Got 'Add'", ValueError),
+        ("hard_sigmoid.keras", "a Keras activation must be one of .* Got 'hard_sigmoid'", ValueError),
+        ("only.weights.h5", "It has weights alone", ModelFileError),
+    ],
+)
+def test_what_cannot_come_from_keras_is_named(name, words, error, h5py):
+    with pytest.raises(error, match=words):
+        from_keras(KERAS / name)
+
+
+def changed(tmp_path, change):
+    """Return a copy of a .keras file with its configuration changed."""
+    path = tmp_path / "changed.keras"
+    with zipfile.ZipFile(KERAS / "chain.keras") as old, zipfile.ZipFile(path, "w") as new:
+        new.writestr("model.weights.h5", old.read("model.weights.h5"))
+        new.writestr("config.json", change(json.loads(old.read("config.json"))))
+    return path
+
+
+def test_damaged_files_of_keras_are_refused(tmp_path, h5py):
+    (tmp_path / "text.keras").write_text("hello")
+    (tmp_path / "half.keras").write_bytes((KERAS / "chain.keras").read_bytes()[:9000])
+    paths = [tmp_path / "text.keras", tmp_path / "half.keras"]
+    for change in (lambda c: "[]", lambda c: "{", lambda c: "[" * 100_000, lambda c: json.dumps({**c, "config": {}})):
+        paths.append(changed(tmp_path, change))
+        with pytest.raises(ModelFileError):
+            from_keras(paths[-1])
+    for path in paths[:2]:
+        with pytest.raises(ModelFileError):
+            from_keras(path)
+    with pytest.raises(FileNotFoundError):
+        from_keras(tmp_path / "none.keras")
+    with pytest.raises(TypeError, match="model must be a Keras model, or a path to one"):
+        from_keras(3)
+
+
+def test_a_link_out_of_a_file_of_keras_is_not_followed(tmp_path, h5py):
+    secret = tmp_path / "secret.h5"
+    with h5py.File(secret, "w") as file:
+        file["kernel"] = np.ones((6, 4))
+    weights = tmp_path / "model.weights.h5"
+    with h5py.File(weights, "w") as file:
+        file["layers/dense/vars/0"] = h5py.ExternalLink(str(secret), "kernel")
+        file["layers/dense/vars/1"] = np.ones(4)
+    path = tmp_path / "link.keras"
+    with zipfile.ZipFile(KERAS / "chain.keras") as old, zipfile.ZipFile(path, "w") as new:
+        new.writestr("config.json", old.read("config.json"))
+        new.write(weights, "model.weights.h5")
+    with pytest.raises(ModelFileError, match="has no layers/dense/vars/0"):
+        from_keras(path)
+
+
+# --- ONNX ------------------------------------------------------------------------------------------------------------
+def test_every_network_goes_to_onnx_and_comes_back(nets, tmp_path):
+    for net, X, expected in nets:
+        if net.dtype == np.float32:
+            back = from_onnx(write(net, tmp_path / "a.onnx"))
+            close(back.predict(X), expected, 3e-6)
+
+
+def graph(tmp_path, nodes, outputs=("y",), dtype=np.float32, **constants):
+    """Write a graph with the input x (n, 4) by the package onnx, and return its path."""
+    onnx = pytest.importorskip("onnx")
+    kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    made = onnx.helper.make_graph(
+        [onnx.helper.make_node(op, inputs, [out], **attributes) for op, inputs, out, attributes in nodes],
+        "g",
+        [onnx.helper.make_tensor_value_info("x", kind, ["n", 4])],
+        [onnx.helper.make_tensor_value_info(name, kind, None) for name in outputs],
+        [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    path = tmp_path / "graph.onnx"
+    opset = [onnx.helper.make_opsetid("", 21)]
+    onnx.save(onnx.helper.make_model(made, opset_imports=opset, ir_version=10), path)
+    return path
+
+
+def runs_alike(path, dtype=np.float32, output=None):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    X = X4.astype(dtype)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (expected,) = session.run([output] if output else None, {"x": X})
+    net = from_onnx(path, output)
+    close(net.predict(X), expected)
+    return net
+
+
+W, b = rng.normal(size=(4, 3)), rng.normal(size=3)
+
+
+def f32(*arrays):
+    return [array.astype(np.float32) for array in arrays]
+
+
+def test_matmul_add_and_scaling_as_of_a_pipeline(tmp_path):
+    weights, biases, mean, spread = f32(W, b, np.arange(4.0), np.arange(1.0, 5.0))
+    nodes = [
+        ("Sub", ["x", "mean"], "centred", {}),
+        ("Div", ["centred", "spread"], "scaled", {}),
+        ("Cast", ["scaled"], "cast", {"to": 1}),
+        ("MatMul", ["cast", "W"], "z", {}),
+        ("Add", ["b", "z"], "a", {}),
+        ("Tanh", ["a"], "t", {}),
+        ("MatMul", ["t", "V"], "s", {}),
+        ("Softmax", ["s"], "y", {"axis": 1}),
+        ("ArgMax", ["y"], "k", {}),
+        ("Cast", ["k"], "label", {"to": 1}),
+    ]
+    more = {"W": weights, "b": biases, "mean": mean, "spread": spread, "V": weights[:3]}
+    net = runs_alike(graph(tmp_path, nodes, ("y", "label"), **more), output="y")
+    assert [type(layer).__name__ for layer in net.layers][:2] == ["BatchNorm", "DenseLayer"]
+    with pytest.raises(ValueError, match=r"output must be one of \['y', 'label'\]. Got None"):
+        from_onnx(tmp_path / "graph.onnx")
+    with pytest.raises(ValueError, match=r"an ONNX operator must be one of .* Got 'ArgMax'"):
+        from_onnx(tmp_path / "graph.onnx", "label")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gemm_with_all_its_attributes(tmp_path, dtype):
+    nodes = [("Gemm", ["x", "W", "b"], "y", {"alpha": 0.5, "beta": 2.0, "transB": 1})]
+    net = runs_alike(graph(tmp_path, nodes, dtype=dtype, W=W.T.astype(dtype), b=b.astype(dtype)), dtype)
+    assert net.dtype == dtype
+
+
+def test_a_way_round_and_a_product_that_is_used_twice(tmp_path):
+    square, gain = f32(rng.normal(size=(4, 4)), rng.normal(size=4))
+    nodes = [
+        ("Mul", ["x", "half"], "h", {}),
+        ("Mul", ["h", "gain"], "g", {}),
+        ("Mul", ["g", "gain"], "k", {}),
+        ("Add", ["k", "g"], "r", {}),
+        ("MatMul", ["r", "W"], "z", {}),
+        ("Sigmoid", ["z"], "s", {}),
+        ("Mul", ["s", "z"], "silu", {}),
+        ("Add", ["silu", "r"], "y", {}),
+    ]
+    net = runs_alike(graph(tmp_path, nodes, W=square, gain=gain, half=np.float32(0.5)))
+    assert net.input_scale == 0.5
+    assert [type(layer).__name__ for layer in net.layers] == ["BatchNorm", "Residual", "Residual"]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "words"),
+    [
+        ([("Conv", ["x", "W"], "y", {})], "an ONNX operator must be one of .* Got 'Conv'"),
+        ([("Clip", ["x", "low"], "y", {})], "the ONNX operator Clip must be from 0, or from 0 to 6. Got '0.5 to None'"),
+        ([("HardSigmoid", ["x"], "y", {"alpha": 0.1})], "the ONNX operator HardSigmoid must be with"),
+        ([("Softmax", ["x"], "y", {"axis": 0})], "axis of the ONNX operator Softmax must be -1 or 1"),
+        ([("Gemm", ["W", "x"], "y", {})], "Gemm must be rows times a constant matrix"),
+        ([("Gemm", ["x", "x"], "y", {})], "input 1 of the ONNX operator Gemm must be a constant"),
+        ([("Mul", ["x", "x"], "y", {})], "Mul must be by a constant"),
+        ([("Sub", ["low", "x"], "y", {})], "Sub must be the chain minus a constant"),
+        ([("Div", ["low", "x"], "y", {})], "Div must be the chain over a constant"),
+        ([("Tanh", ["x"], "t", {}), ("Relu", ["x"], "y", {})], "Relu must be fed by 't'|chain"),
+        ([("MatMul", ["x", "bad"], "y", {})], "weights must be finite"),
+        ([("Add", ["x", "table"], "y", {})], "the same for all rows"),
+        ([("MatMul", ["x", "vector"], "y", {})], "weights of a dense layer must be of shape"),
+    ],
+)
+def test_what_cannot_come_from_onnx_is_named(nodes, words, tmp_path):
+    (weights,) = f32(W)
+    more = {"W": weights, "low": np.float32(0.5), "bad": weights * np.nan, "table": np.ones((2, 4), np.float32)}
+    path = graph(tmp_path, nodes, **more, vector=np.ones(4, np.float32))
+    if nodes[0][0] == "Tanh":  # the second node alone leads to the output
+        assert from_onnx(path).layers[0].activation_name == "relu"
+        return
+    with pytest.raises(ValueError, match=words):
+        from_onnx(path)
+
+
+def test_every_operator_that_is_written_is_read():
+    from neural.export import onnx
+
+    kinds = {row[0] for row in onnx.EACH.values()}
+    assert kinds <= set(OPERATORS)
+
+
+def test_damaged_files_of_onnx_are_refused_or_read_as_something_else(tmp_path):
+    """No crash, and no error but ours: 3,000 files cut off, or with bytes changed."""
+    layers = [
+        DenseLayer(3, 4, "relu"),
+        BatchNorm(),
+        Residual([LayerNorm(), DenseLayer(4, 4, "silu")]),
+        DenseLayer(4, 2),
+    ]
+    net = NeuralNetwork(layers, random_state=0).build()
+    data = write(net, tmp_path / "a.onnx").read_bytes()
+    draws, path, refused = np.random.default_rng(0), tmp_path / "b.onnx", 0
+    for k in range(3000):
+        changed = bytearray(data[: draws.integers(len(data))] if k % 5 == 0 else data)
+        for place in draws.integers(0, len(changed), 3) if changed else ():
+            changed[place] = draws.integers(256)
+        path.write_bytes(changed)
+        try:
+            from_onnx(path)
+        except (ModelFileError, ValueError):
+            refused += 1
+    assert 1000 < refused < 3000
+    with pytest.raises(ModelFileError):
+        from_onnx(KERAS / "chain.h5")
