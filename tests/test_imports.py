@@ -59,14 +59,18 @@ def test_classifiers_of_scikit_learn(name, activation):
 @pytest.mark.parametrize("targets", [1, 2])
 def test_regressors_of_scikit_learn(targets):
     neural_network = pytest.importorskip("sklearn.neural_network")
-    mlp = neural_network.MLPRegressor(hidden_layer_sizes=(6,), max_iter=3, random_state=0).fit(X4, np.squeeze(X4[:, :targets]))
+    mlp = neural_network.MLPRegressor(hidden_layer_sizes=(6,), max_iter=3, random_state=0).fit(
+        X4, np.squeeze(X4[:, :targets])
+    )
     close(from_sklearn(mlp).predict(X4), mlp.predict(X4).reshape(200, targets), 1e-12)
 
 
 def test_a_poisson_regressor_of_scikit_learn():
     neural_network = pytest.importorskip("sklearn.neural_network")
     try:
-        mlp = neural_network.MLPRegressor(hidden_layer_sizes=(6,), loss="poisson", max_iter=3, random_state=0).fit(X4, np.abs(X4[:, 0]))
+        mlp = neural_network.MLPRegressor(hidden_layer_sizes=(6,), loss="poisson", max_iter=3, random_state=0).fit(
+            X4, np.abs(X4[:, 0])
+        )
     except TypeError:
         pytest.skip("this scikit-learn has no such loss")
     net = from_sklearn(mlp)

@@ -72,6 +72,13 @@ LEVELS = (
     ("speed",),
     ("figures", "findings", "record"),
     ("report",),
+    ("cli.answers", "cli.demo", "cli.recipe", "cli.scores", "cli.progress"),
+    ("cli.bench", "cli.fitting", "cli.models"),
+    ("cli.exports", "cli.look"),
+    ("cli.predict", "cli.telling"),
+    ("cli.report",),
+    ("cli.plots", "cli.train"),
+    ("cli.app",),
     ("cli",),
     ("__main__",),
 )

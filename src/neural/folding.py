@@ -1,7 +1,7 @@
 """Scales of inputs and outputs taken into the first and the last dense layer: the network then takes raw numbers.
 
-W (x - m) / s + b = (W / s) x + (b - W m / s), and s (W a + b) + m = (s W) a + (s b + m). In float64 the two sides differ by
-rounding alone; a network of float32 would lose what a mean far from 0 takes of its digits.
+W (x - m) / s + b = (W / s) x + (b - W m / s), and s (W a + b) + m = (s W) a + (s b + m). In float64 the two sides
+differ by rounding alone; a network of float32 would lose what a mean far from 0 takes of its digits.
 """
 
 from __future__ import annotations

@@ -65,14 +65,17 @@ def _check_target(target: str, series: Any, values: Array, task: str) -> None:
     different = texts_of(series).nunique()
     if different < 2:
         value = texts_of(series).iloc[0]
-        raise ValueError(sentence("the target", "a column with two different values at least", target, f"All are {value!r}."))
+        raise ValueError(
+            sentence("the target", "a column with two different values at least", target, f"All are {value!r}.")
+        )
     if task == "values" and np.isnan(values).any():
         odd = texts_of(series).iloc[int(np.isnan(values).argmax())]
         raise ValueError(sentence("the target", "numbers for the task 'values'", odd, "Choose the task 'classes'."))
     if task == "classes" and (different > MOST_LABELS or different > max(2, len(series) // 2)):
         step = "Is it free text or a number of the row? Choose another target, or the task 'values' for numbers."
-        what = f"{different} classes in {count(len(series), 'row')}"
-        raise ValueError(f"the target {target!r} must have two rows for each class, and at most {MOST_LABELS} classes. Got {what}. {step}")
+        rule = f"two rows for each class, and at most {MOST_LABELS} classes"
+        found = f"{different} classes in {count(len(series), 'row')}"
+        raise ValueError(f"The target {target!r} must have {rule}. Got {found}. {step}")
 
 
 def _is_truth(series: Any) -> bool:
@@ -84,7 +87,9 @@ def check_column(table: Any, name: str, what: str) -> None:
     if name not in table.columns:
         names = [str(column) for column in table.columns]
         shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-        raise ValueError(f"the {what} must be a column of the table: {shown}. Got {show(name)}. {nearest(name, names)}".rstrip())
+        raise ValueError(
+            f"the {what} must be a column of the table: {shown}. Got {show(name)}. {nearest(name, names)}".rstrip()
+        )
 
 
 # --- the columns ---------------------------------------------------------------------------------------------------
@@ -121,7 +126,9 @@ def _said(table: Any, target: str, named: Mapping[str, Iterable[str]]) -> dict[s
 
 def _guess(series: Any, name: str, said: str | None) -> Guess:
     if said == NUMBER and np.isnan(numbers_of(series)).all():
-        raise ValueError(sentence(f"the column {name!r}", "one of numbers", show(texts_of(series).dropna().iloc[:1].tolist())))
+        raise ValueError(
+            sentence(f"the column {name!r}", "one of numbers", show(texts_of(series).dropna().iloc[:1].tolist()))
+        )
     if said is not None:
         return Guess(name, said, "as you said")
     for rule in RULES:

@@ -1,8 +1,8 @@
 """A table as a network takes it: which columns, and how each becomes numbers.
 
-A number stays as it is; where it is missing stands the mean of the training rows, and a 1 in a column of its own if some
-were missing there. A category is a 1 in the column of its value: one-hot. ``Columns`` lies in the model file as plain
-values (docs/file-format.md), so that what predicts does exactly what training did.
+A number stays as it is; where it is missing stands the mean of the training rows, and a 1 in a column of its own if
+some were missing there. A category is a 1 in the column of its value: one-hot. ``Columns`` lies in the model file as
+plain values (docs/file-format.md), so that what predicts does exactly what training did.
 """
 
 from __future__ import annotations
@@ -21,17 +21,19 @@ LARGEST_VALUE = 1e100  # beyond it no deviation can be computed: such a value co
 MOST_VALUES = 50  # of a category; the rest, the rarest, are as unknown ones: zeros
 TRUTHS = {"true": "1", "false": "0"}
 KEYS = ("target", "task", "columns")
-NUMBER = ("name", "kind", "mean", "missing")
+NUMBER = ("name", "kind", "mean", "low", "high", "missing")
 CATEGORY = ("name", "kind", "values")
 TASKS = ("classes", "values")
 
 
 @dataclass(frozen=True)
 class Number:
-    """A column of numbers: ``mean`` of the training rows, and whether a column says where one is ``missing``."""
+    """A column of numbers: ``mean``, ``low``, ``high`` in training, and whether an input says what is ``missing``."""
 
     name: str
     mean: float
+    low: float
+    high: float
     missing: bool = False
 
     @property
@@ -66,7 +68,8 @@ class Columns:
     """The target, the task ("classes" or "values"), and the columns that the network takes, in order.
 
     >>> import pandas
-    >>> columns = Columns("price", "values", (Number("rooms", 3.5, True), Category("heating", ("gas", "oil"))))
+    >>> rooms, heating = Number("rooms", 3.5, 1.0, 9.0, True), Category("heating", ("gas", "oil"))
+    >>> columns = Columns("price", "values", (rooms, heating))
     >>> columns.inputs
     ['rooms', 'rooms is missing', 'heating = gas', 'heating = oil']
     >>> table = pandas.DataFrame({"heating": ["oil", "wood"], "rooms": [2, None]})
@@ -74,7 +77,7 @@ class Columns:
     array([[2. , 0. , 0. , 1. ],
            [3.5, 1. , 0. , 0. ]])
     >>> columns.encode(table).remarks
-    ["heating: 1 value that was not there in training ('wood') counts as none."]
+    ["heating: 1 value is new, not there in training ('wood'): taken as none."]
     """
 
     target: str
@@ -86,15 +89,24 @@ class Columns:
         """What the network's inputs are called, in order."""
         return [name for column in self.columns for name in column.inputs]
 
+    @property
+    def ends(self) -> Array:
+        """Two rows of inputs, the least and the largest of training."""
+        spans = [
+            ((c.low, c.high), *([(0, 1)] if c.missing else [])) if isinstance(c, Number) else ((0, 1),) * len(c.values)
+            for c in self.columns
+        ]
+        return np.array([span for of_column in spans for span in of_column], np.float64).T
+
     def encode(self, table: Any) -> Encoded:
-        """Return the network's inputs for a data frame, which may have other columns besides; ValueError if one lacks."""
+        """Return the network's inputs for a data frame; other columns in it are left alone, ValueError if one lacks."""
         self._check_there(table)
         found = Encoded(np.zeros((len(table), len(self.inputs))))
         start = 0
         for column in self.columns:
             stop = start + len(column.inputs)
             remark = ENCODE[type(column)](column, table[column.name], found.rows[:, start:stop])
-            found.remarks += [f"{column.name}: {remark}"] if remark else []
+            found.remarks += [f"{column.name}: {remark}."] if remark else []
             start = stop
         return found
 
@@ -103,12 +115,14 @@ class Columns:
         if lacking:
             wanted = ", ".join(column.name for column in self.columns)
             shown = ", ".join(map(repr, lacking[:5])) + (" and others" if len(lacking) > 5 else "")
-            raise ValueError(f"The table must have the columns that the model was trained on: {wanted}. It lacks {shown}.")
+            raise ValueError(
+                f"The table must have the columns that the model was trained on: {wanted}. It lacks {shown}."
+            )
 
     def to_plain(self) -> dict[str, Any]:
         """Return this as what JSON can hold."""
         columns = [
-            dict(zip(NUMBER, (c.name, "number", c.mean, c.missing), strict=True))
+            dict(zip(NUMBER, (c.name, "number", c.mean, c.low, c.high, c.missing), strict=True))
             if isinstance(c, Number)
             else dict(zip(CATEGORY, (c.name, "category", list(c.values)), strict=True))
             for c in self.columns
@@ -130,7 +144,9 @@ class Columns:
         _check("the list of columns", "a list that is not empty", columns, isinstance(columns, list) and columns != [])
         found = tuple(map(_column, columns))
         names = [column.name for column in found]
-        _check("the names of columns", "different, and none the target's", names, len({target, *names}) == 1 + len(names))
+        _check(
+            "the names of columns", "different, and none the target's", names, len({target, *names}) == 1 + len(names)
+        )
         return cls(target, task, found)
 
 
@@ -144,10 +160,11 @@ def _column(plain: Any) -> Number | Category:
     keys = {"number": NUMBER, "category": CATEGORY}.get(str(plain.get("kind")) if isinstance(plain, dict) else "")
     _check("a column", rule, plain, keys is not None and tuple(plain) == keys and isinstance(plain["name"], str))
     if keys == NUMBER:
-        mean, missing = plain["mean"], plain["missing"]
-        _check("the mean of a column", "a finite number", mean, type(mean) in (int, float) and math.isfinite(mean))
-        _check("missing of a column", "true or false", missing, isinstance(missing, bool))
-        return Number(plain["name"], mean, missing)
+        low, mean, high = numbers = [plain[name] for name in ("low", "mean", "high")]
+        fine = all(type(x) is float and math.isfinite(x) for x in numbers) and low <= mean <= high
+        _check("low, mean and high of a column", "finite numbers in this order, written with a point", numbers, fine)
+        _check("missing of a column", "true or false", plain["missing"], isinstance(plain["missing"], bool))
+        return Number(plain["name"], mean, low, high, plain["missing"])
     values = plain["values"]
     fine = isinstance(values, list) and all(isinstance(v, str) for v in values) and len(set(values)) == len(values) > 0
     _check("the values of a column", "different texts", values, fine)
@@ -193,11 +210,23 @@ def _encode_number(column: Number, series: Any, out: Array) -> str:
     if column.missing:
         out[:, 1] = gone
     odd = _not_numbers(series, gone)
+    width = column.high - column.low
+    far = np.flatnonzero((values < column.low - width) | (values > column.high + width))
+    remarks = []
     if odd is not None:
-        return f"{count(odd[0], 'value')} that {'is' if odd[0] == 1 else 'are'} no usable number ({odd[1]!r}) count as missing."
-    if gone.any() and not column.missing:
-        return f"{count(int(gone.sum()), 'value')} missing, as none was in training: the mean, {column.mean:.6g}, is taken."
-    return ""
+        remarks.append(f"{_are(odd[0])} no usable number ({odd[1]!r}): taken as missing")
+    elif gone.any() and not column.missing:
+        remarks.append(
+            f"{_are(int(gone.sum()))} missing, as none was in training: the mean, {column.mean:.6g}, is taken"
+        )
+    if len(far):
+        seen = f"{column.low:.6g} to {column.high:.6g}"
+        remarks.append(f"{_are(len(far))} far from those of training, {seen} ({values[far[0]]:.6g})")
+    return "; ".join(remarks)
+
+
+def _are(n: int) -> str:
+    return f"{count(n, 'value')} {'is' if n == 1 else 'are'}"
 
 
 def _not_numbers(series: Any, gone: Array) -> tuple[int, Any] | None:
@@ -216,9 +245,7 @@ def _encode_category(column: Category, series: Any, out: Array) -> str:
     odd = np.flatnonzero((places < 0) & texts.notna().to_numpy())
     if not len(odd):
         return ""
-    verb = ("was", "counts") if len(odd) == 1 else ("were", "count")
-    what = f"{count(len(odd), 'value')} that {verb[0]} not there in training ({texts.iloc[odd[0]]!r})"
-    return f"{what} {verb[1]} as none."
+    return f"{_are(len(odd))} new, not there in training ({texts.iloc[odd[0]]!r}): taken as none"
 
 
 ENCODE: Mapping[type, Any] = {Number: _encode_number, Category: _encode_category}
@@ -241,15 +268,16 @@ def measured(table: Any, target: str, task: Any, kinds: Sequence[tuple[str, str]
     >>> import pandas
     >>> table = pandas.DataFrame({"a": ["1", None, "4"], "b": ["x", "y", "x"]})
     >>> measured(table, "y", "classes", [("a", "number"), ("b", "category")]).columns
-    (Number(name='a', mean=2.5, missing=True), Category(name='b', values=('x', 'y')))
+    (Number(name='a', mean=2.5, low=1.0, high=4.0, missing=True), Category(name='b', values=('x', 'y')))
     """
     found: list[Number | Category] = []
     for name, kind in kinds:
         if kind == "number":
             values = numbers_of(table[name])
             gone = np.isnan(values)
-            mean = 0.0 if gone.all() else float(values[~gone].mean())
-            found.append(Number(name, mean, bool(gone.any())))
+            there = np.zeros(1) if gone.all() else values[~gone]
+            low, high = float(there.min()), float(there.max())
+            found.append(Number(name, float(np.clip(there.mean(), low, high)), low, high, bool(gone.any())))
         else:
             counts = texts_of(table[name]).value_counts()
             kept = sorted(counts.index[:MOST_VALUES])

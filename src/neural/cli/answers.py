@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import math
@@ -135,10 +136,8 @@ def _nobody_reads() -> None:
         try:
             stream.flush()
         except (OSError, ValueError):
-            try:
+            with contextlib.suppress(OSError, ValueError):
                 os.dup2(nowhere, stream.fileno())
-            except (OSError, ValueError):
-                pass
     os.close(nowhere)
 
 
@@ -148,5 +147,5 @@ def _warnings_as_notes() -> Iterator[None]:
         print(f"neural: {message}", file=sys.stderr)
 
     with warnings.catch_warnings():
-        warnings.showwarning = show  # type: ignore[assignment]
+        warnings.showwarning = show
         yield

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from neural.cli.answers import REFUSED, answered, complain
 
 # What the options are refused with: its name has moved between versions of typer.
 Misused: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+NOT_WRAPPED = "\b\n"  # what click leaves as it is
 EPILOG = """\b
 From a table to a model in another program:
   neural train flowers.csv --target species
@@ -44,10 +46,36 @@ def _neural(
     """Dense neural networks for tables: train, predict, evaluate, export."""
 
 
-for function in (
-    train.train, predict.predict, predict.evaluate, look.inspect, exports.export, exports.verify, plots.plot, bench.bench,
-):  # fmt: skip
-    app.command()(answered(function))
+COMMANDS: tuple[tuple[Callable[..., Any], tuple[str, ...]], ...] = (
+    (
+        train.train,
+        (
+            "neural train flowers.csv --target species",
+            "neural train houses.csv -t price --drop address --category zip --out houses",
+            "zcat big.csv.gz | neural train - -t label --hidden 128,64",
+            "neural train run/run.toml --seed 1 --out another",
+        ),
+    ),
+    (
+        predict.predict,
+        ("neural predict run new.csv --keep --out predicted.csv", "cat new.csv | neural predict run - | head"),
+    ),
+    (predict.evaluate, ("neural evaluate run new.csv", "neural evaluate run new.csv --at-least accuracy=0.9")),
+    (look.inspect, ("neural inspect run", "neural inspect model.neural --json")),
+    (exports.export, ("neural export run model.onnx", "neural export run model.c && neural verify model.c")),
+    (exports.verify, ("neural verify model.c",)),
+    (
+        plots.plot,
+        (
+            "neural plot run",
+            "neural plot run/history.csv --log --out curves.svg",
+            "neural plot run --data new.csv --out mistakes.png",
+        ),
+    ),
+    (bench.bench, ("neural bench", "neural bench --repeats 21 --json")),
+)
+for function, examples in COMMANDS:
+    app.command(epilog=NOT_WRAPPED + "\n  ".join(("Examples:", *examples)))(answered(function))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
@@ -62,13 +90,11 @@ if find_spec("neural.playground") is not None:
     @app.command()
     @answered
     def playground(
-        port: Annotated[int, typer.Option(min=0, max=65535, help="On localhost; 0 takes a free one.")] = 8000,
+        port: Annotated[int, typer.Option(min=0, max=65535, help="On localhost; 0 takes a free one.")] = 8765,
         open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
     ) -> None:
         """Serve a page on which networks learn before one's eyes."""
-        from neural.playground import serve
-
-        serve(port=port, open_browser=open_browser)
+        import_module("neural.playground").serve(port=port, open_browser=open_browser)
 
 
 def run(arguments: Sequence[str]) -> int:

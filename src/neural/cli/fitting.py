@@ -1,8 +1,7 @@
-"""From a table and a recipe to a network that takes the table's own numbers: guess, divide, scale, train, fold, score."""
+"""From a table and a recipe to a network on the table's own numbers: guess, divide, scale, train, fold, score."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -85,7 +84,9 @@ def plan_of(table: Any, recipe: Recipe) -> Plan:
     named = {kind: tuple(g.name for g in guesses if g.kind == kind) for kind in (LEFT_OUT, CATEGORY, NUMBER)}
     settled = replace(recipe, task=task, drop=named[LEFT_OUT], category=named[CATEGORY], number=named[NUMBER])
     about_target = Guess(recipe.target, "target", f"{task}: {why}")
-    return Plan(settled.for_rows(len(parts[0])), (about_target, *guesses), table, labels, targets, *parts, columns, remarks)
+    return Plan(
+        settled.for_rows(len(parts[0])), (about_target, *guesses), table, labels, targets, *parts, columns, remarks
+    )
 
 
 def _with_target(table: Any, target: str, task: str) -> tuple[Any, tuple[str, ...]]:
@@ -124,7 +125,9 @@ def divide(codes: Array, recipe: Recipe) -> tuple[Array, Array, Array]:
     parts = tuple(np.sort(order[chosen]) for chosen in (~held, held & ~test, test))
     if not len(parts[1]):
         what = f"{recipe.validation} of {count(len(codes), 'row')}"
-        raise ValueError(sentence("validation", "a fraction that leaves rows to validate on", what, "Give a larger one."))
+        raise ValueError(
+            sentence("validation", "a fraction that leaves rows to validate on", what, "Give a larger one.")
+        )
     return parts  # type: ignore[return-value]
 
 
@@ -177,7 +180,7 @@ def _scales(columns: Columns, rows: Array) -> tuple[Array, Array]:
 
 
 def network(recipe: Recipe, n_in: int, n_classes: int) -> NeuralNetwork:
-    """Return the network of a recipe: hidden layers, each with its dropout, and softmax, or one value where 0 classes."""
+    """Return the network of a recipe: hidden layers, each with its dropout; softmax, or one value for 0 classes."""
     layers: list[Any] = []
     width = n_in
     for n in recipe.hidden or ():
@@ -208,7 +211,7 @@ def columns_of(net: NeuralNetwork) -> Columns:
 
 
 def truth_of(net: NeuralNetwork, table: Any, rows: Any = None) -> tuple[Array, Array, int]:
-    """Return which rows of a table have a target that the model knows, what it is there, and how many are unknown labels."""
+    """Return which rows have a target that the model knows, what it is there, and how many others are unknown."""
     columns = columns_of(net)
     if columns.target not in table.columns:
         raise ValueError(f"The table must have the target {columns.target!r} to be evaluated on. It is not there.")
@@ -226,8 +229,3 @@ def _codes(texts: Any, labels: Array) -> Array:
     import pandas
 
     return np.asarray(pandas.Index(labels.astype(np.str_).tolist(), dtype=object).get_indexer(texts))
-
-
-def is_finite(value: float) -> bool:
-    """Return whether a number may be written as JSON."""
-    return math.isfinite(value)

@@ -17,7 +17,7 @@ import neural
 from neural import canvas
 from neural.cli.fitting import Outcome
 from neural.cli.recipe import HISTORY, MODEL, REPEAT, REPORT
-from neural.cli.train import described, ended, judged_on, score_rows
+from neural.cli.telling import described, ended, judged_on, score_rows
 from neural.figures import save
 from neural.metrics import confusion_matrix
 from neural.page import Block, Bullets, Fold, Heading, Picture, Table, Text, to_html
@@ -60,7 +60,9 @@ def page(outcome: Outcome, folder: Path) -> str:
     """Return the report as one HTML file; its pictures are made in ``folder``."""
     recipe = outcome.plan.recipe
     title = f"{recipe.target}, learned from {os.path.basename(recipe.data) if recipe.data != '-' else 'standard input'}"
-    return to_html(title, f"neural {neural.__version__}; {described(outcome.plan)}", list(_blocks(outcome, folder)), folder)
+    return to_html(
+        title, f"neural {neural.__version__}; {described(outcome.plan)}", list(_blocks(outcome, folder)), folder
+    )
 
 
 def _blocks(outcome: Outcome, folder: Path) -> Iterator[Block]:
@@ -70,7 +72,9 @@ def _blocks(outcome: Outcome, folder: Path) -> Iterator[Block]:
     yield Table(f"{judged_on(plan)}; with the interval in which the true value lies at 95 %.", head, rows)
     yield _mistakes(outcome, folder)
     yield Heading("What the columns were taken for")
-    yield Table("Each column, its kind, and why.", ("column", "kind", "why"), [(g.name, g.kind, g.why) for g in plan.guesses])
+    yield Table(
+        "Each column, its kind, and why.", ("column", "kind", "why"), [(g.name, g.kind, g.why) for g in plan.guesses]
+    )
     yield Bullets([*plan.remarks, "To overrule a guess: --task, --drop, --category, --number."])
     yield Heading("How it learned")
     yield Text(ended(outcome))

@@ -66,7 +66,9 @@ def _argument(takes: str, outputs: Array) -> Array:
     return outputs[:, 0] if takes == "values" or (takes == "probabilities" and outputs.shape[1] == 1) else outputs
 
 
-def _score(name: str, function: Function, truth: Array, of: Array, k: int | None, baseline: float | None) -> Score | None:
+def _score(
+    name: str, function: Function, truth: Array, of: Array, k: int | None, baseline: float | None
+) -> Score | None:
     options: dict[str, Any] = {} if k is None else {"labels": np.arange(k)}
     if k == 2 and name == "roc_auc":
         of = of[:, 1]

@@ -10,16 +10,18 @@ from typing import Annotated, Any
 
 import typer
 
-from neural.cli.answers import DONE, STOPPED, Answer, Json, Quiet, plain, table
+from neural.cli.answers import DONE, STOPPED, Answer, Json, Quiet, table
 from neural.cli.fitting import Outcome, Plan, fit, plan_of
 from neural.cli.recipe import HISTORY, MODEL, REPEAT, REPORT, Recipe, from_toml
+from neural.cli.telling import described, document, ended, judged_on, score_rows
 from neural.errors import sentence
 from neural.table_files import read_table
-from neural.tables import count
 
 
 def train(
-    data: Annotated[str, typer.Argument(help="CSV, TSV, .parquet, .npz or .npy; - is stdin; or run.toml, to repeat it.")],
+    data: Annotated[
+        str, typer.Argument(help="CSV, TSV, .parquet, .npz or .npy; - is stdin; or run.toml, to repeat it.")
+    ],
     target: Annotated[str | None, typer.Option("--target", "-t", help="The column to predict.")] = None,
     out: Annotated[str | None, typer.Option("--out", "-o", help="The folder to write to (default: run).")] = None,
     task: Annotated[str | None, typer.Option(help="classes or values (default: guessed).")] = None,
@@ -44,14 +46,10 @@ def train(
 
     What every column is, is guessed and said; --task, --drop, --category and --number overrule it. Writes a folder with
     the model, its history, a report to look at, and run.toml, which repeats the run bit for bit.
-
-    \b
-    neural train flowers.csv --target species
-    neural train houses.csv -t price --drop address --category zip --out houses
-    zcat big.csv.gz | neural train - -t label --hidden 128,64
-    neural train run/run.toml --seed 1 --out another
     """
-    given = {name: value for name, value in locals().items() if value is not None and name in Recipe.__dataclass_fields__}
+    given = {
+        name: value for name, value in locals().items() if value is not None and name in Recipe.__dataclass_fields__
+    }
     given |= {name: tuple(given[name]) for name in ("drop", "category", "number") if name in given}
     given |= {"hidden": _widths(hidden)} if hidden is not None else {}
     answer = Answer(as_json, quiet)
@@ -125,7 +123,8 @@ def _callbacks(answer: Answer) -> list[Any]:
 
 # --- what is said --------------------------------------------------------------------------------------------------
 def _guessed(plan: Plan) -> str:
-    rows = f"{count(len(plan.train), 'row')} to train on, {len(plan.validation):,} to stop by, {len(plan.test):,} to judge by"
+    train, validation, test = (f"{len(part):,}" for part in (plan.train, plan.validation, plan.test))
+    rows = f"{train} rows to train on, {validation} to stop by, {test} to judge by"
     return "\n".join(
         [
             "What the columns are taken for (--task, --drop, --category, --number overrule it):",
@@ -135,35 +134,6 @@ def _guessed(plan: Plan) -> str:
             "",
         ]
     )
-
-
-def described(plan: Plan) -> str:
-    """Return the network in a few words."""
-    widths = (len(plan.columns.inputs), *(plan.recipe.hidden or ()), 1 if plan.labels is None else len(plan.labels))
-    return f"a network of {' - '.join(map(str, widths))}"
-
-
-def ended(outcome: Outcome) -> str:
-    """Return how the training ended."""
-    why = outcome.history.stopped or "all epochs done"
-    return f"Trained {count(len(outcome.history), 'epoch')}; the best was epoch {outcome.best_epoch} ({why})."
-
-
-def judged_on(plan: Plan) -> str:
-    """Return which rows the metrics are of."""
-    if len(plan.test):
-        return f"On {count(len(plan.test), 'row')} that the training never saw"
-    return f"On the {count(len(plan.validation), 'row')} that the training stopped by, so rather too good"
-
-
-def score_rows(outcome: Outcome) -> list[tuple[str, ...]]:
-    """Return the metrics as rows of text, under their head."""
-    alike = "always the most frequent" if outcome.plan.labels is not None else "always the mean"
-    rows = [("metric", "value", "95 % interval", alike)]
-    for score in outcome.scores:
-        baseline = "" if score.baseline is None else f"{score.baseline:.4g}"
-        rows.append((score.name, f"{score.value:.4g}", f"{score.low:.4g} to {score.high:.4g}", baseline))
-    return rows
 
 
 def _told(outcome: Outcome) -> str:
@@ -178,27 +148,3 @@ def _told(outcome: Outcome) -> str:
             f"Next: neural predict {folder} NEW.csv, or neural export {folder} model.onnx",
         ]
     )
-
-
-def document(outcome: Outcome) -> dict[str, Any]:
-    """Return all that is told as what JSON can hold."""
-    plan = outcome.plan
-    files = {name: os.path.join(plan.recipe.out, name) for name in (MODEL, HISTORY, REPORT, REPEAT)}
-    return plain(
-        {
-            "task": plan.recipe.task,
-            "columns": [{"name": g.name, "kind": g.kind, "why": g.why} for g in plan.guesses],
-            "inputs": plan.columns.inputs,
-            "classes": None if plan.labels is None else plan.labels.tolist(),
-            "remarks": list(plan.remarks),
-            "rows": {"train": len(plan.train), "validation": len(plan.validation), "test": len(plan.test)},
-            "hidden": plan.recipe.hidden,
-            "epochs": len(outcome.history),
-            "best_epoch": outcome.best_epoch,
-            "stopped": outcome.history.stopped,
-            "metrics": {s.name: {"value": s.value, "low": s.low, "high": s.high, "baseline": s.baseline} for s in outcome.scores},
-            "files": files,
-        }
-    )
-
-
