@@ -51,10 +51,10 @@ def guess_task(table: Any, target: str, task: str | None = None) -> tuple[str, s
 
 
 def _task_of(series: Any, values: Array) -> tuple[str, str]:
-    different = texts_of(series).nunique()
+    different = series.nunique()
     if np.isnan(values).any():
         return "classes", f"text with {different} different values"
-    if _is_truth(series):
+    if different <= 2 and _is_truth(series):
         return "classes", "true or false"
     if different <= MOST_CLASSES and (values == np.floor(values)).all() and different <= max(2, len(values) // 4):
         return "classes", f"whole numbers with {different} different values"
@@ -62,9 +62,9 @@ def _task_of(series: Any, values: Array) -> tuple[str, str]:
 
 
 def _check_target(target: str, series: Any, values: Array, task: str) -> None:
-    different = texts_of(series).nunique()
+    different = series.nunique()
     if different < 2:
-        value = texts_of(series).iloc[0]
+        value = texts_of(series.iloc[:1]).iloc[0]
         raise ValueError(
             sentence("the target", "a column with two different values at least", target, f"All are {value!r}.")
         )
@@ -147,15 +147,14 @@ def _empty(series: Any, name: str) -> Verdict:
 
 
 def _constant(series: Any, name: str) -> Verdict:
-    values = texts_of(series)
-    alone = values.nunique() == 1 and not values.isna().any()
-    return (LEFT_OUT, f"always {values.iloc[0]!r}") if alone else NONE
+    alone = series.nunique() == 1 and not series.isna().any()
+    return (LEFT_OUT, f"always {texts_of(series.iloc[:1]).iloc[0]!r}") if alone else NONE
 
 
 def _date(series: Any, name: str) -> Verdict:
     if series.dtype.kind in "mM":
         return LEFT_OUT, "dates: give numbers, such as year and month"
-    some = texts_of(series).dropna().iloc[:100]
+    some = texts_of(series.dropna().iloc[:100])
     return (LEFT_OUT, "dates: give numbers, such as year and month") if some.str.fullmatch(DATE).all() else NONE
 
 
@@ -167,7 +166,9 @@ def _number(series: Any, name: str) -> Verdict:
         return NONE
     if _numbers_rows(fine, name, len(series)):
         return LEFT_OUT, "numbers the rows"
-    parts = ["true or false" if _is_truth(series.dropna()) else f"{count(len(np.unique(fine)), 'different value')}"]
+    different = len(np.unique(fine))
+    truth = different <= 2 and _is_truth(series.dropna())
+    parts = ["true or false" if truth else count(different, "different value")]
     parts += [f"{count(stray, 'text')} among them count as missing"] if stray else []
     gone = int(series.isna().sum())
     return NUMBER, ", ".join([*parts, *([f"{gone:,} missing"] if gone else [])])

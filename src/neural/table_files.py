@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import os
+import re
 import sys
 import warnings
 import zipfile
@@ -40,7 +42,7 @@ def read_table(path: str | os.PathLike[str], stdin: IO[bytes] | None = None) -> 
     if name == "-":
         return _from_text("the standard input", stdin or sys.stdin.buffer)
     if os.path.isdir(name):
-        raise ValueError(sentence("a table", "a file", name, "Got a folder: name the file in it."))
+        raise ValueError(sentence("a table", "a file", name, "It is a folder: name the file in it."))
     if not os.path.exists(name):
         raise FileNotFoundError(f"There is no file {show(name)}.")
     read = BY_SUFFIX.get(os.path.splitext(name)[1].lower(), _from_text)
@@ -54,8 +56,8 @@ class Text:
 
     def __init__(self, name: str, file: IO[bytes], longest: int | None = None) -> None:
         self.name, self.file, self.longest = name, file, LONGEST_LINE if longest is None else longest
-        self.decoder = codecs.getincrementaldecoder("utf-8-sig")()
-        self.line, self.length, self.kept = 1, 0, ""
+        self.decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8-sig")(), translate=True)
+        self.line, self.length, self.kept, self.skipped = 1, 0, "", 0
 
     def read(self, size: int = -1) -> str:
         """Return more text: what was put back first; "" at the end."""
@@ -71,19 +73,17 @@ class Text:
         return iter(self.read, "")
 
     def first_line(self) -> str:
-        """Return the first line that is not empty, and read from the next one on."""
+        """Return the first line that is not blank, and read from the next one on."""
         text = self.read()
         while text:
-            start = len(text) - len(text.lstrip("\r\n"))
-            line = text[start:].splitlines()[:1]
-            rest = text[start + len(line[0]) :] if line else ""
-            if rest:
-                self.kept = rest.removeprefix("\r\n") if rest.startswith("\r\n") else rest[1:]
-                return line[0]
-            more = self.read()
-            if not more:
-                return line[0] if line else ""
-            text += more
+            line, end, rest = text.partition("\n")
+            if not end and (more := self.read()):
+                text += more
+            elif line.strip():
+                self.kept, self.skipped = rest, self.skipped + 1
+                return line
+            else:
+                text, self.skipped = rest, self.skipped + 1
         return ""
 
     def _checked(self, data: bytes, last: bool = False) -> str:
@@ -128,13 +128,19 @@ def _from_text(name: str, file: IO[bytes]) -> Any:
         frame = pandas.DataFrame(columns=names)
     except (pandas.errors.ParserError, pandas.errors.ParserWarning, csv.Error) as error:
         rule = f"rows of {len(names)} fields, as its first line has"
-        raise ValueError(f"{name} must hold {rule}. {_reason(error)}") from None
+        raise ValueError(f"{name} must hold {rule}. {_reason(str(error), text.skipped)}") from None
     return _with_rows(name, _decimal_points(frame) if separator == ";" else frame)
 
 
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
-    return "A row has more." if "Length of header" in text else f"{text.rstrip('.')} (lines counted from the second)."
+def _reason(said: str, skipped: int) -> str:
+    """Return what pandas said of a file whose first lines it has not seen."""
+    fields = re.search(r"in line (\d+), saw (\d+)", said)
+    if fields:
+        return f"Line {int(fields[1]) + skipped} has {fields[2]}."
+    quote = re.search(r"EOF inside string starting at row (\d+)", said)
+    if quote:
+        return f"A quotation mark in or near row {int(quote[1]) + 1} below it is never closed."
+    return f"Line {1 + skipped} has more." if "Length of header" in said else " ".join(said.split())
 
 
 def _decimal_points(frame: Any) -> Any:

@@ -19,7 +19,7 @@ from neural.errors import one_of, sentence
 Array = np.ndarray[Any, Any]
 LARGEST_VALUE = 1e100  # beyond it no deviation can be computed: such a value counts as missing
 MOST_VALUES = 50  # of a category; the rest, the rarest, are as unknown ones: zeros
-TRUTHS = {"true": "1", "false": "0"}
+TRUTHS = {"true": 1.0, "True": 1.0, "TRUE": 1.0, "false": 0.0, "False": 0.0, "FALSE": 0.0}
 KEYS = ("target", "task", "columns")
 NUMBER = ("name", "kind", "mean", "low", "high", "missing")
 CATEGORY = ("name", "kind", "values")
@@ -122,7 +122,7 @@ class Columns:
     def to_plain(self) -> dict[str, Any]:
         """Return this as what JSON can hold."""
         columns = [
-            dict(zip(NUMBER, (c.name, "number", c.mean, c.low, c.high, c.missing), strict=True))
+            dict(zip(NUMBER, (c.name, "number", *map(float, (c.mean, c.low, c.high)), c.missing), strict=True))
             if isinstance(c, Number)
             else dict(zip(CATEGORY, (c.name, "category", list(c.values)), strict=True))
             for c in self.columns
@@ -176,10 +176,12 @@ def numbers_of(series: Any) -> Array:
     """Return a column as float64, NaN where there is none, or none that is finite and below 1e100; true is 1."""
     import pandas
 
-    if series.dtype.kind not in "biuf" or not isinstance(series.dtype, np.dtype):
-        texts = texts_of(series)
-        series = pandas.to_numeric(texts.replace(TRUTHS | {k.title(): v for k, v in TRUTHS.items()}), errors="coerce")
-    found = series.to_numpy(np.float64, na_value=np.nan, copy=True)
+    if series.dtype.kind in "biuf" and isinstance(series.dtype, np.dtype):
+        found = series.to_numpy(np.float64, copy=True)
+    else:
+        found = pandas.to_numeric(series, errors="coerce").to_numpy(np.float64, na_value=np.nan, copy=True)
+        odd = np.flatnonzero(np.isnan(found) & series.notna().to_numpy())
+        found[odd] = [TRUTHS.get(text, np.nan) for text in texts_of(series.iloc[odd])]
     with np.errstate(invalid="ignore"):
         found[~(np.abs(found) <= LARGEST_VALUE)] = np.nan
     return found

@@ -22,7 +22,7 @@ DONE, FAILED, REFUSED, STOPPED = 0, 1, 2, 130  # exit codes
 EXPECTED = (NeuralError, ValueError, OSError, ImportError, MemoryError, OverflowError)
 
 Json = Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No messages but errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but errors.")]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Answer:
 
     def text(self, text: str) -> None:
         """Write a part of the result for a person."""
-        if not self.as_json:
+        if not self.as_json and not self.quiet:
             print(text, flush=True)
 
     def document(self, content: Any) -> None:
@@ -81,6 +81,13 @@ def table(rows: Iterable[Sequence[str]], indent: str = "  ") -> str:
         indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
     return "\n".join(lines)
+
+
+def prepare_streams() -> None:
+    """Let stdout take any text: what no encoding has is written as an escape, and files and pipes are UTF-8."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace", **({} if sys.stdout.isatty() else {"encoding": "utf-8"}))
 
 
 # --- errors --------------------------------------------------------------------------------------------------------

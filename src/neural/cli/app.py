@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 import neural
-from neural.cli import bench, demo, exports, look, plots, predict, train
+from neural.cli import answers, bench, demo, exports, look, plots, predict, train
 from neural.cli.answers import REFUSED, answered, complain
 
 # What the options are refused with: its name has moved between versions of typer.
@@ -99,6 +99,7 @@ if find_spec("neural.playground") is not None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code."""
+    answers.prepare_streams()
     command = typer.main.get_command(app)
     try:
         return int(command.main(list(arguments), prog_name="neural", standalone_mode=False) or 0)
@@ -108,6 +109,7 @@ def run(arguments: Sequence[str]) -> int:
             typer.echo(error.format_message(), err=True)
             return REFUSED
         path = context.command_path if context is not None else "neural"
-        return complain(f"{error.format_message().rstrip('.')}. See: {path} --help")
+        text = error.format_message().rstrip(".")
+        return complain(f"{text}{'' if text.endswith('?') else '.'} See: {path} --help")
     except typer.Abort:
         return complain("Stopped.", REFUSED)

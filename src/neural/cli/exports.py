@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from neural import atomic
 from neural.cli.answers import DONE, FAILED, Answer, Json, Quiet
 from neural.cli.models import Model, load
 
@@ -23,6 +24,7 @@ def export(
     """
     answer = Answer(as_json, quiet)
     net = load(model)
+    atomic.file_path(out)
     proof = net.export(out, X=None if net.columns_ is None else net.columns_.ends)
     answer.document({"file": out, **_document(proof)})
     answer.text(f"{out}: {proof}.")

@@ -71,12 +71,14 @@ class Outcome:
 # --- before the training -------------------------------------------------------------------------------------------
 def plan_of(table: Any, recipe: Recipe) -> Plan:
     """Return what is to be trained on a table; ValueError for one that cannot be learned from."""
+    _check_rows(len(table))
     task, why = guess_task(table, recipe.target, recipe.task)
     guesses = guess_columns(table, recipe.target, recipe.drop, recipe.category, recipe.number)
     table, remarks = _with_target(table, recipe.target, task)
     labels, targets = _targets(table[recipe.target], task)
     parts = divide(targets if task == "classes" else np.zeros(len(targets), int), recipe)
     kinds = [(guess.name, guess.kind) for guess in guesses if guess.kind != LEFT_OUT]
+    table = table[[name for name, _ in kinds]].assign(**_as_numbers(table, kinds))  # read once, not for each part
     columns = measured(table.iloc[parts[0]], recipe.target, task, kinds)
     if not 0 < len(columns.inputs) <= WIDEST_INPUT:
         rule = f"between 1 and {WIDEST_INPUT} inputs for the network"
@@ -94,10 +96,17 @@ def _with_target(table: Any, target: str, task: str) -> tuple[Any, tuple[str, ..
     if task == "values":
         there = there & ~np.isnan(numbers_of(table[target]))
     lost = int((~there).sum())
-    if there.sum() < FEWEST_ROWS:
-        rule = f"a table with at least {FEWEST_ROWS} rows that have a target"
-        raise ValueError(sentence("the data", rule, int(there.sum())))
+    _check_rows(int(there.sum()))
     return table[there], (f"{count(lost, 'row')} without a target left out.",) if lost else ()
+
+
+def _as_numbers(table: Any, kinds: Sequence[tuple[str, str]]) -> dict[str, Array]:
+    return {name: numbers_of(table[name]) for name, kind in kinds if kind == NUMBER}
+
+
+def _check_rows(n: int) -> None:
+    if n < FEWEST_ROWS:
+        raise ValueError(sentence("the table", f"of at least {FEWEST_ROWS} rows that have a target", n))
 
 
 def _targets(series: Any, task: str) -> tuple[Array | None, Array]:
@@ -142,8 +151,9 @@ def fit(plan: Plan, callbacks: Sequence[Any] = ()) -> Outcome:
     net = network(recipe, X["train"].shape[1], 0 if plan.labels is None else len(plan.labels))
     scaled = {part: (X[part] - mean) / scale for part in X}
     goals = {part: y[part] if plan.labels is not None else (y[part] - of_y[0]) / of_y[1] for part in y}
-    best = EarlyStopping("val_loss", patience=recipe.patience)
-    slower = ReduceOnPlateau("val_loss", drop=0.5, patience=max(1, recipe.patience // 3))
+    patience = int(recipe.patience or 0)
+    best = EarlyStopping("val_loss", patience=patience)
+    slower = ReduceOnPlateau("val_loss", drop=0.5, patience=max(1, patience // 3))
     options: dict[str, Any] = {"optimizer": AdamW() if recipe.optimizer == "adamw" else recipe.optimizer}
     options |= {"validation_data": (scaled["validation"], goals["validation"]), "verbose": 0}
     options |= {"callbacks": [best, slower, *callbacks], "batch_size": recipe.batch_size}

@@ -21,11 +21,13 @@ WIDTHS = ((500, (16,)), (5_000, (32, 32)), (50_000, (64, 64)))  # of the hidden 
 WIDEST = (128, 128)
 BATCHES = ((500, 16), (5_000, 32), (50_000, 128))  # rows an update, below so many rows
 LARGEST_BATCH = 256
+PATIENCES = ((5_000, 30), (50_000, 20))  # epochs without improvement, below so many rows
+SHORTEST_PATIENCE = 10
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings of a run; ``hidden`` and ``batch_size`` that are None follow from the number of rows."""
+    """The settings of a run; ``hidden``, ``batch_size`` and ``patience`` that are None follow from the number of rows."""
 
     data: str
     target: str
@@ -44,7 +46,7 @@ class Recipe:
     learning_rate: float = 0.003
     batch_size: int | None = None
     epochs: int = 500
-    patience: int = 30
+    patience: int | None = None
     data_sha256: str | None = None
 
     def __post_init__(self) -> None:
@@ -62,7 +64,9 @@ class Recipe:
         (32, 32)
         """
         hidden = self.hidden if self.hidden is not None else _below(n, WIDTHS, WIDEST)
-        return replace(self, hidden=hidden, batch_size=self.batch_size or _below(n, BATCHES, LARGEST_BATCH))
+        batch_size = self.batch_size or _below(n, BATCHES, LARGEST_BATCH)
+        patience = _below(n, PATIENCES, SHORTEST_PATIENCE) if self.patience is None else self.patience
+        return replace(self, hidden=hidden, batch_size=batch_size, patience=patience)
 
     def to_toml(self, folder: str) -> str:
         """Return the file that repeats this run, to be put into ``folder``."""
@@ -182,7 +186,7 @@ def from_toml(path: str, given: Mapping[str, Any]) -> Recipe:
     if lacking:
         raise ValueError(f"{path} must say what {' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'}.")
     if isinstance(found.get("data"), str) and found["data"] != "-":
-        found["data"] = os.path.join(os.path.dirname(path), found["data"])
+        found["data"] = os.path.normpath(os.path.join(os.path.dirname(path), found["data"]))
     try:
         return Recipe(**{**found, **given})
     except ValueError as error:

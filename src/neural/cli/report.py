@@ -80,7 +80,9 @@ def _blocks(outcome: Outcome, folder: Path) -> Iterator[Block]:
     yield Text(ended(outcome))
     yield _curves(outcome, folder)
     yield Heading("What it was trained with")
-    settings = [(name, str(value)) for name, value in vars(plan.recipe).items() if value not in (None, ())]
+    settings = [
+        (name, str(value)) for name, value in vars(plan.recipe).items() if value not in (None, ()) and name != "out"
+    ]
     yield Fold("All settings", [Table("As in run.toml, which repeats the run.", ("setting", "value"), settings)])
     yield Fold("The network's inputs, in order", [Bullets(plan.columns.inputs)])
 

@@ -35,7 +35,9 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="(default: 0.003)")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Rows an update (default: by the number of rows).")] = None,
     epochs: Annotated[int | None, typer.Option(help="At most so many (default: 500).")] = None,
-    patience: Annotated[int | None, typer.Option(help="Epochs without improvement (default: 30).")] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Epochs without improvement before it ends (default: by the number of rows).")
+    ] = None,
     validation: Annotated[float | None, typer.Option(help="The share of rows to stop by (default: 0.15).")] = None,
     test: Annotated[float | None, typer.Option(help="The share of rows to judge by (default: 0.15).")] = None,
     seed: Annotated[int | None, typer.Option(help="All random numbers follow from it (default: 0).")] = None,
@@ -59,7 +61,7 @@ def train(
     if recipe.data_sha256 not in (None, digest):
         answer.note(f"neural: {recipe.data} has changed since the run that is repeated.")
     plan = plan_of(frame, recipe)
-    answer.text(_guessed(plan) if not quiet else "")
+    answer.text(_guessed(plan))
     outcome = fit(plan, _callbacks(answer))
     from neural.cli.report import write
 
@@ -105,10 +107,10 @@ def _read(path: str) -> tuple[Any, str | None]:
 def check_out(folder: str) -> None:
     """Raise, before the training, if the folder cannot be written to. Nothing is made yet."""
     place = Path(folder)
-    if place.exists() and not place.is_dir():
-        raise ValueError(sentence("--out", "a folder, or a name that is not taken", folder))
-    while not place.exists():
+    while not place.exists() and not place.is_symlink():
         place = place.parent
+    if not place.is_dir():
+        raise ValueError(sentence("--out", "a folder, or a name that is not taken", folder))
     with tempfile.TemporaryFile(dir=place):
         pass
 
