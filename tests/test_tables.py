@@ -72,15 +72,15 @@ def test_other_columns_and_another_order_change_nothing():
 @pytest.mark.parametrize(
     ("table", "remarks"),
     [
-        ({"a": [1, None], "b": ["u", None], "c": [0, 1]}, []),
-        ({"a": ["1", "x"], "b": ["u", "v"], "c": [0, 1]}, ["a: 1 value is no usable number ('x'): taken as missing."]),
-        ({"a": [1, 1], "b": ["w", "z"], "c": [0, 1]}, ["b: 2 values are new, not there in training ('w'): taken as none."]),
-        ({"a": [1, 1], "b": ["u", "v"], "c": [None, 1]}, ["c: 1 value is missing, as none was in training: the mean, 0, is taken."]),
-        ({"a": [7, 99], "b": ["u", "v"], "c": [0, -1]}, ["a: 1 value is far from those of training, 1 to 4 (99)."]),
+        ([[1, None], ["u", None], [0, 1]], []),
+        ([["1", "x"], ["u", "v"], [0, 1]], ["a: 1 value is no usable number ('x'): taken as missing."]),
+        ([[1, 1], ["w", "z"], [0, 1]], ["b: 2 values are new, not there in training ('w'): taken as none."]),
+        ([[1, 1], ["u", "v"], [None, 1]], ["c: 1 value is missing, as none was in training: the mean, 0, is taken."]),
+        ([[7, 99], ["u", "v"], [0, -1]], ["a: 1 value is far from those of training, 1 to 4 (99)."]),
     ],
 )  # fmt: skip
 def test_what_is_made_up_is_said(table, remarks):
-    encoded = columns().encode(pd.DataFrame(table))
+    encoded = columns().encode(pd.DataFrame(dict(zip("abc", table, strict=True))))
     assert encoded.remarks == remarks
     assert np.isfinite(encoded.rows).all()
 

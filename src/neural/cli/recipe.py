@@ -27,7 +27,7 @@ SHORTEST_PATIENCE = 10
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings of a run; ``hidden``, ``batch_size`` and ``patience`` that are None follow from the number of rows."""
+    """The settings of a run; ``hidden``, ``batch_size``, ``patience`` that are None follow from the number of rows."""
 
     data: str
     target: str
@@ -96,7 +96,7 @@ def _from(folder: str, path: str) -> str:
 def _toml(value: Any) -> str:
     if isinstance(value, tuple):
         return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value, ensure_ascii=True).replace("\x7f", "\\u007f") if isinstance(value, str) else repr(value)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f") if isinstance(value, str) else repr(value)
 
 
 # --- checks --------------------------------------------------------------------------------------------------------
@@ -106,6 +106,8 @@ Check = Callable[[str, Any], Any]
 def _text(what: str, value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(sentence(what, "text", value))
+    if any("\ud800" <= character <= "\udfff" for character in value):  # a file's name that is not UTF-8
+        raise ValueError(sentence(what, "text in UTF-8", value))
     return value
 
 

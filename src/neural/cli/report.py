@@ -25,6 +25,7 @@ from neural.plotting import plot_confusion, plot_history
 
 MOST_POINTS = 2000
 COLUMNS_OF_HISTORY = ("loss", "val_loss", "learning_rate")  # not seconds: a repeated run is the same file
+OWN = ("out", "data_sha256")  # settings that may differ where the run is the same
 CURVES, MISTAKES = "curves.png", "mistakes.png"
 
 
@@ -80,9 +81,8 @@ def _blocks(outcome: Outcome, folder: Path) -> Iterator[Block]:
     yield Text(ended(outcome))
     yield _curves(outcome, folder)
     yield Heading("What it was trained with")
-    settings = [
-        (name, str(value)) for name, value in vars(plan.recipe).items() if value not in (None, ()) and name != "out"
-    ]
+    named = {**vars(plan.recipe), "data": os.path.basename(plan.recipe.data)}
+    settings = [(name, str(value)) for name, value in named.items() if value not in (None, ()) and name not in OWN]
     yield Fold("All settings", [Table("As in run.toml, which repeats the run.", ("setting", "value"), settings)])
     yield Fold("The network's inputs, in order", [Bullets(plan.columns.inputs)])
 
