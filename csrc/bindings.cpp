@@ -134,6 +134,7 @@ template <class F> static void crossing(const F &f) {
 // --- networks --------------------------------------------------------------------------------------------------------
 // Lists come in as Python's own: nanobind ends the program if there is no memory to turn them into vectors.
 using StageTuple = std::tuple<int, int, long, long, long, long, long, double, double, bool, double, int64_t, double, int, long, long, long, double, bool>;
+using AugmentTuple = std::tuple<long, long, long, long, long, long, double, bool, bool, bool, uint64_t>;
 
 template <class T> void bind(nb::module_ &m, const char *name) {
   using Net = Network<T>;
@@ -157,7 +158,8 @@ template <class T> void bind(nb::module_ &m, const char *name) {
            [](const Net &net, Vector<T> params, nb::typed<nb::list, Vector<T>> memory, Any X, Labels labels, Targets targets, Weights weights,
               Vector<const int64_t> order, Vector<const int64_t> bounds, int rule, Matrix<const double> constants, double clip_norm,
               double clip_value, uint64_t seed,
-              int64_t step, Vector<double> losses, Vector<double> penalties, int threads) {
+              int64_t step, Vector<double> losses, Vector<double> penalties, Maybe<Vector<T>> mean, Maybe<Vector<const double>> shares,
+              Maybe<AugmentTuple> augment, int threads) {
              const Given<T> given{X, labels, targets, weights};
              const Data<T> data = given.checked(net, true);
              const long count = long(constants.shape(0));
@@ -173,11 +175,21 @@ template <class T> void bind(nb::module_ &m, const char *name) {
                check(vector.size() == params.size(), "memory must be as long as params");
                vectors[k] = vector.data();
              }
-             const Updates updates = {order.data(), bounds.data(), constants.data(), count, rule, clip_norm, clip_value, seed, step};
-             crossing([&](threads::Stop &stop) { net.fit(params.data(), params.size(), vectors, data, updates, losses.data(), penalties.data(), threads, stop); });
+             check(mean.has_value() == shares.has_value(), "a mean needs shares");
+             if (mean) check(mean->size() == params.size() && long(shares->size()) == count, "a mean must be as long as params, and have a share for each update");
+             Augment images{};
+             if (augment) {
+               const auto [height, width, channels, down, right, cutout, fill, channels_first, flip, edge, purpose] = *augment;
+               images = {height, width, channels, down, right, cutout, fill, channels_first, flip, edge, purpose};
+               check(height > 0 && width > 0 && channels > 0 && height * width * channels == net.n_in(), "images must be as long as rows of X");
+               check(down >= 0 && down < height && right >= 0 && right < width && cutout >= 0, "shifts must be within an image");
+             }
+             const Updates updates = {order.data(), bounds.data(), constants.data(), augment ? &images : nullptr, shares ? shares->data() : nullptr, count, rule, clip_norm, clip_value, seed, step};
+             crossing([&](threads::Stop &stop) { net.fit(params.data(), params.size(), vectors, mean ? mean->data() : nullptr, data, updates, losses.data(), penalties.data(), threads, stop); });
            },
            "params"_a, "memory"_a, "X"_a, "labels"_a.none(), "targets"_a.none(), "weights"_a.none(), "order"_a, "bounds"_a, "rule"_a,
-           "constants"_a, "clip_norm"_a, "clip_value"_a, "seed"_a, "step"_a, "losses"_a, "penalties"_a, "threads"_a)
+           "constants"_a, "clip_norm"_a, "clip_value"_a, "seed"_a, "step"_a, "losses"_a, "penalties"_a,
+           "mean"_a.none(), "shares"_a.none(), "augment"_a.none(), "threads"_a)
       .def("gradient",
            [](const Net &net, Vector<T> params, Vector<T> grads, Matrix<T> dx, Any X, Labels labels, Targets targets, Weights weights, bool training,
               uint64_t seed, int64_t step, int threads) {

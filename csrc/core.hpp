@@ -26,6 +26,27 @@ struct Stage {
 
 constexpr int CONSTANTS = 8;  // of an update: what decay leaves of a weight, then those of the optimizer's struct; as in core.py
 
+// How images are changed while they are gathered, as in augment.py.
+struct Augment {
+  long height, width, channels;
+  long down, right;     // the most pixels of a shift
+  long cutout;          // side of the square that is left out
+  double fill;
+  bool channels_first, flip, edge;
+  uint64_t purpose;     // of its stream
+};
+
+// A weight matrix that an optimizer takes as a whole, and what it is worked out in: X (n, m), n no larger than m, rows `ld`
+// apart, from one of two places into the other; A and B (n, n).
+template <class T> struct Hidden {
+  int stage;
+  bool turned;  // W has more rows than columns
+  long n, m, ld, ld_a;
+  T *X[2], *A, *B;
+  double *squares;  // sums of them, one for each row of W
+};
+constexpr int ORTHOGONAL_PARTS = 17;  // with a barrier after each
+
 // One batch, as kernels see it. A[s] goes into stage s and A[stages] comes out; D[s] is dJ/dA[s]; rows of both are
 // ld[s] apart.
 template <class T> struct Job {
@@ -33,6 +54,8 @@ template <class T> struct Job {
   const Stage *stage;
   T *params;
   T *memory[2];  // of the optimizer, as long as params
+  T *mean;       // of params over updates, null if nobody asks or this update does not enter it
+  T mean_share;  // it moves by so much of the way towards them
   T *grads;      // where gradients go if they are asked for
   T **A, **D;
   T **kept;        // of stage s, what its way back needs, row by row: a mask, or normalized values
@@ -44,6 +67,7 @@ template <class T> struct Job {
   const void *X;
   int input;
   T scale;
+  const Augment *augment;  // null for none
   const int64_t *rows;    // which rows of X and of the targets; null: in order
   const int64_t *labels;  // targets: column numbers,
   const T *targets;       // or (n, n_out)
@@ -56,6 +80,8 @@ template <class T> struct Job {
   int optimizer;           // its row in the table
   double clip_norm, clip_value;  // of gradients; 0 for none
   double *squares;         // sums of them, one for each row of a gradient
+  const Hidden<T> *matrix; // those that the optimizer takes as wholes
+  long matrices;
   const double *constants; // of this update
   uint64_t seed;
   int64_t step;           // place in the stream of dropout
@@ -75,6 +101,8 @@ template <class T> struct Kernels {
   // Where gradients are kept first, to be clipped, or weights constrained: sums of their squares, then the update itself.
   void (*square)(const Job<T> &, int thread, int threads);
   void (*finish)(const Job<T> &, long batch, double norm, int thread, int threads);
+  bool (*takes_matrices)(int optimizer);
+  void (*orthogonal)(const Job<T> &, int part, double norm, int thread, int threads, T *scratch);  // between the two
   bool (*needs_z)(int function);
   void (*activation)(int function, T setting, const T *z, T *a, long rows, long n, long ld);
   void (*activation_backward)(int function, T setting, const T *da, const T *z, const T *a, T *dz, long rows, long n, long ld);

@@ -72,6 +72,29 @@ template <class T> struct Workspace {
   }
 };
 
+// What the weight matrices of hidden layers are worked out in, where an optimizer takes them as wholes.
+template <class T> struct HiddenMatrices {
+  std::vector<Array<T>> store;
+  std::vector<Array<double>> squares;
+  std::vector<Hidden<T>> all;
+
+  HiddenMatrices(const std::vector<Stage> &stages, bool wanted) {
+    std::vector<int> dense;
+    for (size_t s = 0; s < stages.size(); s++)
+      if (stages[s].kind == DENSE) dense.push_back(int(s));
+    for (size_t k = 1; wanted && k + 1 < dense.size(); k++) {
+      const Stage &stage = stages[size_t(dense[k])];
+      const long n = std::min(stage.n_in, stage.n_out), m = std::max(stage.n_in, stage.n_out);
+      const long ld = ((m + PADDED - 1) / PADDED | 1) * PADDED, ld_a = ((n + PADDED - 1) / PADDED | 1) * PADDED;
+      Hidden<T> matrix{dense[k], stage.n_out > stage.n_in, n, m, ld, ld_a, {}, nullptr, nullptr, nullptr};
+      for (T *&X : matrix.X) X = store.emplace_back(n * ld);
+      matrix.A = store.emplace_back(n * ld_a), matrix.B = store.emplace_back(n * ld_a);
+      matrix.squares = squares.emplace_back(stage.n_out);
+      all.push_back(matrix);
+    }
+  }
+};
+
 // The rows of one call, as Python has them.
 template <class T> struct Data {
   const void *X;
@@ -84,6 +107,8 @@ template <class T> struct Data {
 struct Updates {
   const int64_t *order, *bounds;
   const double *constants;  // CONSTANTS for each set of an update
+  const Augment *augment;   // of images, or null
+  const double *shares;     // of the mean, for each update; null if there is none
   long count;
   int optimizer;
   double clip_norm, clip_value;
@@ -183,32 +208,34 @@ template <class T> class Network {
   }
   // A step's phases: rows go forward and back, except that the whole batch must be known where it is normalized.
   struct Phase {
-    enum { ROWS, BATCH_FORWARD, BATCH_BACKWARD, UPDATE, SQUARE, FINISH } what = ROWS;
-    int stage = 0;                          // BATCH_: the one that is normalized
+    enum { ROWS, BATCH_FORWARD, BATCH_BACKWARD, UPDATE, SQUARE, ORTHOGONAL, FINISH } what = ROWS;
+    int stage = 0;                          // BATCH_: the one that is normalized; ORTHOGONAL: which part
     int forward_from = 0, forward_to = 0;   // ROWS: through these stages,
     bool losses = false;                    // to the losses,
     int back_from = -1, back_to = 0;        // and back through these
   };
-  std::vector<Phase> phases_of(bool training, bool in_two) const {
+  std::vector<Phase> phases_of(bool training, bool in_two, bool matrices) const {
     const int n = int(stages.size());
     std::vector<Phase> phases;
     Phase rows;
     for (int s = 0; s < n; s++) {
-      if (stages[size_t(s)].kind != BATCHNORM || !training) continue;
+      if (stages[size_t(s)].kind != BATCHNORM || stages[size_t(s)].constants < 0 || !training) continue;
       rows.forward_to = s;
       phases.insert(phases.end(), {rows, {Phase::BATCH_FORWARD, s}});
       rows.forward_from = s;
     }
     rows.forward_to = n, rows.losses = true, rows.back_from = n - 1;
     for (int s = n - 1; s >= 0; s--) {
-      if (stages[size_t(s)].kind != BATCHNORM || !training) continue;
+      if (stages[size_t(s)].kind != BATCHNORM || stages[size_t(s)].constants < 0 || !training) continue;
       rows.back_to = s + 1;
       phases.insert(phases.end(), {rows, {Phase::BATCH_BACKWARD, s}});
       rows = Phase(), rows.back_from = s;
     }
     rows.back_to = 0;
     phases.insert(phases.end(), {rows, {Phase::UPDATE}});
-    if (in_two) phases.insert(phases.end(), {{Phase::SQUARE}, {Phase::FINISH}});
+    if (in_two) phases.push_back({Phase::SQUARE});
+    for (int part = 0; matrices && part < ORTHOGONAL_PARTS; part++) phases.push_back({Phase::ORTHOGONAL, part});
+    if (in_two) phases.push_back({Phase::FINISH});
     return phases;
   }
 
@@ -219,7 +246,7 @@ template <class T> class Network {
     const Kernels<T> &k = kernels<T>();
     const double row = flops();
     const long rows = std::max(STOP_ROWS, long(STOP_FLOPS / (2 * row + 1))), columns = widest(stages) / STOP_COLUMNS;
-    const std::vector<Phase> phases = phases_of(first.training, first.squares);
+    const std::vector<Phase> phases = phases_of(first.training, first.squares, first.matrices > 0);
     threads::steps(
         threads, count, int(phases.size()),
         [&](long step, int p, int t, int n) {
@@ -230,6 +257,8 @@ template <class T> class Network {
           if (phase.what == Phase::BATCH_FORWARD) return k.batch_forward(j, phase.stage, batch, t, n);
           if (phase.what == Phase::BATCH_BACKWARD) return k.batch_backward(j, phase.stage, batch, t, n);
           if (phase.what == Phase::SQUARE) return k.square(j, t, n);
+          if (phase.what == Phase::ORTHOGONAL)
+            return stop.now(t) ? void() : k.orthogonal(j, phase.stage, phase.stage ? 0 : std::sqrt(sum(j.squares, gradient_rows())), t, n, scratch);
           if (phase.what == Phase::FINISH) return k.finish(j, batch, std::sqrt(sum(j.squares, gradient_rows())), t, n);
           if (phase.what == Phase::UPDATE) {
             const int pieces = int(std::clamp<long>(long(row * double(batch) / STOP_FLOPS / n), 1, std::max<long>(columns / n, 1)));
@@ -260,25 +289,28 @@ template <class T> class Network {
     for (const Stage &stage : stages) last = std::max(last, stage.constants);
     return last + 1;
   }
-  void fit(T *params, size_t size, T *const memory[2], const Data<T> &data, const Updates &u, double *losses, double *penalties, int threads, threads::Stop &stop) const {
+  void fit(T *params, size_t size, T *const memory[2], T *mean, const Data<T> &data, const Updates &u, double *losses, double *penalties, int threads, threads::Stop &stop) const {
     long largest = 0;
     for (long k = 0; k < u.count; k++) largest = std::max<long>(largest, long(u.bounds[k + 1] - u.bounds[k]));
     Workspace<T> work(stages, largest, threads, true);
     const long penalized = penalized_rows();
     Array<double> row_penalty(penalized);
     Job<T> j = job(params, data, work);
-    j.training = true, j.optimizer = u.optimizer, j.seed = u.seed, j.row_penalty = row_penalty;
+    j.training = true, j.optimizer = u.optimizer, j.seed = u.seed, j.augment = u.augment, j.row_penalty = row_penalty;
     for (int k = 0; k < 2; k++)
       if (memory[k]) j.memory[k] = memory[k];
-    const bool in_two = u.clip_norm > 0 || u.clip_value > 0 || constrained();
+    const HiddenMatrices<T> hidden(stages, kernels<T>().takes_matrices(u.optimizer));
+    const bool in_two = u.clip_norm > 0 || u.clip_value > 0 || constrained() || !hidden.all.empty();
     Array<T> grads(in_two ? long(size) : 0);
     Array<double> squares(in_two ? gradient_rows() : 0);
     if (in_two) j.grads = grads, j.squares = squares, j.clip_norm = u.clip_norm, j.clip_value = u.clip_value;
+    j.matrix = hidden.all.data(), j.matrices = long(hidden.all.size());
     const auto prepare = [&](Job<T> &mine, long step) {
       const long start = long(u.bounds[step] - u.bounds[0]), batch = long(u.bounds[step + 1] - u.bounds[step]);
       mine.rows = u.order + start, mine.row_loss = losses + start;
       mine.constants = u.constants + step * sets() * CONSTANTS, mine.step = u.step + step;
       mine.share = share_of(mine, batch);
+      if (mean && u.shares[step] > 0) mine.mean = mean, mine.mean_share = T(u.shares[step]);
       return batch;
     };
     run(j, u.count, threads, work, prepare, [&](long step) { penalties[step] = sum(row_penalty, penalized); }, stop);

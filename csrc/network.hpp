@@ -5,9 +5,11 @@
 #include "activations.hpp"
 #include "core.hpp"
 #include "gemm.hpp"
+#include "images.hpp"
 #include "losses.hpp"
 #include "normalization.hpp"
 #include "optimizers.hpp"
+#include "orthogonal.hpp"
 #include "random.hpp"
 
 namespace {
@@ -22,11 +24,16 @@ constexpr long ROWS_AHEAD = 8;   // and rows of parameters before their update
 template <class T, class U> INLINE void gather_as(const Job<T> &job, long first, long last) {
   const int64_t *rows = job.rows;
   const long n = job.stage[0].n_in;
+  const Philox stream = {{job.seed, job.augment ? job.augment->purpose : 0}, {0, 0, uint64_t(job.step), 0}};
   for (long r = first; r < last; r++) {
     const U *from = (const U *)job.X + (rows ? rows[r] : r) * n;
     const U *ahead = (const U *)job.X + (rows ? rows[smaller(r + AHEAD, last - 1)] : r) * n;
     T *to = job.A[0] + r * job.ld[0];
     for (long k = 0; k < n; k += 64 / sizeof(U)) __builtin_prefetch(ahead + k);
+    if (job.augment) {
+      gather_image(*job.augment, stream, r, job.scale, from, to);
+      continue;
+    }
 #pragma GCC ivdep
     for (long k = 0; k < n; k++) to[k] = T(from[k]) * job.scale;
   }
@@ -230,13 +237,16 @@ void apply(const Job<T> &job, const Step<T> &step, const Block<T> &block, Penalt
     T *__restrict w = job.params + o;
     if (job.grads)
       for (long k = 0; k < block.n; k++) job.grads[o + k] = penalty.gradient(g[k], w[k]);
-    else
+    else {
       step_along(rule, penalty, w, g, job.memory[0] + o, job.memory[1] + o, block.n);
+      if (job.mean) enter(job.mean_share, job.mean + o, w, block.n);
+    }
   }
 }
 template <class T> struct OptimizerRow {
   const char *name;
   void (*apply)(const Job<T> &, const Step<T> &, const Block<T> &, Penalty<T>);
+  bool takes_matrices = false;
 };
 template <class T> constexpr OptimizerRow<T> OPTIMIZERS[] = {
     {"sgd", apply<T, SGD>},
@@ -248,6 +258,7 @@ template <class T> constexpr OptimizerRow<T> OPTIMIZERS[] = {
     {"adam", apply<T, Adam>},
     {"nadam", apply<T, NAdam>},
     {"lion", apply<T, Lion>},
+    {"muon", apply<T, Muon>, true},
 };
 
 // This thread's part of the gradient of a vector: sums over the batch of f(r, k) for each k.
@@ -292,7 +303,7 @@ template <class T> void update_weights(const Job<T> &job, const Step<T> &step, i
 template <class T> void update(const Job<T> &job, long batch, int thread, int threads, T *scratch) {
   for (int s = job.stages - 1; s >= 0; s--) {
     const Stage &stage = job.stage[s];
-    if (stage.kind == BATCHNORM && !job.grads && thread == 0) move_running(job, s, batch);
+    if (stage.kind == BATCHNORM && by_batch(job, stage) && !job.grads && thread == 0) move_running(job, s, batch);
     if (stage.weights < 0 || (stage.constants < 0 && !job.grads)) continue;
     const Step<T> step(job.constants + (job.grads ? 0 : stage.constants * CONSTANTS));
     const T *dy = job.D[s + 1], *x = job.A[s], *normal = job.kept[s];
@@ -338,33 +349,48 @@ template <class T> void square(const Job<T> &job, int thread, int threads) {
   });
 }
 
+// A unit's weights where they may be: none below 0, their norm not above its most.
+template <class T> void constrain(const Stage &stage, T *w, long n) {
+  double squares = 0;
+  for (long k = 0; k < n; k++) {
+    if (stage.non_negative) w[k] = w[k] < 0 ? T(0) : w[k];
+    squares += double(w[k]) * double(w[k]);
+  }
+  const double length = root(squares), most = stage.max_norm;
+  for (long k = 0; k < n && most > 0 && length > most; k++) w[k] *= T(most / length);
+}
+
+// The stage's weights as a matrix that the optimizer takes as a whole, null if they are none.
+template <class T> const Hidden<T> *matrix_of(const Job<T> &job, const Stage &stage) {
+  for (long k = 0; k < job.matrices; k++)
+    if (&job.stage[job.matrix[k].stage] == &stage) return job.matrix + k;
+  return nullptr;
+}
+
 // This thread's rows of the update, gradients first brought to the norm that is allowed, weights then to where they may be.
 template <class T> void finish(const Job<T> &job, long batch, double norm, int thread, int threads) {
-  const T factor = T(job.clip_norm > 0 && norm > job.clip_norm ? job.clip_norm / norm : 1);
+  const T factor = clip_factor(job, norm);
   Job<T> now = job;
-  now.grads = nullptr;
+  now.grads = now.mean = nullptr;
   for (int s = 0; s < job.stages; s++)
-    if (job.stage[s].kind == BATCHNORM && thread == 0) move_running(job, s, batch);
+    if (job.stage[s].kind == BATCHNORM && by_batch(job, job.stage[s]) && thread == 0) move_running(job, s, batch);
   each_gradient(job, [&](long start, long row, long n, long rows, const Stage &stage) {
     const Step<T> step(job.constants + stage.constants * CONSTANTS);
     const bool weights = stage.kind == DENSE && start == stage.weights;
+    const Hidden<T> *matrix = weights ? matrix_of(job, stage) : nullptr;
     for (long i = rows * thread / threads; i < rows * (thread + 1) / threads; i++) {
       T *g = job.grads + start + i * row, *w = job.params + start + i * row;
-      for (long k = 0; k < n && factor != 1; k++) g[k] *= factor;
-      OPTIMIZERS<T>[job.optimizer].apply(now, step, {g, 0, start + i * row, 0, 1, n}, {T(0), T(0), weights ? step.keep : T(1)});
-      if (!weights) continue;
-      double squares = 0;
-      for (long k = 0; k < n; k++) {
-        if (stage.non_negative) w[k] = w[k] < 0 ? T(0) : w[k];
-        squares += double(w[k]) * double(w[k]);
-      }
-      const double length = root(squares), most = stage.max_norm;
-      for (long k = 0; k < n && most > 0 && length > most; k++) w[k] *= T(most / length);
+      for (long k = 0; k < n && factor != 1 && !matrix; k++) g[k] *= factor;
+      if (matrix) step_along_matrix(job, *matrix, step, i);
+      else OPTIMIZERS<T>[job.optimizer].apply(now, step, {g, 0, start + i * row, 0, 1, n}, {T(0), T(0), weights ? step.keep : T(1)});
+      if (weights) constrain(stage, w, n);
+      if (job.mean) enter(job.mean_share, job.mean + start + i * row, w, n);
     }
   });
 }
 
 static bool needs_z(int function) { return ACTIVATIONS<float>[function].needs_z; }
+static bool takes_matrices(int optimizer) { return OPTIMIZERS<float>[optimizer].takes_matrices; }
 template <class T> void activation(int function, T setting, const T *z, T *a, long rows, long n, long ld) {
   ACTIVATIONS<T>[function].forward(z, a, rows, n, ld, ld, setting);
 }
@@ -397,6 +423,6 @@ template <class T> bool finite(const T *values, long rows, long n, long ld) {
 template <class T> long scratch(long widest) { return SCRATCH<T> > 3 * widest * LANES<T> ? SCRATCH<T> : 3 * widest * LANES<T>; }
 
 template <class T> constexpr Kernels<T> KERNELS = {
-    name, forward<T>, losses<T>, backward<T>, batch_forward<T>, batch_backward<T>, penalties<T>, update<T>, square<T>, finish<T>, needs_z, activation<T>, activation_backward<T>, finite<T>, scratch<T>, INSTRUCTION_SET};
+    name, forward<T>, losses<T>, backward<T>, batch_forward<T>, batch_backward<T>, penalties<T>, update<T>, square<T>, finish<T>, takes_matrices, orthogonal<T>, needs_z, activation<T>, activation_backward<T>, finite<T>, scratch<T>, INSTRUCTION_SET};
 
 }  // namespace

@@ -9,6 +9,9 @@ namespace {
 // For column k of a BatchNorm's batch: its mean, its variance, sqrt(variance + epsilon), and the means of d and d x^.
 enum Statistic { MEAN, VARIANCE, SPREAD, MEAN_D, MEAN_DX, STATISTICS };
 
+// Whether a BatchNorm goes by its batch: not in prediction, nor where it is frozen.
+template <class T> INLINE bool by_batch(const Job<T> &job, const Stage &stage) { return job.training && stage.constants >= 0; }
+
 // Sum over rows of f(r, k), for LANE columns from `start` on, in the order of the rows.
 template <class T, class F> INLINE void column_sums(long rows, long start, T *sum, const F &f) {
   for (long k = 0; k < LANE; k++) sum[k] = 0;
@@ -54,8 +57,8 @@ template <class T> void batchnorm_forward(const Job<T> &job, int s, long first, 
   const Stage &stage = job.stage[s];
   const T *gain = job.params + stage.weights, *offset = job.params + stage.biases;
   const long n = stage.n_in, ld_x = job.ld[s], ld = job.ld[s + 1];  // X may be the user's own
-  const T *mean = job.training ? job.statistics[s] + MEAN * ld : job.params + stage.running_mean;
-  const T *variance = job.training ? job.statistics[s] + VARIANCE * ld : job.params + stage.running_variance;
+  const T *mean = by_batch(job, stage) ? job.statistics[s] + MEAN * ld : job.params + stage.running_mean;
+  const T *variance = by_batch(job, stage) ? job.statistics[s] + VARIANCE * ld : job.params + stage.running_variance;
   for (long r = first; r < last; r++) {
     const T *x = job.A[s] + r * ld_x;
     T *y = job.A[s + 1] + r * ld, *normal = job.kept[s] + r * ld;
@@ -71,8 +74,8 @@ template <class T> void batchnorm_backward(const Job<T> &job, int s, long first,
   const T *gain = job.params + stage.weights, *of = job.statistics[s];
   const long n = stage.n_in, ld = job.ld[s];
   const T *d = of + MEAN_D * ld, *along = of + MEAN_DX * ld;
-  const T *variance = job.training ? of + VARIANCE * ld : job.params + stage.running_variance;
-  const T in_training = T(job.training);
+  const T *variance = by_batch(job, stage) ? of + VARIANCE * ld : job.params + stage.running_variance;
+  const T in_training = T(by_batch(job, stage));
   for (long r = first; r < last; r++) {
     const T *dy = job.D[s + 1] + r * ld, *normal = job.kept[s] + r * ld;
     T *dx = job.D[s] + r * ld;
@@ -91,6 +94,8 @@ template <class T> void move_running(const Job<T> &job, int s, long batch) {
     running[k] += momentum * (mean[k] - running[k]);
     running_variance[k] += momentum * (variance[k] * unbiased - running_variance[k]);
   }
+  for (long start : {stage.running_mean, stage.running_variance})
+    if (job.mean) enter(job.mean_share, job.mean + start, job.params + start, stage.n_in);
 }
 
 // The sum of n numbers that are followed by zeros up to whole vectors.

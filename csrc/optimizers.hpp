@@ -81,6 +81,10 @@ template <class T> struct Adam {
     return mean_scale * m / (root(v) * root_scale + epsilon);
   }
 };
+template <class T> struct Muon {  // of what is no matrix: Adam
+  T mean_scale, root_scale, beta1, beta2, epsilon, rate, momentum;
+  T step(T g, T &m, T &v) const { return Adam<T>{mean_scale, root_scale, beta1, beta2, epsilon}.step(g, m, v); }
+};
 template <class T> struct NAdam {
   T mean_scale, gradient_scale, root_scale, beta1, beta2, epsilon;
   T step(T g, T &m, T &v) const {
@@ -106,6 +110,16 @@ INLINE void step_along(Rule rule, Penalty<T> p, T *__restrict w, const T *__rest
     const T step = rule.step(p.gradient(d[k], w[k]), m[k], v[k]);
     w[k] = p.keep * w[k] - step;
   }
+}
+
+// What brings gradients of this norm to the one that is allowed.
+template <class T> INLINE T clip_factor(const Job<T> &job, double norm) { return T(job.clip_norm > 0 && norm > job.clip_norm ? job.clip_norm / norm : 1); }
+
+// A mean of the weights over updates moves towards them; the first to enter it are the mean.
+template <class T> INLINE void enter(T share, T *__restrict mean, const T *__restrict w, long n) {
+  const long end = whole<T>(n);
+#pragma GCC ivdep
+  for (long k = 0; k < end; k++) mean[k] = share == 1 ? w[k] : mean[k] + share * (w[k] - mean[k]);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@ import inspect
 import neural
 from neural import callbacks, loggers
 from neural.activations import ACTIVATIONS, SYNONYMS
+from neural.averages import AVERAGES
 from neural.initializers import INITIALIZERS
 from neural.layers import LAYERS
 from neural.losses import LOSSES
@@ -38,6 +39,7 @@ SECTIONS = {  # title -> what is said of it, its rows by name
     "Losses": ("By name, class or object: `net.use_loss('mse')`.", LOSSES),
     "Optimizers": ("`fit(optimizer='adam')`; all but L-BFGS also take `clip_norm` and `clip_value`.", OPTIMIZERS),
     "Schedules": ("`fit(schedule='cosine')`; each is a factor of `learning_rate`.", SCHEDULES),
+    "Averages": ("`fit(average='ema')`.", AVERAGES),
     "Metrics": ("`fit(metrics='f1')`, and functions; for their options see [metrics.md](metrics.md).", FUNCTIONS),
     "Callbacks": ("Objects in `fit(callbacks=[...])`.", family(vars(neural) | vars(callbacks))),
     "Loggers": ("Callbacks too, in `neural.loggers`.", family(vars(loggers))),

@@ -1,9 +1,11 @@
 """Gradients clipped by norm and by value, weights constrained: on both engines."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
-from neural import LBFGS, SGD, Adam, BatchNorm, DenseLayer, NeuralNetwork, core
+from neural import LBFGS, SGD, Adam, BatchNorm, DenseLayer, NeuralNetwork, RMSProp, core
 
 ENGINES = ["numpy"] + (["core"] if core._core is not None else [])
 RNG = np.random.default_rng(0)
@@ -80,13 +82,27 @@ def test_constraints_hold_after_fit(engine):
     assert net.layers[2].weights.min() < 0
 
 
+@dataclass(frozen=True)
+class Careless(SGD):
+    def __post_init__(self):
+        pass
+
+
+def test_what_is_set_is_shown():
+    assert repr(SGD(0.9, clip_norm=1.0)) == "SGD(momentum=0.9, nesterov=False, clip_norm=1.0)"
+    assert repr(RMSProp(clip_value=0.5)) == "RMSProp(rho=0.9, epsilon=1e-08, momentum=0.0, clip_value=0.5)"
+    assert repr(Adam()) == "Adam(beta1=0.9, beta2=0.999, epsilon=1e-08)"
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda: DenseLayer(2, 1, max_norm=0), "max_norm must be"),
         (lambda: DenseLayer(2, 1, non_negative=1), "non_negative must be True or False"),
-        (lambda: network("numpy").fit(X, y, optimizer=Adam(clip_norm=-1.0)), "clip_norm must be"),
-        (lambda: network("numpy").fit(X, y, optimizer=SGD(clip_value=0)), "clip_value must be"),
+        (lambda: Adam(clip_norm=-1.0), "clip_norm must be"),
+        (lambda: SGD(clip_value=0), "clip_value must be"),
+        (lambda: LBFGS(clip_value="1"), "clip_value must be"),
+        (lambda: network("numpy").fit(X, y, optimizer=Careless(clip_norm=float("nan"))), "clip_norm must be"),
     ],
 )
 def test_what_is_refused(make, words):

@@ -1,4 +1,4 @@
-"""What fit is given: weights of classes against those of rows, files mapped into memory, batches in place of rows."""
+"""What fit is given: weights of classes against those of rows, files mapped into memory, targets left out."""
 
 import tracemalloc
 
@@ -151,22 +151,6 @@ def test_a_mapped_file_is_read_where_it_is(dtype, engine, tmp_path):
     assert sees.shared
     assert peak < mapped.nbytes
     assert net.params.tobytes() == fitted(np.array(mapped)).params.tobytes()
-
-
-# --- batches in place of rows ----------------------------------------------------------------------------------------
-class Loader:
-    def __iter__(self):
-        yield X, LABELS
-
-
-@pytest.mark.parametrize("given", [(pair for pair in [(X, LABELS)]), iter([(X, LABELS)]), [(X, LABELS)], Loader()])
-def test_batches_are_sent_to_train_on_batch(given):
-    net = network()
-    with pytest.raises(
-        TypeError, match=r"X must be an array of numbers with all rows.*train_on_batch\(X, y\) for each"
-    ):
-        net.fit(given)
-    assert net.params.tobytes() == network().params.tobytes()
 
 
 def test_targets_left_out_are_asked_for():

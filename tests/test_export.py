@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -220,7 +221,7 @@ def test_without_the_tool_it_is_written_and_says_that_it_was_not_measured(net, t
     assert not proof.passed
     assert "there is no C compiler" in str(proof)
     text = " ".join((tmp_path / "model.c").read_text().split())
-    assert "Not measured where it was written (there is no C compiler" in text
+    assert "Proof: not measured where it was written (there is no C compiler" in text
     for suffix in (".c", ".js"):
         (tmp_path / f"model{suffix}").touch()
         with pytest.raises(NeuralError, match="there is no"):
@@ -297,6 +298,69 @@ def test_networks_of_unusual_form(tmp_path):
         net = NeuralNetwork(layers, random_state=0).build(3)
         for suffix in TARGETS:
             assert net.export(tmp_path / f"{name}{suffix}").largest_difference is not None or suffix == ".onnx"
+
+
+GUIDE = Path(__file__).parents[1] / "docs" / "export.md"
+BOARD = """
+#include <cstdio>
+#include <cstdlib>
+enum { A0, A1 };
+int analogRead(int pin) { return pin == A0 ? 512 : 100; }
+void delay(int) { std::exit(0); }
+struct { void begin(int) {} void println(float y, int n) { std::printf("%.*f", n, y); } } Serial;
+"""
+
+
+def snippet(language):
+    """Return the code of a language in the guide."""
+    return re.search(rf"```{language}\n(.*?)```", GUIDE.read_text(), re.DOTALL)[1]
+
+
+@needs("g++")
+def test_the_sketch_in_the_guide_runs(tmp_path):
+    net = NeuralNetwork([DenseLayer(2, 4, "gelu"), DenseLayer(4, 1, "sigmoid")], random_state=0)
+    net.export(tmp_path / "model.c")
+    text = f"{BOARD}{snippet('cpp')}int main() {{ setup(); for (;;) loop(); }}"
+    (tmp_path / "sketch.cpp").write_text(text)
+    subprocess.run(["gcc", "-c", "model.c"], cwd=tmp_path, check=True)
+    subprocess.run(["g++", "sketch.cpp", "model.o", "-lm", "-o", "sketch"], cwd=tmp_path, check=True)
+    printed = subprocess.run(["./sketch"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    assert float(printed) == pytest.approx(net.predict([[512 / 1023, 100 / 1023]]).item(), abs=1e-4)
+
+
+@needs("node")
+def test_the_page_in_the_guide_runs(tmp_path):
+    net = NeuralNetwork([DenseLayer(2, 4, "gelu"), DenseLayer(4, 1, "sigmoid")], random_state=0)
+    net.export(tmp_path / "model.js")
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    script = re.search(r"<script type=\"module\">(.*?)</script>", snippet("html"), re.DOTALL)[1]
+    page = "const page = { a: { valueAsNumber: 0.5 }, b: { valueAsNumber: -0.25 }, out: {} };\n"
+    page += "globalThis.document = { getElementById: (id) => page[id] };\n"
+    (tmp_path / "page.js").write_text(f"{script}\nconsole.log(page.out.value);")
+    (tmp_path / "main.js").write_text(f"{page}globalThis.page = page;\nawait import('./page.js');")
+    done = subprocess.run(["node", "main.js"], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert float(done.stdout) == pytest.approx(net.predict([[0.5, -0.25]]).item(), abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ['a"b.c', "a\\b.c", "a\nb.c"])
+def test_names_that_cannot_be_included_are_refused(name, net, tmp_path):
+    with pytest.raises(ValueError, match="the name of a C file must be without quotes"):
+        net.export(tmp_path / name)
+
+
+def test_what_a_tool_says_cannot_leave_the_comment(net, tmp_path, monkeypatch):
+    (tmp_path / "bin").mkdir()
+    for tool in ("cc", "node"):
+        (tmp_path / "bin" / tool).write_text("#!/bin/sh\necho '*/ first' >&2\necho second >&2\nexit 3\n")
+        (tmp_path / "bin" / tool).chmod(0o755)
+    path = os.environ["PATH"]
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{path}")
+    for name in ("a.c", "a.js"):
+        assert "* / first second" in str(net.export(tmp_path / name))
+    monkeypatch.setenv("PATH", path)
+    for name, tool in (("a.c", "cc"), ("a.js", "node")):
+        if shutil.which(tool):
+            assert verify(tmp_path / name).passed
 
 
 # --- int8 ------------------------------------------------------------------------------------------------------------

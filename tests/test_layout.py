@@ -11,6 +11,7 @@ import numpy as np
 
 import neural
 from neural.activations import ACTIVATIONS
+from neural.averages import AVERAGES
 from neural.initializers import INITIALIZERS
 from neural.layers import LAYERS
 from neural.losses import LOSSES
@@ -32,12 +33,13 @@ LEVELS = (
         "course",
         "threads",
         "atomic",
-        "files",
         "export.expressions",
         "export.protobuf",
     ),
     (
         "activation",
+        "augment",
+        "averages",
         "initializers",
         "datasets",
         "intervals",
@@ -45,26 +47,26 @@ LEVELS = (
         "optimizers",
         "plot_inputs",
         "schedules",
-        "container",
         "table_files",
         "tables",
     ),
-    ("rectifiers", "smooth", "guessing"),
+    ("rectifiers", "smooth", "container", "guessing"),
     ("activations",),
     ("layer", "targets", "classification_metrics", "probability_metrics", "regression_metrics"),
     ("metrics", "normalization", "residual", "loss"),
     ("layers", "classification_losses", "regression_losses"),
     ("chain", "checks", "losses"),
-    ("engine", "summary", "config", "folding", "export.plan", "export.pytorch"),
-    ("core", "model_file", "export.proof"),
+    ("engine", "export.plan", "export.pytorch", "summary", "config", "folding"),
+    ("core", "export.proof", "model_file"),
     ("export.c", "export.int8", "export.javascript", "export.onnx", "export.python"),
     ("export.verify",),
     ("callbacks", "data", "updates"),
-    ("loggers", "training"),
-    ("lbfgs",),
+    ("checkpoints", "loggers"),
+    ("training",),
+    ("batches", "lbfgs"),
     ("assembly",),
     ("nn",),
-    ("gradcheck", "imports.parts", "many", "plotting", "rate_range"),
+    ("gradcheck", "imports.hdf5", "imports.parts", "many", "plotting", "rate_range"),
     ("imports.keras", "imports.onnx", "imports.sklearn", "imports.torch"),
     ("imports",),
     ("__init__",),
@@ -127,7 +129,7 @@ def test_the_public_names_are_those_imported():
 
 
 def test_every_row_of_every_table_is_documented_with_an_example():
-    tables = (ACTIVATIONS, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULES)
+    tables = (ACTIVATIONS, AVERAGES, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULES)
     rows = [row for table in tables for row in table.values()] + [row.function for row in METRICS.values()]
     bare = [row.__name__ for row in rows if ">>>" not in (row.__doc__ or "")]
     assert bare in ([], ["random", "zeros", "ones"])

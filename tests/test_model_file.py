@@ -31,6 +31,7 @@ from neural import (
     model_file,
 )
 from neural.activations import ACTIVATIONS
+from neural.averages import AVERAGES
 from neural.config import FAMILIES, STARTS, from_config, to_config
 from neural.initializers import INITIALIZERS
 from neural.layers import LAYERS
@@ -68,11 +69,15 @@ SET = {  # settings of rows that have some, besides the defaults
     "categorical_focal": {"gamma": 1, "alpha": [1, 2, 3]}, "binary_focal": {"gamma": 1, "alpha": 0.25},
     "huber": {"delta": 2}, "quantile": {"quantiles": [0.1, 0.9]},
     "sgd": {"momentum": 0.9, "nesterov": True, "clip_norm": 1.0}, "adam": {"beta1": 0.8, "clip_value": 2.0},
+    "ema": {"decay": 0.9}, "swa": {"start": 0.5},
     "step": {"drop": 0.5, "every": 3}, "warmup": {"steps": 5, "then": neural.Cosine(0.1)},
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("table", [ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES], ids=["f", "loss", "optimizer", "rate"])
+TABLES = {"f": ACTIVATIONS, "loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "average": AVERAGES}
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_every_row_goes_through_json(table):
     for name, kind in table.items():
         for made in (kind(), kind(**SET.get(name, {}))):
@@ -100,7 +105,7 @@ def test_every_start_goes_through_json():
     for given in (initializers.Constant(0.5), np.arange(6.0).reshape(3, 2)):
         layer = DenseLayer(2, 3, init=given)
         assert through_json(layer).init == layer.init
-    assert set(FAMILIES) == {"layer", "activation", "loss", "optimizer", "schedule", "start", "function"}
+    assert set(FAMILIES) == {"layer", "activation", "loss", "optimizer", "average", "schedule", "start", "function"}
 
 
 # --- networks ------------------------------------------------------------------------------------------------------

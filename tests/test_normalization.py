@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from neural import (
+    SGD,
     ActivationLayer,
     Adam,
     BatchNorm,
@@ -96,6 +97,36 @@ def test_a_frozen_layer_does_not_decay():
     before = net.layers[0].weights.copy()
     net.fit(X, X[:, 0], epochs=2, optimizer="adamw", verbose=0)
     assert np.array_equal(net.layers[0].weights, before)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("clip", [None, 1e9])  # by both ways of the core to an update
+def test_a_frozen_batch_norm_works_as_in_predict(engine, clip):
+    """It normalizes by what it has learned, which does not move, in training too, as in Keras."""
+    layers = [DenseLayer(6, 8, "tanh"), BatchNorm(), DenseLayer(8, 1)]
+    net = NeuralNetwork(layers, "mse", dtype="float64", engine=engine, random_state=0)
+    net.fit(X, X[:, 0], epochs=2, batch_size=8, verbose=0)
+    net.layers[1].rate_factor = 0
+    before = {name: net.layers[1].parameter(name).copy() for name in net.layers[1].shapes()}
+    J, gradient, dx = net.loss_and_gradient(X, X[:, 0], training=True)
+    want = net.loss_and_gradient(X, X[:, 0])
+    assert pytest.approx(want[0], rel=1e-13) == J
+    np.testing.assert_allclose(gradient, want[1], rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(dx, want[2], rtol=1e-12, atol=1e-14)
+    history = net.fit(X, X[:, 0], epochs=1, batch_size=None, optimizer=SGD(clip_norm=clip), verbose=0)
+    assert history[0] == pytest.approx(J, rel=1e-12)
+    net.fit(X, X[:, 0], epochs=2, batch_size=8, optimizer=SGD(clip_norm=clip), verbose=0)
+    assert all(np.array_equal(net.layers[1].parameter(name), values) for name, values in before.items())
+    assert not np.array_equal(net.views(gradient)[0]["weights"], 0)
+
+
+def test_lbfgs_takes_a_frozen_batch_norm():
+    pytest.importorskip("scipy")
+    net = NeuralNetwork([DenseLayer(6, 4, "tanh"), BatchNorm(), DenseLayer(4, 1)], "mse", random_state=0)
+    net.fit(X, X[:, 0], epochs=2, verbose=0)
+    net.layers[1].rate_factor = 0
+    history = net.fit(X, X[:, 0], epochs=5, optimizer="lbfgs", verbose=0)
+    assert history[-1] < history[0]
 
 
 def test_noise_is_normal_and_repeatable():

@@ -1,5 +1,6 @@
 """Optimizers: by hand, and where a class is the user's own."""
 
+import itertools
 from dataclasses import dataclass
 from unittest.mock import patch
 
@@ -13,6 +14,7 @@ from neural import (
     DenseLayer,
     EngineUnavailable,
     Lion,
+    Muon,
     NAdam,
     NeuralNetwork,
     RMSProp,
@@ -108,9 +110,14 @@ def four_layers(engine="auto"):
     return NeuralNetwork(layers, "categorical_crossentropy", dtype="float64", engine=engine, random_state=0)
 
 
-def test_muon_by_singular_values():
+ENGINES = ["numpy"] + (["core"] if core._core is not None else [])
+needs_core = pytest.mark.skipif(core._core is None, reason="this installation has no compiled core")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_muon_by_singular_values(engine):
     """Two updates of a whole network, the hidden matrices worked out anew; the rest beside AdamW with its gradients."""
-    net, rate, velocity = four_layers(), 0.01, [0, 0]
+    net, rate, velocity = four_layers(engine), 0.01, [0, 0]
     rest = four_layers().build()
     memory = AdamW().fresh_memory(rest.params)
     for t in (1, 2):
@@ -130,7 +137,7 @@ def test_muon_by_singular_values():
         for k in (0, 3):
             np.testing.assert_allclose(net.weights[k], rest.weights[k], rtol=1e-12)
         np.testing.assert_allclose(np.vstack(net.biases), np.vstack(rest.biases), rtol=1e-10)
-    assert net.engine_ == "numpy"
+    assert net.engine_ == engine
 
 
 @pytest.mark.parametrize("shape", [(20, 20), (64, 10), (10, 64), (1, 5)])
@@ -141,10 +148,66 @@ def test_matrices_become_nearly_orthogonal(shape):
     assert 0.5 < found.min() <= found.max() < 1.3
 
 
-@pytest.mark.skipif(core._core is None, reason="this installation has no compiled core")
-def test_the_core_says_that_it_has_no_muon():
-    with pytest.raises(EngineUnavailable, match="the optimizer Muon is written in Python"):
-        four_layers("core").fit(X, LABELS, optimizer="muon", verbose=0)
+def sized(sizes, engine, dtype="float64", **settings):
+    layers = [DenseLayer(i, o, "tanh", l2=0.1, **settings) for i, o in itertools.pairwise(sizes)]
+    return NeuralNetwork(layers, "mse", dtype=dtype, engine=engine, random_state=0)
+
+
+SIZES = [(4, 3), (4, 5, 3), (4, 30, 1, 17, 3), (4, 16, 16, 3), (4, 70, 300, 270, 3)]
+
+
+@needs_core
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+@pytest.mark.parametrize(
+    ("optimizer", "settings"),
+    [
+        (Muon(), {}),
+        (Muon(momentum=0.5, weight_decay=0.1, clip_norm=0.5), {"max_norm": 0.7}),
+        (Muon(clip_value=0.01), {"non_negative": True}),
+    ],
+    ids=str,
+)
+def test_muon_is_the_same_on_the_core(sizes, optimizer, settings):
+    nets = [sized(sizes, engine, **settings) for engine in ENGINES]
+    for net in nets:
+        net.fit(X, X[:, :3], 3, 0.01, 16, optimizer=optimizer, average="ema", verbose=0)
+        assert net.engine_ == net.engine
+    for found, want in zip((nets[1].params, nets[1].state.raw), (nets[0].params, nets[0].state.raw), strict=True):
+        np.testing.assert_allclose(found, want, rtol=1e-8, atol=1e-10)
+    for name, vector in nets[0].state.memory.items():
+        np.testing.assert_allclose(nets[1].state.memory[name], vector, rtol=1e-8, atol=1e-11)
+
+
+@needs_core
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("sizes", SIZES[2:], ids=str)
+def test_threads_change_no_bit_of_muon(dtype, sizes, monkeypatch):
+    monkeypatch.setenv("NEURAL_FLOPS_FOR_THREADS", "0")
+    found = set()
+    for threads in (1, 2, 3):
+        net = sized(sizes, "core", dtype)
+        net.fit(X, X[:, :3], 2, 0.01, 16, optimizer="muon", n_threads=threads, verbose=0)
+        found.add(net.params.tobytes())
+    assert len(found) == 1
+
+
+@needs_core
+def test_muon_of_ones_own_runs_on_numpy():
+    @dataclass(frozen=True)
+    class Mine(Muon):
+        pass
+
+    with pytest.raises(EngineUnavailable, match="the optimizer Mine is written in Python"):
+        four_layers("core").fit(X, LABELS, optimizer=Mine(), verbose=0)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_gradient_of_zero_leaves_muons_weights(engine):
+    layers = [DenseLayer(4, 6, bias=False), DenseLayer(6, 6, bias=False), DenseLayer(6, 2)]
+    net = NeuralNetwork(layers, "mse", engine=engine, random_state=0).build()
+    before = net.weights[1].copy()
+    net.fit(np.zeros_like(X), X[:, :2], 2, 0.1, optimizer=Muon(weight_decay=0), verbose=0)
+    assert np.array_equal(net.weights[1], before)
 
 
 # --- all of them ---------------------------------------------------------------------------------------------------

@@ -53,28 +53,6 @@ def test_a_right_rate_costs_nothing_however_large():
     assert rows(Gamma(), np.log(y), y, dtype=np.float32)[0][0] == pytest.approx(0, abs=1e-10)
 
 
-def test_torch_has_the_same_values_and_derivatives():
-    torch = pytest.importorskip("torch")
-    F = torch.nn.functional
-
-    def gaussian(z, y):
-        return F.gaussian_nll_loss(z[:, :1], y[:, :1], torch.exp(z[:, 1:]), eps=0, reduction="sum")
-
-    cases = [
-        (Huber(0.7), Y, lambda z, y: F.huber_loss(z, y, delta=0.7, reduction="sum") / 2),
-        (Poisson(), COUNTS, lambda z, y: F.poisson_nll_loss(z, y, reduction="sum") / 2),  # without terms in y alone
-        (GaussianNLL(), Y[:, [0, 0]], gaussian),
-    ]
-    for loss, y, theirs in cases:
-        z = torch.tensor(Z, requires_grad=True)
-        total = theirs(z, torch.tensor(y))
-        total.backward()
-        value, dz = rows(loss, Z, y)
-        alone = 0 if loss.name != "poisson" else np.where(y > 0, y - y * np.log(np.maximum(y, 1)), 0).sum() / 2
-        assert value.sum() + alone == pytest.approx(total.item(), rel=1e-12)
-        np.testing.assert_allclose(dz, z.grad.numpy(), rtol=1e-12, atol=1e-14)
-
-
 # --- several outputs for one target --------------------------------------------------------------------------------
 def test_several_quantiles_share_their_target():
     loss = Quantile([0.1, 0.5, 0.9])

@@ -14,7 +14,7 @@ from neural import (
     Step,
     Warmup,
 )
-from neural.schedules import SCHEDULES, CustomSchedule, resolve
+from neural.schedules import SCHEDULES, CustomSchedule, Factors, resolve
 from tests.small_network import fit, network
 
 KNOWN = [  # schedule, steps in all, per epoch, at these steps, these factors
@@ -99,6 +99,26 @@ REFUSED = [
 def test_what_makes_no_sense_is_refused(make, error, words):
     with pytest.raises(error, match=words):
         make()
+
+
+def test_a_refused_schedule_leaves_a_network_that_goes_on():
+    """Its memory too: the first factors are asked for before it begins anew for another optimizer."""
+    net, twin = network(), network()
+    for fitted in (net, twin):
+        fit(fitted, 2, optimizer="adam")
+    with pytest.raises(ValueError, match="of at least 0"):
+        fit(net, 2, optimizer="lion", schedule=lambda step: 1 - step)
+    for fitted in (net, twin):
+        fit(fitted, 2, optimizer="adam")
+    assert net.params.tobytes() == twin.params.tobytes()
+
+
+def test_factors_are_asked_for_once_and_in_order():
+    calls = []
+    factors = Factors(CustomSchedule(lambda step: calls.append(step) or step), steps=50, per_epoch=10)
+    found = np.concatenate([factors.of(0, 20), factors.of(20, 25), factors.of(45, 5)])
+    assert found.tolist() == calls == list(range(50))
+    assert factors.of(3, 2).tolist() == [3, 4]  # again, after an epoch that was undone
 
 
 def test_a_schedule_of_ones_own_within_a_warm_up():

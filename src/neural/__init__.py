@@ -6,6 +6,8 @@
 
 from neural.activation import Activation
 from neural.activations import CustomActivation, Exponential, HardSigmoid, Linear, Sigmoid, Softmax, Softsign, Tanh
+from neural.augment import Augment
+from neural.averages import EMA, SWA, Average
 from neural.callbacks import Callback, Checkpoint, EarlyStopping, History, ReduceOnPlateau
 from neural.errors import (
     DataUnavailable,
@@ -68,18 +70,22 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ELU",
+    "EMA",
     "GELU",
     "LBFGS",
     "MAE",
     "MSE",
     "SELU",
     "SGD",
+    "SWA",
     "Accuracy",
     "Activation",
     "ActivationLayer",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Augment",
+    "Average",
     "BatchNorm",
     "BinaryCrossEntropy",
     "BinaryCrossentropy",

@@ -58,6 +58,9 @@ class Network32:
         step: int,
         losses: NDArray[np.float64],
         penalties: NDArray[np.float64],
+        mean: NDArray[np.float32] | None,
+        shares: NDArray[np.float64] | None,
+        augment: tuple[int, int, int, int, int, int, float, bool, bool, bool, int] | None,
         threads: int,
     ) -> None: ...
     def gradient(
@@ -154,6 +157,9 @@ class Network64:
         step: int,
         losses: NDArray[np.float64],
         penalties: NDArray[np.float64],
+        mean: NDArray[np.float64] | None,
+        shares: NDArray[np.float64] | None,
+        augment: tuple[int, int, int, int, int, int, float, bool, bool, bool, int] | None,
         threads: int,
     ) -> None: ...
     def gradient(

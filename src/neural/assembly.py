@@ -116,7 +116,7 @@ class Assembly:
         for number, layer in enumerate(self.leaves):
             layer.settle([place for place in places if place.layer == number], params)
         if self._built is not None:  # other layers than before: the optimizer's memory was of those
-            self.state.optimizer = None
+            self.state.optimizer = self.state.average = None
         self._places, self._params, self._built = places, params, tuple(self.leaves)
 
     @property

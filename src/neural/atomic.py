@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterable
 from typing import Any
 
@@ -36,6 +37,8 @@ def write(path: Any, chunks: Iterable[Any]) -> None:
                 file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
+        if os.path.isfile(place):  # permissions stay as they were
+            os.chmod(unfinished, stat.S_IMODE(os.stat(place).st_mode))
         os.replace(unfinished, place)
         _flush_folder(os.path.dirname(place))
     except BaseException:

@@ -115,6 +115,14 @@ class Callback:
     def on_train_end(self, training: Any) -> None:
         """After the last epoch, or when an error ends the fit: then ``training.error`` is set."""
 
+    def state(self) -> dict[str, Any]:
+        """Return what a fit that goes on from a checkpoint has to know: numbers, text, lists and arrays by name."""
+        return {}
+
+    def restore_state(self, state: dict[str, Any]) -> None:
+        """Take back what ``state`` returned, after ``on_train_begin``; as it stands, into attributes."""
+        vars(self).update(state)
+
 
 class EachEpoch(Callback):
     """Calls ``f(true, predicted, loss, epoch)`` after each epoch, counted from 1.
@@ -139,6 +147,8 @@ class Monitor(Callback):
     >>> Monitor("val_accuracy").mode
     'max'
     """
+
+    remembers: ClassVar[tuple[str, ...]] = ("best", "best_epoch", "epochs")
 
     def __init__(self, monitor: str = "val_loss", *, min_delta: float = 0.0, mode: str = "auto") -> None:
         if not isinstance(monitor, str):
@@ -188,6 +198,9 @@ class Monitor(Callback):
     def on_train_end(self, training: Any) -> None:
         self._place = training.place
 
+    def state(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name in self.remembers}
+
 
 class EarlyStopping(Monitor):
     """Stops when ``monitor`` has not improved by more than ``min_delta`` for ``patience`` epochs; the best comes back.
@@ -198,6 +211,8 @@ class EarlyStopping(Monitor):
     >>> EarlyStopping("val_accuracy").mode
     'max'
     """
+
+    remembers = (*Monitor.remembers, "stopped_epoch", "best_params")
 
     def __init__(
         self,
@@ -239,6 +254,8 @@ class ReduceOnPlateau(Monitor):
     >>> ReduceOnPlateau("val_loss", drop=0.5, patience=5).factor
     1.0
     """
+
+    remembers = (*Monitor.remembers, "factor", "waited", "reduced")
 
     def __init__(
         self,
@@ -290,6 +307,8 @@ class Checkpoint(Monitor):
     >>> checkpoint.best == min(history), checkpoint.restore(net) is net
     (True, True)
     """
+
+    remembers = (*Monitor.remembers, "best_params")
 
     def __init__(
         self, monitor: str = "val_loss", path: Any = None, *, min_delta: float = 0.0, mode: str = "auto"

@@ -19,6 +19,7 @@ import numpy as np
 from neural import activations, initializers, losses, optimizers, schedules
 from neural.activation import Activation
 from neural.activations import ACTIVATIONS, CustomActivation
+from neural.averages import AVERAGES, Average
 from neural.errors import check_number, one_of, sentence
 from neural.layer import Layer
 from neural.layers import LAYERS
@@ -258,6 +259,7 @@ FAMILIES: dict[str, Family] = {
     "activation": Family(ACTIVATIONS, (Activation,), _own_activation),
     "loss": Family(LOSSES, (losses.Loss,), _own_loss),
     "optimizer": Family(OPTIMIZERS, (Optimizer,), _own_optimizer),
+    "average": Family(AVERAGES, (Average,), _own_object),
     "schedule": Family(SCHEDULES, (Schedule,), _own_schedule),
     "start": Family(STARTS, tuple(STARTS.values()), _own_object),
     "function": Family({}, (), _own_function),  # such as a start of the user's own

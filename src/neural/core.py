@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from neural import activations, layers, losses, normalization, optimizers, residual, streams, threads
+from neural.augment import Augment
 from neural.engine import Data, NumpyEngine, Program, Run
 from neural.errors import EngineUnavailable, EngineWarning, one_of, sentence
 from neural.layer import Layer, Mode
@@ -174,6 +175,13 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
     return [astuple(stage) for stage in stages]
 
 
+def described(augment: Augment) -> tuple[Any, ...]:
+    """Return an augmentation as the core takes it: the fields of ``Augment`` in core.hpp, in their order."""
+    edge = augment.fill == "edge"
+    numbers = *augment.sides, *augment.shifts, augment.cutout, 0.0 if edge else float(augment.fill)
+    return *numbers, augment.channels == "first", augment.flip, edge, streams.PURPOSES["augment"]
+
+
 class CoreEngine(NumpyEngine):
     """Runs a network in compiled code; in words and in results the same as its parent."""
 
@@ -236,6 +244,9 @@ class CoreEngine(NumpyEngine):
             step=run.mode.step,
             losses=losses,
             penalties=penalties,
+            mean=run.mean,
+            shares=run.shares,
+            augment=None if run.augment is None else described(run.augment),
             **self._given(program, data, min(run.batch_size, len(run.order)), len(run.rates)),
         )
         return losses, penalties

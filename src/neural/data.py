@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from neural import inputs
 from neural.engine import Data
-from neural.errors import check_number, one_of, sentence
+from neural.errors import check_number, guess, one_of, sentence
 from neural.losses import CustomLoss, Loss
-from neural.streams import stream
+from neural.streams import balanced_order, stream
 
 Classes = np.ndarray | None
 
@@ -35,15 +36,6 @@ def _weights(what: str, value: Any, n: int, loss: Loss, dtype: Any) -> np.ndarra
             "Give it of_outputs(a, y, da, own) in place of loss and loss_prime."
         )
     return weights
-
-
-def refuse_batches(X: Any, y: Any) -> None:
-    """Raise TypeError for what gives (X, y) batches, one after the other, in place of all rows."""
-    iterable = y is None and isinstance(X, Iterable) and not (hasattr(X, "shape") or hasattr(X, "__array__"))
-    pairs = not isinstance(X, list | tuple) or (len(X) > 0 and isinstance(X[0], tuple))
-    if hasattr(X, "__next__") or (iterable and pairs):
-        step = "For batches, call train_on_batch(X, y) for each; a memory-mapped array is read where it is."
-        raise TypeError(sentence("X", "an array of numbers with all rows, and y their targets", X, step))
 
 
 # --- validation ----------------------------------------------------------------------------------------------------
@@ -102,9 +94,7 @@ def by_row(class_weight: Any, labels: np.ndarray, classes: Classes, loss: str) -
     >>> by_row({"yes": 3}, np.array([0, 1]), np.array(["no", "yes"]), "a loss")
     array([1., 3.])
     """
-    if classes is None or labels.ndim != 1:
-        rule = f"None for {loss} here, as its targets are not one class a row"
-        raise ValueError(sentence("class_weight", rule, class_weight, "Give sample_weight, a number a row."))
+    classes = _checked_classes("class_weight", class_weight, labels, classes, loss)
     if isinstance(class_weight, Mapping):
         return _given(class_weight, classes)[labels]
     if not isinstance(class_weight, str) or class_weight != "balanced":
@@ -114,9 +104,46 @@ def by_row(class_weight: Any, labels: np.ndarray, classes: Classes, loss: str) -
     return (len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)))[labels]
 
 
+def _checked_classes(what: str, value: Any, labels: np.ndarray, classes: Classes, loss: str) -> np.ndarray:
+    if classes is None or labels.ndim != 1:
+        rule = f"None for {loss} here, as its targets are not one class a row"
+        raise ValueError(sentence(what, rule, value, "Give sample_weight, a number a row."))
+    return classes
+
+
 def _given(weights: Mapping[Any, Any], classes: np.ndarray) -> np.ndarray:
     known = classes.tolist()
     for label in weights:
         if label not in known:
             raise ValueError(sentence("a class in class_weight", one_of(known), label))
     return np.array([check_number(f"class_weight of {label!r}", weights.get(label, 1), low=0) for label in known])
+
+
+# --- which rows an epoch takes ---------------------------------------------------------------------------------------
+@dataclass
+class Balanced:
+    """Orders in which every class is as likely as every other: rows are drawn with replacement."""
+
+    rows: np.ndarray  # class by class
+    ends: np.ndarray  # of each class that has rows, among them
+
+    def orders(self, seed: int, first: int, count: int) -> np.ndarray:
+        """Return the rows of ``count`` epochs from number ``first`` on, as many in each as there are."""
+        found = [balanced_order(seed, epoch, self.rows, self.ends) for epoch in range(first, first + count)]
+        return np.concatenate(found)
+
+
+def sampler(sampling: Any, class_weight: Any, data: Data, classes: Classes, loss: Loss | None) -> Balanced | None:
+    """Return what draws the rows of each epoch; with None, nothing: each row once."""
+    if sampling is None or loss is None:
+        return None
+    if not isinstance(sampling, str):
+        raise TypeError(sentence("sampling", "None or 'balanced'", sampling))
+    if sampling != "balanced":
+        raise ValueError(sentence("sampling", "None or 'balanced'", sampling, guess(sampling, ["balanced"])))
+    if class_weight is not None:
+        raise ValueError("sampling and class_weight must not be given both: each evens out the classes. Leave one out.")
+    labels = loss.labels(data.y)
+    _checked_classes("sampling", sampling, labels, classes, loss.describe())
+    counts = np.bincount(labels)
+    return Balanced(np.argsort(labels, kind="stable"), np.cumsum(counts[counts > 0]))

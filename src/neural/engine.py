@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from neural import checks
+from neural.augment import Augment
 from neural.errors import EngineUnavailable
 from neural.layer import Layer, Mode
 from neural.loss import Loss
@@ -64,6 +65,12 @@ class Program:
             return ((slice(0, len(self.params)), 1.0),)
         return self.rates
 
+    @property
+    def frozen(self) -> tuple[Place, ...]:
+        """The parameters of layers whose rate is 0: nothing moves them, a running mean included."""
+        layers = {number for number, layer in self.chain if layer.rate_factor == 0}
+        return tuple(place for place in self.places if place.layer in layers)
+
     def own(self, number: int, flat: np.ndarray) -> Own:
         """Return one layer's share of a flat vector."""
         return Own(number, self.dtype, **{p.name: p.view(flat) for p in self.places if p.layer == number})
@@ -99,6 +106,9 @@ class Run:
     memory: dict[str, np.ndarray]
     updates: int  # that the optimizer has made before
     mode: Mode  # its step counts on through the run
+    mean: np.ndarray | None = None  # of the parameters,
+    shares: np.ndarray | None = None  # into which the weights after each update enter by so much
+    augment: Augment | None = None  # what changes the rows while they are gathered
 
     def bounds(self) -> np.ndarray:
         """Return where each batch begins in the order and the last one ends; none reaches over an epoch's end."""
@@ -134,12 +144,17 @@ class Workspace:
         if self.layers:
             self.layers[0][1].needs_dx = input_gradient
 
-    def load(self, X: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        """Return rows of X, scaled, in the dtype of the network: all of them, or those numbered in ``rows``."""
+    def load(self, X: np.ndarray, rows: np.ndarray | None = None, run: Run | None = None, step: int = 0) -> np.ndarray:
+        """Return rows of X, scaled, in the dtype of the network: all of them, or those numbered in ``rows``.
+
+        For update ``step`` of a run that augments images, as augmented.
+        """
         scale, dtype = self.program.scale, self.program.dtype
         if rows is not None:
             raw = self.shared.array("raw", (len(rows), X.shape[1]), X.dtype)
             X = X.take(rows, axis=0, out=raw, mode="clip")  # any other mode copies twice
+            if run is not None and run.augment is not None:
+                X = run.augment.of(X, run.mode.seed, step)
         if X.dtype == dtype and scale is None:
             if rows is None:  # the user's own, which no layer may change
                 X = X.view()
@@ -230,6 +245,16 @@ class Workspace:
                 norms = np.sqrt(np.einsum("ij,ij->i", W, W, dtype=np.float64))
                 W *= (most / np.maximum(norms, most))[:, None].astype(W.dtype)
 
+    def enter(self, mean: np.ndarray, share: float) -> None:
+        """Move the mean of the parameters towards them: mean + share (w - mean)."""
+        w, step = self.program.params, self.shared.array("step", mean.shape)
+        if share == 1:
+            mean[:] = w
+        elif share:
+            np.subtract(w, mean, out=step)
+            np.multiply(step, share, out=step)
+            np.add(mean, step, out=mean)
+
 
 class NumpyEngine:
     """Runs a network formula by formula in NumPy; what it works in is sized once and used again."""
@@ -261,7 +286,7 @@ class NumpyEngine:
                 rows = run.order[part]
                 y = data.y.take(rows, axis=0)
                 weights = None if data.weights is None else data.weights[rows]
-                losses[part], _ = work.gradient(work.load(data.X, rows), y, weights, mode)
+                losses[part], _ = work.gradient(work.load(data.X, rows, run, mode.step), y, weights, mode)
                 penalties[k] = work.penalize()
                 work.clip(run.optimizer)
                 for view, factor in decayed:
@@ -271,6 +296,8 @@ class NumpyEngine:
                     t = run.updates + k + 1
                     run.optimizer.step(program.params[part], grads[part], memory, rate * factor, t, program.weights)
                 work.constrain()
+                if run.mean is not None and run.shares is not None:
+                    work.enter(run.mean, float(run.shares[k]))
                 mode.step += 1
         return losses, penalties
 

@@ -20,6 +20,7 @@ STRAY = 0.1  # the share of texts that may lie among numbers: they count as miss
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?")
 ROW_NUMBER = re.compile(r"(.*[_ -])?(id|ID|Id|index|key|uuid|row|nr|no)|Unnamed.*|column 1")
 LEFT_OUT, NUMBER, CATEGORY = "left out", "number", "category"
+SAID = "as you said"
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,10 @@ def guess_task(table: Any, target: str, task: str | None = None) -> tuple[str, s
     if not len(series):
         raise ValueError(sentence("the target", "a column with values", target, "Every row of it is missing."))
     values = numbers_of(series)
-    found, why = (task, "as you said") if task else _task_of(series, values)
-    look_up("the task", found, dict.fromkeys(TASKS))
+    found, why = _task_of(series, values)
+    if task is not None and task != found:
+        look_up("the task", task, dict.fromkeys(TASKS))
+        found, why = task, SAID
     _check_target(target, series, values, found)
     return found, why
 
@@ -129,13 +132,8 @@ def _guess(series: Any, name: str, said: str | None) -> Guess:
         raise ValueError(
             sentence(f"the column {name!r}", "one of numbers", show(texts_of(series).dropna().iloc[:1].tolist()))
         )
-    if said is not None:
-        return Guess(name, said, "as you said")
-    for rule in RULES:
-        kind, why = rule(series, name)
-        if kind:
-            return Guess(name, kind, why)
-    raise AssertionError("the last rule takes what is left")
+    kind, why = next(verdict for verdict in (rule(series, name) for rule in RULES) if verdict[0])
+    return Guess(name, kind, why) if said in (None, kind) else Guess(name, str(said), SAID)
 
 
 Verdict = tuple[str, str]

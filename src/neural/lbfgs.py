@@ -25,10 +25,10 @@ REASONS = {  # SciPy's number for why it ended
 def is_noisy(layer: Layer) -> bool:
     """Return whether a layer is another at each update, or learns from them besides the gradient."""
     rate = getattr(layer, "dropout_rate", 0) or getattr(layer, "std", 0)
-    return rate > 0 or isinstance(layer, BatchNorm)
+    return rate > 0 or (isinstance(layer, BatchNorm) and layer.rate_factor != 0)
 
 
-def training_for(settings: Settings, chain: list[tuple[int, Layer]]) -> type[Training]:
+def training_for(settings: Settings, chain: list[tuple[int, Layer]], sampling: Any = None) -> type[Training]:
     """Return what runs a fit with these settings; raise, before anything is touched, if L-BFGS cannot."""
     if not settings.optimizer.whole:
         return Training
@@ -36,6 +36,11 @@ def training_for(settings: Settings, chain: list[tuple[int, Layer]]) -> type[Tra
         rule = "one that bears noise, such as 'adam', in a network with dropout, noise or batch normalization"
         step = "Its cost would change from one evaluation to the next: take these layers out, or set their rate to 0."
         raise ValueError(sentence("optimizer", rule, settings.optimizer, step))
+    for what, given in {"average": settings.average, "augment": settings.augment, "sampling": sampling}.items():
+        if given is not None:
+            raise ValueError(
+                sentence(what, f"None with {settings.optimizer}, which takes the same rows each time", given)
+            )
     bounded = any(getattr(layer, "max_norm", None) or getattr(layer, "non_negative", False) for _, layer in chain)
     if bounded or settings.optimizer.clip_norm or settings.optimizer.clip_value:
         rule = "one that goes step by step, such as 'adam', where gradients are clipped or weights constrained"

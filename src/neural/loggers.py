@@ -31,7 +31,7 @@ class _Lines(Callback):
             raise ValueError(sentence("path", "a file in a folder that is there", self.path))
 
     def on_train_begin(self, training: Any) -> None:
-        goes_on = self.append or self._place == training.place
+        goes_on = self.append or self._place == training.place or training.resumed
         begun = goes_on and os.path.exists(self.path) and os.path.getsize(self.path) > 0
         if begun:
             self._check_begun(training.names)
@@ -42,6 +42,13 @@ class _Lines(Callback):
 
     def on_train_end(self, training: Any) -> None:
         self._place = training.place
+
+    def state(self) -> dict[str, Any]:
+        return {"size": os.path.getsize(self.path)}
+
+    def restore_state(self, state: dict[str, Any]) -> None:
+        if os.path.getsize(self.path) > state["size"]:  # epochs that come again
+            os.truncate(self.path, state["size"])
 
     def _begin(self, names: list[str]) -> None:
         """Write what stands above the epochs."""

@@ -151,11 +151,6 @@ def read(path: Any) -> Contents:
     return Contents(path, *container.read(path))
 
 
-def load(kind: Any, path: Any, custom: Custom | None = None) -> Any:
-    """Return the network, a ``kind`` made of layers, that a file describes; ModelFileError if it cannot be."""
-    return made(kind, read(path), custom)
-
-
 def made(kind: Any, contents: Contents, custom: Custom | None = None) -> Any:
     """Return the network that is described by what was read."""
     if not isinstance(custom, Mapping | None):

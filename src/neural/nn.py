@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neural import batches, checkpoints, core, inputs, lbfgs, model_file, optimizers, training
 from neural import chain as chains
-from neural import core, inputs, lbfgs, model_file, optimizers, training
 from neural import data as prepare
 from neural.assembly import Assembly
 from neural.callbacks import History
+from neural.checkpoints import Saving
 from neural.engine import Data, NumpyEngine, Program
 from neural.errors import check_number
 from neural.layer import Layer, Mode
@@ -96,7 +97,13 @@ class NeuralNetwork(Assembly):
         callback: Any = None,
         sample_weight: Any = None,
         class_weight: Any = None,
+        sampling: str | None = None,
         time_limit: float | None = None,
+        average: Any = None,
+        augment: Any = None,
+        checkpoint: Any = None,
+        every: float = 1,
+        resume: bool = False,
         verbose: int = 1,
         n_threads: int | None = None,
     ) -> History:
@@ -109,7 +116,10 @@ class NeuralNetwork(Assembly):
         Parameters
         ----------
         X : (n, n_in), numbers of any kind; uint8 stays uint8, and a memory-mapped file of float32, float64 or uint8 is
-            read where it is (but for ``validation_split``, which copies rows: give ``validation_data``).
+            read where it is (but for ``validation_split``, which copies rows: give ``validation_data``). Or batches,
+            and no y: a loader that gives (X, y) or (X, y, sample_weight), or a function that returns an iterator over
+            them. Each epoch goes through it once, an update a batch; the first batch has all classes, and its number of
+            rows is the m of the penalty.
         y : targets as the loss takes them: labels (n,), one-hot (n, K), values (n,) or (n, n_out).
         batch_size : rows an update; None, or more than there are, is all of them. A last short batch is used too. To
             accumulate the gradients of k batches is ``batch_size * k``, so there is no argument for that.
@@ -121,35 +131,86 @@ class NeuralNetwork(Assembly):
         callbacks, callback : objects with hooks, or functions (true, predicted, loss, epoch).
         sample_weight : (n,): a batch's J is the weighted mean of its rows; in a full batch, weight 2 is the row twice.
         class_weight : "balanced" or {class: weight}: multiplies the weights of the rows of a class, in training only.
+        sampling : "balanced": an epoch's rows are drawn with replacement, every class as likely as any other.
         time_limit : seconds; the fit ends with the epoch in which they are over, as if it had been asked for so many
             epochs, and ``history.stopped`` says so. A schedule has then gone a part of its way.
+        average : None, "ema", "swa", or an object such as EMA(decay=0.99): what is measured and kept, at each epoch's
+            end and after the fit, are averaged weights. Fitting again with the same average goes on from the raw ones.
+        augment : None, or an Augment: rows are images, changed at random at each update that they are in.
+        checkpoint, every, resume : a file into which the fit is written each ``every`` epochs, or with a fraction such
+            as 0.1 that part of an epoch, and at its end; with ``resume`` it goes on from that file, if it is there. The
+            same call again then makes up for a run that was killed, to the same bits: docs/checkpoints.md.
         verbose : 0 silent, 1 a line every tenth epoch (a live bar on a terminal), 2 a line every epoch.
         n_threads : at most so many; no number changes a bit on the core; on NumPy it limits BLAS.
         """
         self._check_free()
-        prepare.refuse_batches(X, y)
         settings = Settings.of(
-            epochs, learning_rate, batch_size, optimizer, schedule, metrics, callbacks, callback, verbose, time_limit
-        )
+            epochs, learning_rate, batch_size, optimizer, schedule, metrics, callbacks, callback, verbose, time_limit,
+            average, augment,
+        )  # fmt: skip
         if n_threads is not None:
             check_number("n_threads", n_threads, low=1, whole=True)
         if validation_data is not None and validation_split:
             raise ValueError("validation_data and validation_split must not be given both. Got both. Leave one out.")
+        if batches.are_batches(X, y):
+            split = validation_split or None
+            about_rows = {"validation_split": split, "sample_weight": sample_weight, "sampling": sampling}
+            about_rows["checkpoint"] = checkpoint
+            return self._fit_batches(batches.Batches(X), settings, validation_data, class_weight, about_rows, n_threads)
         rows = self._rows(X)
         engine = self._engine_for(settings.optimizer, n_threads)
-        kind = lbfgs.training_for(settings, self._chain()[0])
+        kind = lbfgs.training_for(settings, self._chain()[0], sampling)
         data, classes = self._data(rows, y, sample_weight)
-        data, validation = prepare.split_off(data, validation_split, self.seed)
+        saving = settings.saving = None if checkpoint is None else Saving(checkpoint, every, resume)
+        data, validation = prepare.split_off(data, validation_split, saving.seed(self.seed) if saving else self.seed)
+        settings.sampler = prepare.sampler(sampling, class_weight, data, classes, self._loss)
         data = prepare.class_weighted(data, class_weight, classes, self._loss, self.dtype)
         if validation_data is not None:
             validation = self._validation(validation_data, rows.shape[1], classes)
         settings.check(self._loss, self.n_outputs(rows.shape[1]), data, validation)
         self.build(rows.shape[1])
         program = self.program(min(settings.batch_size or len(data), len(data)))
-        self.state.use(settings.optimizer, self.params)
+        if saving:
+            saving.check(self, settings, data, validation)
+        self.state.use(settings.optimizer, self.params, settings.average)
         self.classes_ = classes
         with self._being_fitted():
             return kind(self, program, data, validation, settings, self._using(engine)).run()
+
+    def _fit_batches(
+        self,
+        source: batches.Batches,
+        settings: Settings,
+        validation_data: Any,
+        class_weight: Any,
+        about_rows: dict[str, Any],
+        n_threads: int | None,
+    ) -> History:
+        """Fit to batches that come one after the other; the first one says what the network has to know."""
+        balanced = class_weight if isinstance(class_weight, str) and class_weight == "balanced" else None
+        batches.refuse(settings, source, **about_rows, class_weight=balanced)
+        classes: Any = None
+
+        def take(X: Any, y: Any, sample_weight: Any = None) -> Data:
+            nonlocal classes
+            data, classes = self._data(self._rows(X), y, sample_weight, classes)
+            return prepare.class_weighted(data, class_weight, classes, self._loss, self.dtype)
+
+        if not self._is_built():
+            chains.check_layers(self.layers, self)
+        engine = self._engine_for(settings.optimizer, n_threads)
+        first = batches.taken(source.first(), take, "batch 1 of epoch 1")
+        width, validation = first.X.shape[1], None
+        if validation_data is not None:
+            validation = self._validation(validation_data, width, classes)
+        settings.check(self._loss, self.n_outputs(width), first, validation, source.length or 1)
+        self.build(width)
+        program = self.program(len(first))
+        self.state.use(settings.optimizer, self.params, settings.average)
+        self.classes_ = classes
+        with self._being_fitted():
+            engine = self._using(engine)
+            return batches.Streaming(self, program, first, validation, settings, engine, source, take).run()
 
     def train_on_batch(
         self,
@@ -307,8 +368,8 @@ class NeuralNetwork(Assembly):
         Parameters
         ----------
         quantize : "int8" for whole numbers of eight bits in the dense layers of a .c file.
-        X : rows like those to come, (n, n_in): int8 is calibrated and measured on them; test rows are drawn between
-            their least and largest values, and else from a normal distribution. None of them is written down.
+        X : rows like those to come, (n, n_in): int8 is calibrated and measured on them; test rows are drawn with the
+            mean, deviation and bounds of their columns, and else standard normal. None of X's rows is written down.
 
         >>> import tempfile
         >>> from neural import DenseLayer
@@ -357,4 +418,8 @@ def load(path: Any, custom: Mapping[str, Any] | None = None) -> NeuralNetwork:
     >>> load(path)  # doctest: +ELLIPSIS
     NeuralNetwork([DenseLayer(n_in=2, n_out=3, ... activation='linear')], MSE(l2=0.0), dtype='float32')
     """
-    return model_file.load(NeuralNetwork, path, custom)
+    contents = model_file.read(path)
+    network: NeuralNetwork = model_file.made(NeuralNetwork, contents, custom)
+    if contents.training:
+        checkpoints.recall(network, contents, custom)
+    return network

@@ -62,7 +62,8 @@ class BatchNorm(_Normalization):
 
     running = (1 - momentum) running + momentum of the batch's, whose variance is then taken over m - 1 (Ioffe and
     Szegedy, 2015). In training dx = (d - mean(d) - x^ mean(d x^)) / sqrt(variance + epsilon) with d = gain dy, means
-    over the batch. Sample weights do not enter the mean. A batch of one row is all offset.
+    over the batch. Sample weights do not enter the mean. A batch of one row is all offset. Frozen, by ``rate_factor =
+    0``, it works in training as in predict, and what it has learned of the data stays as it is.
 
     >>> from neural import DenseLayer, NeuralNetwork
     >>> net = NeuralNetwork([DenseLayer(2, 8), BatchNorm(), DenseLayer(8, 1)], "mse", random_state=0)
@@ -82,20 +83,21 @@ class BatchNorm(_Normalization):
         return self.per_feature("gain", "offset", *self.untrained)
 
     def forward(self, x: np.ndarray, own: Own, mode: Mode) -> tuple[np.ndarray, Any]:
-        mean = x.mean(axis=0) if mode.training else own.running_mean
+        by_batch = mode.training and self.rate_factor != 0
+        mean = x.mean(axis=0) if by_batch else own.running_mean
         centred = np.subtract(x, mean, out=own.array("centred", x.shape))
-        variance = np.square(centred).mean(axis=0) if mode.training else own.running_variance
-        if mode.learning:
+        variance = np.square(centred).mean(axis=0) if by_batch else own.running_variance
+        if mode.learning and by_batch:
             own.running_mean += self.momentum * (mean - own.running_mean)
             own.running_variance += self.momentum * (variance * len(x) / max(len(x) - 1, 1) - own.running_variance)
         spread = np.sqrt(variance + self.epsilon).astype(own.dtype, copy=False)
         normal = np.divide(centred, spread, out=centred)
-        return normal * own.gain + own.offset, (normal, spread, mode.training)
+        return normal * own.gain + own.offset, (normal, spread, by_batch)
 
     def backward(self, dy: np.ndarray, cache: Any, own: Own, grads: Own) -> np.ndarray:
-        normal, spread, training = cache
+        normal, spread, by_batch = cache
         grads.gain[...], grads.offset[...] = (dy * normal).sum(axis=0), dy.sum(axis=0)
         d = dy * own.gain
-        if not training:
+        if not by_batch:
             return np.asarray(d / spread)
         return np.asarray((d - d.mean(axis=0) - normal * (d * normal).mean(axis=0)) / spread)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +19,7 @@ from neural.parameters import Place
 CHUNK = 1 << 15  # elements updated at a time: parameters, gradients and memory of so many stay in a core's own cache
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Optimizer:
     """The root of optimizers, for a user's own: name the vectors it remembers, and give it ``update``.
 
@@ -29,13 +29,25 @@ class Optimizer:
     """
 
     elementwise: ClassVar[bool] = True  # no number's update looks at another
-    clip_norm: float | None = field(default=None, kw_only=True, repr=False)
-    clip_value: float | None = field(default=None, kw_only=True, repr=False)
+    clip_norm: float | None = field(default=None, kw_only=True)
+    clip_value: float | None = field(default=None, kw_only=True)
 
     remembers: ClassVar[tuple[str, ...]] = ()
     weight_decay = 0.0  # a field in those that have it; with a type it would be the first of their fields
     formula: ClassVar[str] = ""  # its row in the core's table, "" if it has none
     whole: ClassVar[bool] = False  # takes all rows as one batch
+
+    def __post_init__(self) -> None:
+        for name in ("clip_norm", "clip_value"):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name), low=0, strict=True)
+
+    def __repr__(self) -> str:
+        settings = {
+            field.name: getattr(self, field.name) for field in sorted(fields(self), key=lambda f: bool(f.kw_only))
+        }
+        shown = (f"{k}={v!r}" for k, v in settings.items() if not (k.startswith("clip_") and v is None))
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
         """Return the numbers of update ``t`` that the formula takes, as its struct in the core lists them.
@@ -68,7 +80,7 @@ class Optimizer:
         return {name: np.zeros_like(params) for name in self.remembers}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SGD(Optimizer):
     """v = momentum v + g; w = w - rate v, or with Nesterov's look ahead w - rate (g + momentum v).
 
@@ -83,6 +95,7 @@ class SGD(Optimizer):
     nesterov: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_shares(self, "momentum")
         if not isinstance(self.nesterov, bool):
             raise TypeError(sentence("nesterov", "True or False", self.nesterov))
@@ -113,7 +126,7 @@ class SGD(Optimizer):
         np.subtract(w, g, out=w)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RMSProp(Optimizer):
     """s = rho s + (1 - rho) g^2; w = w - rate g / (sqrt(s) + epsilon) (Tieleman and Hinton, 2012, lecture 6.5).
 
@@ -129,6 +142,7 @@ class RMSProp(Optimizer):
     momentum: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_shares(self, "rho", "momentum")
         check_number("epsilon", self.epsilon, low=0, strict=True)
 
@@ -155,7 +169,7 @@ class RMSProp(Optimizer):
         w -= rate * g
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Adagrad(Optimizer):
     """s = s + g^2; w = w - rate g / (sqrt(s) + epsilon) (Duchi, Hazan and Singer, 2011, with diagonal matrices).
 
@@ -170,6 +184,7 @@ class Adagrad(Optimizer):
     epsilon: float = 1e-10
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_number("epsilon", self.epsilon, low=0, strict=True)
 
     def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
@@ -181,7 +196,7 @@ class Adagrad(Optimizer):
         w -= rate * g / (np.sqrt(s) + self.epsilon)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Adam(Optimizer):
     """m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; w = w - rate m' / (sqrt(v') + epsilon).
 
@@ -200,6 +215,7 @@ class Adam(Optimizer):
     epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_shares(self, "beta1", "beta2")
         check_number("epsilon", self.epsilon, low=0, strict=True)
 
@@ -224,7 +240,7 @@ class Adam(Optimizer):
         np.subtract(w, g, out=w)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AdamW(Adam):
     """Adam, after w = w - rate weight_decay w on the weights but not the biases (Loshchilov and Hutter, 2019).
 
@@ -241,7 +257,7 @@ class AdamW(Adam):
         check_number("weight_decay", self.weight_decay, low=0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NAdam(Adam):
     """Adam with Nesterov's look ahead: w = w - rate m' / (sqrt(v') + epsilon) (Dozat, 2016, in the form of PyTorch).
 
@@ -283,7 +299,7 @@ def _halved(decay: float) -> np.ndarray:
     return np.cumprod(1 - 0.5 * 0.96 ** (np.arange(1, 2501) * decay))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Lion(Optimizer):
     """w = w - rate (sign(b1 m + (1 - b1) g) + weight_decay w), then m = b2 m + (1 - b2) g (Chen et al., 2023).
 
@@ -303,6 +319,7 @@ class Lion(Optimizer):
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_shares(self, "beta1", "beta2")
         check_number("weight_decay", self.weight_decay, low=0)
 
@@ -315,13 +332,13 @@ class Lion(Optimizer):
         m += (1 - self.beta2) * (g - m)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Muon(AdamW):
     """v = momentum v + g; W = W - rate 0.2 sqrt(max(n_out, n_in)) O(g + momentum v) (Jordan et al., 2024).
 
     O(M) is near U V' for M = U S V': each direction counts alike. So go the weight matrices of hidden layers, which are
     all but the first and the last; everything else goes by AdamW, and so does a network of fewer than three matrices.
-    0.2 sqrt(max) makes the steps as long as AdamW's, so that one rate does for both (Liu et al., 2025). Runs on NumPy.
+    0.2 sqrt(max) makes the steps as long as AdamW's, so that one rate does for both (Liu et al., 2025).
 
     >>> W, g, place = np.zeros((16, 16)), np.diag([4.0, 2.0] + [0.0] * 14), Place(0, "weights", (16, 16), 0)
     >>> Muon().step(W.reshape(-1), g.reshape(-1), Muon().fresh_memory(W.reshape(-1)), 0.1, 1, (place,) * 3)
@@ -329,15 +346,18 @@ class Muon(AdamW):
     array([-0.1, -0.1,  0. ])
     """
 
-    formula = ""  # it takes matrices as wholes
+    formula = "muon"
 
-    elementwise = False
+    elementwise = False  # it takes matrices as wholes
 
     momentum: float = 0.95
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_shares(self, "momentum")
+
+    def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
+        return *super().constants(rate, t), rate, self.momentum
 
     def step(
         self,
@@ -372,7 +392,7 @@ def _orthogonal(M: np.ndarray) -> np.ndarray:
     return X if X.shape == M.shape else X.T
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LBFGS(Optimizer):
     """w = w - a H g: H, near the inverse Hessian, of the last ``pairs`` steps; a by line search (Byrd et al., 1995).
 
@@ -392,6 +412,7 @@ class LBFGS(Optimizer):
     max_fun: int = 15000
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_number("pairs", self.pairs, low=1, whole=True)
         check_number("tol", self.tol, low=0)
         check_number("max_fun", self.max_fun, low=1, whole=True)
@@ -414,9 +435,7 @@ def resolve(spec: Any) -> Optimizer:
     chosen = spec() if isinstance(spec, type) and issubclass(spec, Optimizer) else spec
     if not isinstance(chosen, Optimizer):
         raise TypeError(sentence("optimizer", f"{one_of(OPTIMIZERS)}, or an Optimizer", spec))
-    for name in ("clip_norm", "clip_value"):
-        if getattr(chosen, name) is not None:
-            check_number(name, getattr(chosen, name), low=0, strict=True)
+    Optimizer.__post_init__(chosen)  # which a user's own may have left out
     return chosen
 
 

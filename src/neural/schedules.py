@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from neural.inputs import numbers
 @dataclass(frozen=True)
 class Schedule:
     """The root of schedules, for a user's own: give it ``factors``."""
+
+    by_epoch: ClassVar[bool] = True  # needs to know how many updates there are, in an epoch or in all
 
     def factors(self, step: np.ndarray, steps: int, per_epoch: int) -> np.ndarray:
         """Return the factor of the learning rate at each step."""
@@ -33,6 +35,8 @@ class Constant(Schedule):
     >>> Constant().factors(np.arange(3), 3, per_epoch=1)
     array([1., 1., 1.])
     """
+
+    by_epoch = False
 
     def factors(self, step: np.ndarray, steps: int, per_epoch: int) -> np.ndarray:
         return np.ones(len(step))
@@ -85,6 +89,8 @@ class InverseScaling(Schedule):
     >>> InverseScaling(power=0.5).factors(np.array([0, 3, 8]), 9, per_epoch=1).round(3)
     array([1.   , 0.5  , 0.333])
     """
+
+    by_epoch = False
 
     power: float = 0.5
     decay: float = 1.0
@@ -233,10 +239,40 @@ class CustomSchedule(Schedule):
     array([1. , 0.5])
     """
 
+    by_epoch = False
+
     function: Callable[[int], float]
 
     def factors(self, step: np.ndarray, steps: int, per_epoch: int) -> np.ndarray:
         return numbers("schedule", [self.function(number) for number in step.tolist()])
+
+
+class Factors:
+    """A schedule's factors in one fit of ``steps`` updates: each asked for once, the first before the fit begins.
+
+    >>> Factors(Step(drop=0.5, every=1), steps=4, per_epoch=2).of(1, 2)
+    array([1. , 0.5])
+    """
+
+    AHEAD = 32  # of them are asked for at once
+
+    def __init__(self, schedule: Schedule, steps: int, per_epoch: int) -> None:
+        self.schedule, self.steps, self.per_epoch = schedule, steps, per_epoch
+        self._begin = self._ask(0, min(self.AHEAD, steps))
+
+    def of(self, first: int, n: int) -> np.ndarray:
+        """Return the factors of ``n`` updates from number ``first`` on; ValueError if one of them is below 0."""
+        known = self._begin[first : first + n]
+        if len(known) < n:
+            known = np.append(known, self._ask(first + len(known), n - len(known)))
+        return known
+
+    def _ask(self, first: int, n: int) -> np.ndarray:
+        found = numbers("schedule", self.schedule.factors(np.arange(first, first + n), self.steps, self.per_epoch))
+        if found.shape != (n,) or found.min() < 0:
+            rule = f"{n} factors of the learning rate of at least 0, from {self.schedule}"
+            raise ValueError(sentence("schedule", rule, found.tolist()))
+        return found.astype(np.float64)
 
 
 def resolve(spec: Any) -> Schedule:

@@ -14,7 +14,7 @@ import numpy as np
 
 from neural.errors import sentence
 
-PURPOSES = {"start": 0, "shuffle": 1, "dropout": 2, "split": 3, "noise": 4}
+PURPOSES = {"start": 0, "shuffle": 1, "dropout": 2, "split": 3, "noise": 4, "sample": 5, "augment": 6}
 
 
 def seed_from(random_state: Any) -> int:
@@ -55,6 +55,22 @@ def stream(seed: int, purpose: str, *place: int) -> np.random.Generator:
 def epoch_order(seed: int, epoch: int, n: int) -> np.ndarray:
     """Return the order in which an epoch visits its ``n`` rows, int64."""
     return stream(seed, "shuffle", epoch).permutation(n)
+
+
+def balanced_order(seed: int, epoch: int, rows: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Return as many of ``rows`` as there are, drawn one by one: a group, all alike likely, then a row of it.
+
+    ``rows`` lie group by group, group k up to ``ends[k]``. Draw i takes the i-th 64-bit word of the stream: of K groups
+    number (low half * K) >> 32, and of the n rows of the group number (high half * n) >> 32.
+
+    >>> balanced_order(seed=0, epoch=0, rows=np.arange(8), ends=np.array([7, 8])).tolist()
+    [4, 7, 2, 0, 7, 7, 7, 6]
+    """
+    words = philox(seed, "sample", epoch).random_raw(len(rows))
+    starts = np.append(0, ends[:-1])
+    group = (words & 0xFFFFFFFF) * np.uint64(len(ends)) >> np.uint64(32)
+    within = (words >> np.uint64(32)) * (ends - starts).astype(np.uint64)[group] >> np.uint64(32)
+    return rows[starts[group] + within.astype(np.int64)]
 
 
 def kept(seed: int, layer: int, step: int, shape: tuple[int, int], drop: float) -> np.ndarray:

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from neural import augment as augments
+from neural import averages, checkpoints, metrics, optimizers, schedules
 from neural import callbacks as hooks
-from neural import metrics, optimizers, schedules
+from neural.augment import Augment
+from neural.averages import Average
+from neural.checkpoints import Saving
 from neural.engine import Data, Program
 from neural.errors import TrainingDiverged, check_number, sentence, warn
-from neural.inputs import numbers
 from neural.optimizers import Optimizer
 from neural.updates import Snapshot, TrainingState, Updates
 
@@ -40,6 +43,11 @@ class Settings:
     metrics: list[metrics.Metric]
     callbacks: list[Any]
     time_limit: float | None
+    average: Average | None
+    augment: Augment | None
+    factors: schedules.Factors = field(init=False)
+    sampler: Any = None  # draws the rows of each epoch, if not each once
+    saving: Saving | None = None
 
     @classmethod
     def of(
@@ -54,6 +62,8 @@ class Settings:
         callback: Any,
         verbose: Any,
         time_limit: Any,
+        average: Any,
+        augment: Any,
     ) -> Settings:
         """Check every argument before anything is touched."""
         if batch_size is not None:
@@ -73,6 +83,8 @@ class Settings:
             resolve_metrics(wanted),
             [*found, *([hooks.Progress(every=10 if verbose == 1 else 1)] if verbose else [])],
             time_limit,
+            averages.resolve(average),
+            augments.resolve(augment),
         )
 
     def names(self, validated: bool) -> list[str]:
@@ -80,15 +92,22 @@ class Settings:
         wanted = [metric.name for metric in self.metrics]
         return [*NUMBERS, *wanted, *(f"val_{name}" for name in ("loss", *wanted) if validated)]
 
-    def check(self, loss: Any, n_out: int, data: Data, validation: Data | None) -> None:
-        """Refuse, before anything is touched, metrics that do not suit the targets, and callbacks that do not."""
+    def check(self, loss: Any, n_out: int, data: Data, validation: Data | None, per_epoch: int | None = None) -> None:
+        """Refuse, before anything is touched, metrics that do not suit the targets, callbacks, and schedules.
+
+        Of batches ``data`` is the first, and ``per_epoch`` their number, 1 where it is not known.
+        """
         parts = [data] if validation is None else [data, validation]
         known = [metric for metric in self.metrics if metric.takes != "outputs"]  # a user's own has its turn later
+        if self.augment is not None:
+            self.augment.check(data.X)
         for part in parts:
             measure(known, loss, part.y, np.full((len(part), n_out), 1 / max(n_out, 2)))
         for callback in self.callbacks:
             if isinstance(callback, hooks.Callback):
                 callback.check(self.names(validation is not None))
+        updates = per_epoch or -(-len(data) // min(self.batch_size or len(data), len(data)))
+        self.factors = schedules.Factors(self.schedule, updates * self.epochs, updates)
 
 
 class Training:
@@ -114,8 +133,13 @@ class Training:
         self.rate, self.rate_factor, self.before = settings.learning_rate, 1.0, self.state.epoch
         self.error: BaseException | None = None
         self.done = 0  # updates of this fit
-        self._updates = Updates(engine, program, data, self.state, settings.optimizer, self.batch_size)
-        self._slice = FIRST_SLICE
+        self._updates = Updates(
+            engine, program, data, self.state, settings.optimizer, self.batch_size, settings.augment
+        )
+        self.saving = settings.saving
+        self.resumed = self.saving is not None and self.saving.contents is not None
+        self._begun: tuple[int, np.ndarray, np.ndarray] | None = None  # of an epoch: updates made, losses, penalties
+        self._slice, self._is_late = FIRST_SLICE, False
         self._outputs: np.ndarray | None = None
 
     @property
@@ -126,7 +150,12 @@ class Training:
     @property
     def true(self) -> np.ndarray:
         """The training targets as a person calls them, a copy: class labels as column numbers, or values."""
-        return np.array(self._loss.labels(self.data.y))
+        return np.array(self._loss.labels(self._targets))
+
+    @property
+    def _targets(self) -> np.ndarray:
+        """The targets of all training rows, as the loss encoded them."""
+        return self.data.y
 
     @property
     def place(self) -> tuple[int, int]:
@@ -159,12 +188,17 @@ class Training:
         self.network.history_, self._started = self.history, time.perf_counter()
         self._call("on_train_begin")
         try:
+            self._updates.begin(self.settings.average, self.per_epoch * self.epochs, self.per_epoch)
+            self._resume()
             self._run_epochs()
         except BaseException as error:
             self.error = error
             raise
         finally:
+            self._updates.show()
             self._call("on_train_end")
+        if self.saving is not None:  # as the fit leaves it, such as with its best weights
+            self._save()
         self._warn_if_risen()
         return self.history
 
@@ -173,6 +207,40 @@ class Training:
             if not self._run_many():
                 self.epoch += 1
                 self._run_epoch()
+            if self.saving is not None and self.saving.is_due(self.epoch):
+                self._save()
+
+    # --- checkpoints -----------------------------------------------------------------------------------------------
+    def _resume(self) -> None:
+        """Go on from the checkpoint, if there is one; else write the first, to see that it can be written."""
+        if self.saving is None:
+            return
+        if not self.resumed:
+            return self._save()
+        fit = self.saving.restore(self.network)
+        self.epoch, self.done, self.before = fit["epoch"], fit["done"], fit["before"]
+        self.rate, self.rate_factor, self.numbers = fit["rate"], fit["rate_factor"], fit["numbers"]
+        for values in zip(*(column.tolist() for column in fit["history"].values()), strict=True):
+            self.history.record(dict(zip(fit["history"], values, strict=True)))
+        self.history.stopped = fit["stopped"]
+        self._updates.go_on(self.state.step - self.done, self.before)
+        checkpoints.restore_callbacks(self.callbacks, fit["callbacks"])
+        if fit["first"]:
+            self.epoch, self._begun = self.epoch - 1, (fit["first"], fit["losses"], fit["penalties"])
+
+    def _save(self, first: int = 0, losses: Any = (), penalties: Any = ()) -> None:
+        """Write all that this fit is: after an epoch, or after ``first`` updates of one."""
+        assert self.saving is not None
+        history = {name: np.array(values) for name, values in self.history.history.items()}
+        self.saving.save(
+            self.network,
+            {
+                "epoch": self.epoch, "done": self.done, "before": self.before, "rate": self.rate,
+                "rate_factor": self.rate_factor, "numbers": self.numbers, "history": history,
+                "stopped": "" if self._is_late else self.stopped, "callbacks": checkpoints.states_of(self.callbacks),
+                "first": first, "losses": np.asarray(losses), "penalties": np.asarray(penalties),
+            },
+        )  # fmt: skip
 
     def _warn_if_risen(self) -> None:
         first, last = self.history[0], self.history[-1]
@@ -186,16 +254,19 @@ class Training:
     def _run_epoch(self) -> None:
         started, begun = time.perf_counter(), self._updates.snapshot()
         self._call("on_epoch_begin")
-        order = self.engine.orders(self.state.seed, self.state.epoch, 1, len(self.data))
+        order = self._orders(1)
         losses, penalties = np.empty(len(order)), np.empty(self.per_epoch)
-        first = 0
+        first, ends = self._where_it_was_left(losses, penalties), self._ends()
         try:
             while first < self.per_epoch:
-                n = 1 if self._wants_batches else min(self._slice, self.per_epoch - first)
+                end = min(next(end for end in ends if end > first), self.per_epoch)
+                n = 1 if self._wants_batches else min(self._slice, end - first)
                 rows = slice(first * self.batch_size, (first + n) * self.batch_size)
                 before = self._updates.snapshot() if first else begun
                 losses[rows], penalties[first : first + n] = self._run_slice(order[rows], first, n, before)
                 first += n
+                if first in ends and first < self.per_epoch:
+                    self._save(first, losses[: rows.stop], penalties[:first])
             self.state.epoch += 1
         except TrainingDiverged:
             raise
@@ -205,16 +276,34 @@ class Training:
         (cost,) = self._costs(losses, order, penalties)
         self._end_epoch(*cost, time.perf_counter() - started)
 
+    def _ends(self) -> range:
+        """Return the updates of an epoch after which it is saved; the last of them is its end, or beyond it."""
+        step = None if self.saving is None else self.saving.updates(self.per_epoch)
+        return range(step or self.per_epoch, self.per_epoch + (step or 1), step or 1)
+
+    def _where_it_was_left(self, losses: np.ndarray, penalties: np.ndarray) -> int:
+        """Return how many updates of this epoch were made before the fit went on, and fill in what they cost."""
+        if self._begun is None:
+            return 0
+        (first, before, paid), self._begun = self._begun, None
+        losses[: len(before)], penalties[:first] = before, paid
+        return first
+
     def _end_epoch(self, data_loss: float, penalty: float, seconds: float) -> None:
+        """Measure, record and tell of an epoch, with the averaged weights in place if somebody looks at them."""
         self._outputs = None
         if self.epoch == self.state.epoch - self.before < self.epochs and self._left <= 0:
             self.stop(f"the time limit of {self.settings.time_limit:g} s is over")
+            self._is_late = True
+        if self._listened_to:
+            self._updates.show()
         self.numbers = {
             "loss": data_loss + penalty, "data_loss": data_loss, "penalty": penalty, "learning_rate": self.rate,
             **self._measured(), "seconds": seconds,
         }  # fmt: skip
         self.history.record(self.numbers)
         self._call("on_epoch_end")
+        self._updates.hide()
 
     def _run_many(self) -> bool:
         """Run as many epochs as one crossing has time for, if more than one and nobody listens in between.
@@ -222,10 +311,12 @@ class Training:
         If that ends in something that is not finite, nothing has happened, and they are to be run one by one.
         """
         count = 1 if self._listened_to else min(self._slice // self.per_epoch, self.epochs - self.epoch)
+        if self.saving is not None:
+            count = 1 if self.saving.every < 1 or self._begun else min(count, self.saving.epochs_left(self.epoch))
         if count < 2:
             return False
-        started, begun, n = time.perf_counter(), self._updates.snapshot(), len(self.data)
-        orders = self.engine.orders(self.state.seed, self.state.epoch, count, n)
+        started, begun = time.perf_counter(), self._updates.snapshot()
+        orders = self._orders(count)
         rates = self._rates(count * self.per_epoch)
         try:
             found = self._updates.run(orders, rates, begun)
@@ -284,15 +375,17 @@ class Training:
         self._time_slice((time.perf_counter() - started) / n)
         return losses, penalties
 
+    def _orders(self, count: int) -> np.ndarray:
+        """Return the rows of the next ``count`` epochs, one epoch after the other."""
+        seed, epoch, sampler = self.state.seed, self.state.epoch, self.settings.sampler
+        if sampler is not None:
+            return sampler.orders(seed, epoch, count)
+        return self.engine.orders(seed, epoch, count, len(self.data))
+
     def _rates(self, n: int) -> np.ndarray:
         """Return the learning rates of the next ``n`` updates."""
-        steps, schedule = np.arange(self.done, self.done + n), self.settings.schedule
-        factors = numbers("schedule", schedule.factors(steps, self.per_epoch * self.epochs, self.per_epoch))
-        if factors.shape != steps.shape or factors.min() < 0:
-            rule = f"{n} factors of the learning rate of at least 0, from {schedule}"
-            raise ValueError(sentence("schedule", rule, factors.tolist()))
         factor = check_number("training.rate_factor", self.rate_factor, low=0)
-        return self.settings.learning_rate * factors.astype(np.float64) * factor
+        return self.settings.learning_rate * self.settings.factors.of(self.done, n) * factor
 
     def _costs(self, losses: np.ndarray, order: np.ndarray, penalties: np.ndarray) -> list[tuple[float, float]]:
         """Return the cost of each of these epochs as it was met on the way: its mean loss and its mean penalty."""
@@ -310,7 +403,7 @@ class Training:
         numbers: dict[str, float] = {}
         wanted = self.settings.metrics
         if wanted:
-            numbers = measure(wanted, self._loss, self.data.y, self.predicted())
+            numbers = measure(wanted, self._loss, self._targets, self.predicted())
         if self.validation is not None:
             numbers["val_loss"], outputs = self.engine.evaluate(self.program, self.validation)
             if not np.isfinite(numbers["val_loss"]):

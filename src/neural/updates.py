@@ -6,14 +6,17 @@ again from where it began, one update at a time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from neural.augment import Augment
+from neural.averages import Average, Averaging
 from neural.engine import Data, Program, Run
 from neural.layer import Mode
 from neural.optimizers import Optimizer
+from neural.parameters import Place
 
 
 @dataclass
@@ -26,11 +29,43 @@ class TrainingState:
     optimizer: Optimizer | None = None
     updates: int = 0  # made by this optimizer
     memory: dict[str, np.ndarray] = field(default_factory=dict)
+    average: Average | None = None
+    averaged: int = 0  # updates whose weights have entered the mean
+    mean: np.ndarray | None = None  # of the parameters
+    raw: np.ndarray | None = None  # the parameters themselves while the mean is in their place
 
-    def use(self, optimizer: Optimizer, params: np.ndarray) -> None:
-        """Go on with this optimizer's memory, or start anew if it is another one or has other settings."""
+    def use(self, optimizer: Optimizer, params: np.ndarray, average: Average | None = None) -> None:
+        """Go on with this optimizer's memory and this average, or start anew what is another one or set otherwise.
+
+        The average also starts anew if somebody has changed the parameters since: then they are what counts.
+        """
         if optimizer != self.optimizer or any(len(v) != len(params) for v in self.memory.values()):
             self.optimizer, self.updates, self.memory = optimizer, 0, optimizer.fresh_memory(params)
+        if average is None or average != self.average or self.mean is None or self._changed(params):
+            self.average, self.averaged, self.raw = average, 0, None
+            self.mean = None if average is None else params.copy()
+
+    def _changed(self, params: np.ndarray) -> bool:
+        return self.raw is not None and self.mean is not None and not np.array_equal(params, self.mean)
+
+    def show(self, params: np.ndarray) -> None:
+        """Put the mean in the place of the parameters, as everybody outside of updates sees them."""
+        if self.averaged and self.raw is None and self.mean is not None:
+            self.raw = params.copy()
+            params[:] = self.mean
+
+    def hide(self, params: np.ndarray, frozen: tuple[Place, ...]) -> None:
+        """Put the raw parameters back, but where they are frozen; unless somebody has changed those shown."""
+        if self.raw is not None and self.mean is not None:
+            if not self._changed(params):
+                for place in frozen:
+                    place.view(self.raw)[...] = place.view(self.mean)
+                params[:] = self.raw
+            else:
+                self.averaged = 0
+            self.raw = None
+        if self.mean is not None and not self.averaged:
+            self.mean[:] = params
 
 
 @dataclass
@@ -42,17 +77,23 @@ class Snapshot:
     epoch: int
     step: int
     updates: int
+    averaged: int
+    mean: np.ndarray | None
 
     @classmethod
     def take(cls, params: np.ndarray, state: TrainingState) -> Snapshot:
         memory = {name: vector.copy() for name, vector in state.memory.items()}
-        return cls(params.copy(), memory, state.epoch, state.step, state.updates)
+        mean = None if state.mean is None else state.mean.copy()
+        return cls(params.copy(), memory, state.epoch, state.step, state.updates, state.averaged, mean)
 
     def restore(self, params: np.ndarray, state: TrainingState) -> None:
         params[:] = self.params
         for name, vector in self.memory.items():
             state.memory[name][:] = vector
+        if state.mean is not None:
+            state.mean[:] = self.mean
         state.epoch, state.step, state.updates = self.epoch, self.step, self.updates
+        state.averaged = self.averaged
 
 
 @dataclass
@@ -65,7 +106,32 @@ class Updates:
     state: TrainingState
     optimizer: Optimizer
     batch_size: int
+    augment: Augment | None = None
+    averaging: Averaging | None = None
     past: tuple[Snapshot, np.ndarray, np.ndarray] | None = None  # start, order and rates of the slice before
+
+    def begin(self, average: Average | None, steps: int, per_epoch: int) -> None:
+        """Begin a fit of so many updates: with the raw weights, and the average laid out over it."""
+        self.hide()
+        if average is not None:
+            self.averaging = Averaging(average, self.state.step, self.state.epoch, steps, per_epoch)
+            if average.of_one_fit:
+                self.state.averaged = 0
+                self.hide()
+
+    def go_on(self, first: int, before: int) -> None:
+        """Go on with a fit that began after ``first`` updates and ``before`` epochs."""
+        self.hide()
+        if self.averaging is not None:
+            self.averaging = replace(self.averaging, first=first, before=before)
+
+    def show(self) -> None:
+        """Put the averaged weights in place, if there are any: for whoever looks between epochs, and after the fit."""
+        self.state.show(self.program.params)
+
+    def hide(self) -> None:
+        """Go on with the raw weights, or with what somebody has put in the place of the averaged ones."""
+        self.state.hide(self.program.params, self.program.frozen)
 
     def snapshot(self) -> Snapshot:
         """Return the network's numbers as they are now."""
@@ -105,15 +171,22 @@ class Updates:
         k, cost_was_finite, earlier, here = self._replay(order, rates)
         self.restore(here)
         rows, data = self._batch(order, k), self.data
-        batch = Data(data.X[rows], data.y[rows], None if data.weights is None else data.weights[rows])
+        X = data.X[rows] if self.augment is None else self.augment.of(data.X[rows], self.state.seed, self.state.step)
+        batch = Data(X, data.y[rows], None if data.weights is None else data.weights[rows])
         mode = Mode(training=True, seed=self.state.seed, step=self.state.step)
         where = self.engine.first_nonfinite(self.program, batch, mode)
         if not cost_was_finite:  # so the update before was the one that went too far
             if earlier is None and self.past is not None:
-                self.restore(self.past[0])
-                earlier = self._replay(*self.past[1:])[3]
+                earlier = self._before_the_last(*self.past)
             self.restore(earlier or here)
         return k, where, f"the {'weights' if cost_was_finite else 'cost'} became infinite or NaN"
+
+    def _before_the_last(self, before: Snapshot, order: np.ndarray, rates: np.ndarray) -> Snapshot:
+        """Return the state before the last update of a slice that began with ``before``."""
+        if len(rates) == 1:  # of rows that may be gone, where batches come one by one
+            return before
+        self.restore(before)
+        return self._replay(order, rates)[3]
 
     def _replay(self, order: np.ndarray, rates: np.ndarray) -> tuple[int, bool, Snapshot | None, Snapshot]:
         """Take updates of a slice again, one at a time, up to one that is not finite, or to the last.
@@ -134,15 +207,27 @@ class Updates:
         state = self.state
         mode = Mode(training=True, seed=state.seed, step=state.step)
         request = Run(order, self.batch_size, len(self.data), rates, self.optimizer, state.memory, state.updates, mode)
+        request.augment = self.augment
+        if self.averaging is not None:
+            request.mean, request.shares = state.mean, self._shares(len(rates))
         losses, penalties = self.engine.run(self.program, self.data, request)
         return losses, penalties
 
+    def _shares(self, n: int) -> np.ndarray:
+        """Return the share of the mean that the weights after each of the next ``n`` updates have."""
+        assert self.averaging is not None
+        return self.averaging.shares(self.state.step, n, self.state.averaged)
+
     def _count(self, n: int) -> None:
+        if self.averaging is not None:
+            self.state.averaged += int(np.count_nonzero(self._shares(n)))
         self.state.step += n
         self.state.updates += n
 
     def _finite(self, losses: np.ndarray) -> bool:
-        vectors = losses, self.program.params, *self.state.memory.values()
+        vectors = [losses, self.program.params, *self.state.memory.values()]
+        if self.state.mean is not None:
+            vectors.append(self.state.mean)
         return all(np.isfinite(vector).all() for vector in vectors)
 
     def _batch(self, order: np.ndarray, k: int) -> np.ndarray:

@@ -12,13 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from neural import __version__
+from neural import __version__, atomic
 from neural.errors import NeuralError, look_up, sentence
 from neural.export import c, int8, javascript, onnx, python
-from neural.export.plan import Plan, plan_of
+from neural.export.plan import plan_of
 from neural.export.proof import Proof, Vectors, vectors_of
 from neural.export.verify import CannotRun, verify
-from neural.files import write_atomically
 
 __all__ = ["Proof", "export", "verify"]
 
@@ -29,6 +28,7 @@ TARGETS: dict[str, Callable[..., Any]] = {  # (plan, vectors, path, about, proof
     ".onnx": onnx.files,
     ".py": python.files,
 }
+MARK = "(to be measured)"  # where the proof will stand
 
 
 def export(net: Any, path: Any, *, quantize: str | None = None, X: Any = None) -> Proof:
@@ -45,28 +45,31 @@ def export(net: Any, path: Any, *, quantize: str | None = None, X: Any = None) -
     if quantize and X is None:
         raise ValueError(sentence("X", "given for int8: some hundred rows like those that it is for", X))
     plan = plan_of(net)
-    about = f"A network of {plan.n_in} inputs and {plan.n_out} outputs, written by neural {__version__}."
+    counts = " and ".join(f"{n} {what}put{'s' * (n > 1)}" for n, what in ((plan.n_in, "in"), (plan.n_out, "out")))
+    about = f"A network of {counts}, written by neural {__version__}."
     vectors = vectors_of(net, X)
     if quantize:
         whole = int8.quantized(net, plan, X)
         plan, about = whole.plan, f"{about} {whole}."
         vectors = int8.loosened(net, whole, vectors)
-    proof = _measured(files, plan, vectors, path, about)
+    texts = files(plan, vectors, path, about, MARK)
+    proof = _measured(texts, path, vectors)
     if proof.largest_difference is not None and not proof.passed:
         step = "If no formula of your own is in it, this is a fault of the package: please report it."
         raise NeuralError(f"The export must agree with the network. Got {proof}. {step}")
-    for place, data in files(plan, vectors, path, about, str(proof)).items():
-        write_atomically(place, data if isinstance(data, bytes) else data.encode())
+    if path.suffix.lower() == ".onnx":  # has its lengths inside
+        texts = files(plan, vectors, path, about, str(proof))
+    for place, data in texts.items():
+        atomic.write(place, [data if isinstance(data, bytes) else data.replace(MARK, str(proof)).encode()])
     return proof
 
 
-def _measured(files: Callable[..., Any], plan: Plan, vectors: Vectors, path: Path, about: str) -> Proof:
-    """Return what the files give when they are written to a folder of their own and run there."""
+def _measured(texts: dict[Path, str | bytes], path: Path, vectors: Vectors) -> Proof:
+    """Return what files give when they are written to a folder of their own and run there."""
     with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder, path.name)
-        for place, data in files(plan, vectors, trial, about, "").items():
-            place.write_bytes(data if isinstance(data, bytes) else data.encode())
+        for place, data in texts.items():
+            Path(folder, place.name).write_bytes(data if isinstance(data, bytes) else data.encode())
         try:
-            return replace(verify(trial), path=str(path))
+            return replace(verify(Path(folder, path.name)), path=str(path))
         except CannotRun as error:
             return Proof(str(path), len(vectors.X), None, vectors.allowed, str(error))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from neural.errors import sentence
 from neural.export.expressions import EACH, TABLE
 from neural.export.plan import Operation, Plan, row_of
 from neural.export.proof import Vectors
@@ -159,6 +160,8 @@ def name_of(path: Path) -> str:
     >>> name_of(Path("my-model.c")), name_of(Path("2024.c"))
     ('my_model', 'net_2024')
     """
+    if re.search(r'["\\\r\n]', path.name):
+        raise ValueError(sentence("the name of a C file", "without quotes, backslashes and ends of lines", path.name))
     name = re.sub(r"\W", "_", path.stem, flags=re.ASCII)
     return f"net_{name}" if name[:1].isdigit() else name
 
@@ -172,7 +175,8 @@ def files(plan: Plan, vectors: Vectors, path: Path, about: str, proof: str) -> d
     names = "" if plan.classes is None else _class_names(plan, name)
     mark = f"0x{zlib.crc32(''.join([about, names, *constants, code]).encode()):08x}ul"  # the same in both files
     sizes = f"Constants: {flash} bytes of flash, the code comes on top. RAM: {ram} bytes of stack."
-    head = textwrap.fill(f"/* {about} {sizes} {proof[:1].upper()}{proof[1:]}. */", 116, subsequent_indent="   ") + "\n"
+    head = textwrap.fill(f"/* {about} {sizes}", 116, subsequent_indent="   ")
+    head += f"\n   Proof: {proof}. */\n"
     fields = {"upper": name.upper(), "name": name, "mark": mark, "n_in": plan.n_in, "n_out": plan.n_out}
     declared = f"extern {names.partition(' =')[0]};\n" if names else ""
     end = "#ifdef __cplusplus\n}\n#endif\n#endif\n"

@@ -65,7 +65,7 @@ KEPT = {"dense": ("weights", "biases"), "affine": ("centre", "factor", "shift"),
 KEPT |= {"prelu": ("slopes",)}
 FILE = """\
 // {about}
-// {proof}.
+// Proof: {proof}.
 const {{ exp, expm1, log1p, tanh, sqrt, abs: fabs }} = Math;
 const numbers = (text) =>
   Float64Array.from(new {array}(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer));

@@ -202,7 +202,7 @@ def files(plan: Plan, vectors: Vectors, path: Path, about: str, proof: str) -> d
     model = message(
         (1, IR_VERSION),
         (2, "neural"),
-        (6, f"{about} {proof}."),
+        (6, f"{about} Proof: {proof}."),
         (7, graph),
         (8, message((1, ""), (2, OPSET))),
         *[(14, message((1, key), (2, value))) for key, value in metadata.items()],

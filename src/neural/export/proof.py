@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import textwrap
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,14 +50,15 @@ class Proof:
         return self.largest_difference is not None and self.largest_difference <= self.allowed
 
     def __str__(self) -> str:
+        by = " ".join(self.by.split()).replace("*/", "* /")[:300]  # it goes into a comment
         if self.largest_difference is None:
-            return f"not measured where it was written ({self.by})"
+            return f"not measured where it was written ({by})"
         found = f"{self.largest_difference:.3g} from the network in {self.n_rows} rows, allowed {self.allowed:.3g}"
-        return f"largest difference {found} ({self.by})"
+        return f"largest difference {found} ({by})"
 
 
 def vectors_of(net: Any, X: Any = None) -> Vectors:
-    """Return test rows for a network: normal ones, or evenly spread between the least and largest values of X.
+    """Return test rows for a network: normal ones, with X of the mean, deviation and bounds of each of its columns.
 
     The allowed difference is 1e-6 of the largest output in float32 and 1e-12 in float64. Where the network's own
     rounding, seen by running it in float64, is more than that, it is eight times this rounding.
@@ -68,11 +68,14 @@ def vectors_of(net: Any, X: Any = None) -> Vectors:
         drawn = rng.normal(size=shape) / (net.input_scale or 1)
     else:
         given = rows("X", X, net.dtype, net.n_inputs)
-        drawn = rng.uniform(given.min(axis=0), given.max(axis=0), shape)
+        drawn = rng.normal(given.mean(axis=0, dtype=np.float64), given.std(axis=0, dtype=np.float64), shape)
+        drawn = np.clip(drawn, given.min(axis=0), given.max(axis=0))
     drawn = drawn.astype(net.dtype)
     try:
         outputs = net.predict(drawn)
     except ValueError as error:
+        if "finite" not in str(error):
+            raise
         step = "Give rows like those that it is for: X=."
         raise ValueError(sentence("the network's outputs for the test rows", "finite", str(error), step)) from None
     exact = NumpyEngine().predict(in_float64(net), drawn)
@@ -89,4 +92,5 @@ def in_float64(net: Any) -> Program:
 def base64_lines(values: np.ndarray) -> str:
     """Return the bytes of an array, lowest first, as lines of base64."""
     plain = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
-    return "\n".join(textwrap.wrap(base64.b64encode(plain.tobytes()).decode(), 116))
+    text = base64.b64encode(plain.tobytes()).decode()
+    return "\n".join(text[start : start + 116] for start in range(0, len(text), 116))

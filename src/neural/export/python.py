@@ -64,7 +64,7 @@ LINES = {  # of each kind of operation; {n} is its number
 }
 FILE = """\
 # {about}
-# {proof}.
+# Proof: {proof}.
 import base64
 import sys
 

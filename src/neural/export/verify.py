@@ -39,7 +39,7 @@ def _c(path: Path) -> Proof:
     command = compiler()
     with tempfile.TemporaryDirectory() as folder:
         program = str(Path(folder, "test"))
-        _run([*command, "-std=c99", "-O2", "-DNEURAL_TEST", str(path), "-o", program, "-lm"], path)
+        _run([*command, "-std=c99", "-O2", "-DNEURAL_TEST", "-x", "c", str(path), "-o", program, "-lm"], path)
         version = _run([*command, "--version"], path).partition("\n")[0]
         return _read(_run([program], path, codes=(0, 1)), path, version)
 
@@ -55,7 +55,7 @@ def _javascript(path: Path) -> Proof:
 
 def _python(path: Path) -> Proof:
     by = f"NumPy {np.__version__}"
-    return _read(_run([sys.executable, "-I", str(path)], path, codes=(0, 1)), path, by)
+    return _read(_run([sys.executable, "-P", str(path)], path, codes=(0, 1)), path, by)
 
 
 def _onnx(path: Path) -> Proof:

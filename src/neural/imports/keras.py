@@ -1,7 +1,7 @@
 """Networks from Keras: a model, a .keras file, or a .h5 file that holds a model. Nothing of Keras is imported.
 
-A file is read as data: layers are looked up in the table here, and nothing in it is evaluated. The weights are in HDF5,
-which h5py reads.
+A file is read as data: layers are looked up in the table here, and nothing in it is evaluated. The weights are in HDF5;
+hdf5.py has h5py read them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from neural.errors import ModelFileError, sentence
+from neural.imports import hdf5
 from neural.imports.parts import Part, batch_norm, dense, layer_norm, network, row
 from neural.layers import ActivationLayer, DropoutLayer, GaussianNoise, PReLU
 from neural.nn import NeuralNetwork
@@ -24,7 +25,7 @@ from neural.rectifiers import ELU, LeakyReLU
 
 Config = dict[str, Any]
 Weights = Callable[[str, str, int], list[np.ndarray]]  # (class, name, number within its class) -> arrays
-MOST_TEXT = 1 << 26  # bytes of config.json
+MOST_TEXT = 1 << 24  # bytes of config.json
 
 ACTIVATIONS: dict[str, Any] = {
     "linear": None,
@@ -210,36 +211,33 @@ def _from_file(path: Path) -> NeuralNetwork:
     data = path.read_bytes()
     try:
         return (_from_zip if zipfile.is_zipfile(io.BytesIO(data)) else _from_h5)(data)
-    except (KeyError, TypeError, IndexError, AttributeError, OSError, zipfile.BadZipFile, RecursionError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, OSError, RuntimeError, zipfile.BadZipFile) as error:
         raise ModelFileError(f"{path.name} is not a whole file of a Keras model: {error!r}") from None
 
 
 def _from_zip(data: bytes) -> NeuralNetwork:
     with zipfile.ZipFile(io.BytesIO(data)) as file:
         model = _json(_member(file, "config.json", MOST_TEXT))
-        weights = _member(file, "model.weights.h5", len(data))  # stored, not packed
+        arrays, _ = hdf5.read(_member(file, "model.weights.h5", len(data)))  # stored, not packed
 
-    with _h5(weights) as groups:
+    def weights(kind: str, name: str, number: int) -> list[np.ndarray]:
+        own = f"/layers/{GROUPS[kind]}{f'_{number}' if number else ''}/vars/"
+        return [_array(arrays, f"{own}{k}") for k in range(sum(path.startswith(own) for path in arrays) or 1)]
 
-        def arrays(kind: str, name: str, number: int) -> list[np.ndarray]:
-            own = f"layers/{GROUPS[kind]}{f'_{number}' if number else ''}/vars"
-            return [_array(groups, f"{own}/{k}", weights) for k in range(len(_group(groups, own)))]
-
-        return _network(model["class_name"], model["config"], arrays)
+    return _network(model["class_name"], model["config"], weights)
 
 
 def _from_h5(data: bytes) -> NeuralNetwork:
-    with _h5(data) as file:
-        if "model_config" not in file.attrs:
-            raise ModelFileError("The file must hold a whole model. It has weights alone: save it with model.save.")
-        model = _json(file.attrs["model_config"])
+    arrays, attributes = hdf5.read(data)
+    if "@model_config" not in attributes:
+        raise ModelFileError("The file must hold a whole model. It has weights alone: save it with model.save.")
+    model = _json(attributes["@model_config"])
 
-        def arrays(kind: str, name: str, number: int) -> list[np.ndarray]:
-            own = f"model_weights/{name}"
-            names = _group(file, own).attrs["weight_names"]
-            return [_array(file, f"{own}/{_text(each)}", data) for each in names]
+    def weights(kind: str, name: str, number: int) -> list[np.ndarray]:
+        own = f"/model_weights/{name}"
+        return [_array(arrays, f"{own}/{each}") for each in attributes[f"{own}@weight_names"]]
 
-        return _network(model["class_name"], model["config"], arrays)
+    return _network(model["class_name"], model["config"], weights)
 
 
 def _member(file: zipfile.ZipFile, name: str, most: int) -> bytes:
@@ -250,40 +248,14 @@ def _member(file: zipfile.ZipFile, name: str, most: int) -> bytes:
         return member.read(size)
 
 
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _json(text: Any) -> Config:
+def _json(text: str | bytes) -> Config:
     try:
-        return json.loads(_text(text))
+        return json.loads(text)
     except ValueError:
         raise ModelFileError("The configuration of the model is not JSON.") from None
 
 
-def _h5(data: bytes) -> Any:
-    try:
-        import h5py
-    except ImportError:
-        raise ImportError('A Keras file needs h5py. Install it: pip install "neural-dense[keras]".') from None
-    return h5py.File(io.BytesIO(data), "r")
-
-
-def _group(file: Any, path: str) -> Any:
-    """Return a group or array of a file, and never follow a link out of it."""
-    import h5py
-
-    place = file
-    for name in filter(None, path.split("/")):
-        if not isinstance(place.get(name, getlink=True), h5py.HardLink):
-            raise ModelFileError(f"The file has no {path}.")
-        place = place[name]
-    return place
-
-
-def _array(file: Any, path: str, data: bytes) -> np.ndarray:
-    """Return an array that lies in the file itself, and so is no larger than it."""
-    found = _group(file, path)
-    if found.external or found.is_virtual or found.dtype.kind != "f" or found.nbytes > len(data):
-        raise ModelFileError(f"{path} must be an array of numbers in the file itself.")
-    return np.asarray(found[()])
+def _array(arrays: dict[str, np.ndarray], path: str) -> np.ndarray:
+    if path not in arrays:
+        raise ModelFileError(f"The file has no array {path} of numbers in the file itself.")
+    return arrays[path]

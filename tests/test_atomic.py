@@ -4,13 +4,13 @@ import os
 
 import pytest
 
-from neural.files import write_atomically
+from neural import atomic
 
 
 def test_a_file_is_written_and_replaced(tmp_path):
     path = tmp_path / "a.bin"
     for data in (b"", b"old", b"new and longer", b"short"):
-        write_atomically(path, data)
+        atomic.write(path, [data])
         assert path.read_bytes() == data
     assert os.listdir(tmp_path) == ["a.bin"]
 
@@ -19,25 +19,25 @@ def test_a_file_is_written_and_replaced(tmp_path):
 @pytest.mark.parametrize("fault", [OSError("no space left"), KeyboardInterrupt()])
 def test_a_fault_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch, step, fault):
     path = tmp_path / "a.bin"
-    write_atomically(path, b"old")
+    atomic.write(path, [b"old"])
 
     def fail(*arguments, **options):
         raise fault
 
     monkeypatch.setattr(os, step, fail)
     with pytest.raises(type(fault)):
-        write_atomically(path, b"new")
+        atomic.write(path, [b"new"])
     monkeypatch.undo()
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.bin"]
 
 
-def test_a_folder_that_is_not_there_is_the_systems_own_error(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        write_atomically(tmp_path / "none" / "a.bin", b"")
+def test_a_folder_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="a file in a folder that is there"):
+        atomic.write(tmp_path / "none" / "a.bin", [b""])
     (tmp_path / "b").mkdir()
-    with pytest.raises(OSError):  # noqa: PT011
-        write_atomically(tmp_path / "b", b"")
+    with pytest.raises(ValueError, match="a file in a folder that is there"):
+        atomic.write(tmp_path / "b", [b""])
     assert os.listdir(tmp_path) == ["b"]
 
 
@@ -47,7 +47,7 @@ def test_a_link_stays_a_link_and_permissions_stay(tmp_path):
     path.write_bytes(b"old")
     path.chmod(0o640)
     link.symlink_to(path)
-    write_atomically(link, b"new")
+    atomic.write(link, [b"new"])
     assert link.is_symlink()
     assert path.read_bytes() == b"new"
     assert path.stat().st_mode & 0o777 == 0o640

@@ -1,0 +1,513 @@
+"""Fits that are saved, killed and go on: they end in the bits of one that was not."""
+
+import os
+import random
+import signal
+import time
+
+import numpy as np
+import pytest
+
+import neural
+from neural import (
+    BatchNorm,
+    Callback,
+    Checkpoint,
+    DenseLayer,
+    DropoutLayer,
+    EarlyStopping,
+    ModelFileError,
+    NeuralNetwork,
+    ReduceOnPlateau,
+    Warmup,
+    model_file,
+)
+from neural.loggers import CSVLogger, JSONLogger
+from neural.optimizers import OPTIMIZERS
+from tests.model_files import changed
+from tests.small_network import LABELS, X
+
+STEPWISE = [name for name in OPTIMIZERS if not OPTIMIZERS[name].whole]
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+
+
+class Stop(Exception):
+    """Somebody pulls the plug."""
+
+
+class StopsAt(Callback):
+    """Ends the process, as far as the fit can tell, after so many updates."""
+
+    def __init__(self, update=None):
+        self.update = update
+
+    def on_train_begin(self, training):
+        self.made = 0
+
+    def on_batch_end(self, training):
+        self.made += 1
+        if self.made == self.update:
+            raise Stop
+
+
+def network(seed=0, **settings):
+    layers = [
+        DenseLayer(4, 9, "relu"),
+        BatchNorm(),
+        DropoutLayer(0.2),
+        DenseLayer(9, 6, "tanh"),
+        DenseLayer(6, 3, "softmax"),
+    ]
+    return NeuralNetwork(layers, neural.CategoricalCrossentropy(l2=0.01), random_state=seed, **settings)
+
+
+def fit(net, *more, **settings):
+    given = {
+        "epochs": 6, "learning_rate": 0.05, "batch_size": 16, "verbose": 0, "callbacks": list(more),
+        "schedule": Warmup(3, then="cosine"), "optimizer": "adam",
+    }  # fmt: skip
+    return net.fit(X, LABELS, **given | settings)
+
+
+def run_in_pieces(path, stops, make, **settings):
+    """Return the network and history of a fit that is stopped again and again, each time in another 'process'."""
+    for stop in stops:
+        with pytest.raises(Stop):
+            fit(make(), *settings.get("with_", list)(), StopsAt(stop), checkpoint=path, resume=True, **pick(settings))
+    net = make()
+    history = fit(net, *settings.get("with_", list)(), StopsAt(), checkpoint=path, resume=True, **pick(settings))
+    return net, history
+
+
+def pick(settings):
+    return {name: value for name, value in settings.items() if name != "with_"}
+
+
+def without_seconds(history):
+    return {name: values for name, values in history.history.items() if name != "seconds"}
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "every"), [*((name, 0.3) for name in STEPWISE), *(("adam", every) for every in (1, 2, 0.5, 0.1))]
+)
+def test_every_optimizer_goes_on_to_the_same_bits(optimizer, every, tmp_path):
+    straight, settings = network(), {"optimizer": optimizer, "every": every}
+    history = fit(straight, StopsAt(), optimizer=optimizer)
+    net, again = run_in_pieces(tmp_path / "run", [8, 3, 15], network, **settings)
+    assert net.params.tobytes() == straight.params.tobytes()
+    assert without_seconds(again) == without_seconds(history)
+    assert list(again) == list(history)
+    for name, vector in straight.state.memory.items():
+        assert net.state.memory[name].tobytes() == vector.tobytes()
+    for name in ("epoch", "step", "updates", "seed"):
+        assert getattr(net.state, name) == getattr(straight.state, name)
+    assert os.listdir(tmp_path) == ["run"]
+
+
+@pytest.mark.parametrize("engine", ["numpy", "core"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_on_both_engines_and_dtypes(engine, dtype, tmp_path):
+    if engine == "core":
+        pytest.importorskip("neural._core")
+
+    def make():
+        return network(engine=engine, dtype=dtype)
+
+    straight = make()
+    fit(straight)
+    net, _ = run_in_pieces(tmp_path / "run", [9], make, every=0.3)
+    assert net.params.tobytes() == straight.params.tobytes()
+
+
+def test_short_epochs_that_are_run_together_are_saved_between(tmp_path):
+    straight = network()
+    fit(straight, epochs=40)
+    net = network()
+    fit(net, epochs=40, checkpoint=tmp_path / "run", every=7)
+    assert net.params.tobytes() == straight.params.tobytes()
+
+
+def test_a_seed_that_nobody_knows_is_kept(tmp_path):
+    """The rows held out are drawn from it too."""
+    first = network(seed=None)
+    with pytest.raises(Stop):
+        fit(first, StopsAt(9), validation_split=0.3, checkpoint=tmp_path / "run", every=0.5)
+    seed = first.seed
+    ends = []
+    for _ in range(2):
+        net = network(seed=None)
+        (tmp_path / "copy").write_bytes((tmp_path / "run").read_bytes())
+        fit(net, StopsAt(), validation_split=0.3, checkpoint=tmp_path / "copy", every=0.5, resume=True)
+        ends.append(net.params.tobytes())
+        assert net.seed == net.state.seed == seed
+    assert ends[0] == ends[1]
+
+
+def watched():
+    plateau = ReduceOnPlateau("val_loss", drop=0.5, patience=1)
+    return [EarlyStopping("val_accuracy", patience=4), plateau, Checkpoint("val_loss")]
+
+
+@pytest.mark.parametrize("stops", [[2], [13], [30, 4], [5, 5, 5]], ids=str)
+def test_callbacks_remember(stops, tmp_path):
+    settings = {"validation_split": 0.3, "metrics": "accuracy", "epochs": 25, "optimizer": "sgd", "learning_rate": 0.2}
+    straight, ours, theirs = network(), watched(), []
+
+    def with_():
+        theirs[:] = watched()
+        return theirs
+
+    history = fit(straight, *ours, StopsAt(), **settings)
+    net, again = run_in_pieces(tmp_path / "run", stops, network, with_=with_, **settings)
+    assert net.params.tobytes() == straight.params.tobytes()
+    assert without_seconds(again) == without_seconds(history)
+    assert again.stopped == history.stopped
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine.state().keys() == other.state().keys()
+        for name, value in mine.state().items():
+            np.testing.assert_array_equal(other.state()[name], value)
+
+
+MORE = {
+    "ema": {"average": neural.EMA(0.9)},
+    "swa": {"average": neural.SWA(0.4)},
+    "swa by update": {"average": neural.SWA(0.2, "update")},
+    "balanced": {"sampling": "balanced"},
+    "augmented": {"augment": neural.Augment((2, 2), flip=True, shift=1)},
+    "clipped": {"optimizer": neural.Adam(clip_norm=0.1)},
+    "weighted": {"class_weight": "balanced", "sample_weight": np.arange(90) % 3 + 1.0},
+}
+
+
+@pytest.mark.parametrize("every", [1, 0.4])
+@pytest.mark.parametrize("name", MORE)
+def test_whatever_else_a_fit_is_asked_for(name, every, tmp_path):
+    settings = {"validation_split": 0.3, **MORE[name]}
+    straight = network()
+    history = fit(straight, EarlyStopping("val_loss", patience=2), StopsAt(), **settings)
+    net, again = run_in_pieces(
+        tmp_path / "run",
+        [7, 6],
+        network,
+        with_=lambda: [EarlyStopping("val_loss", patience=2)],
+        every=every,
+        **settings,
+    )
+    assert without_seconds(again) == without_seconds(history)
+    assert net.params.tobytes() == straight.params.tobytes()
+    loaded = neural.load(tmp_path / "run")
+    assert loaded.params.tobytes() == straight.params.tobytes()
+    for each in (straight, net, loaded):
+        fit(each, epochs=2, **settings)
+        assert each.params.tobytes() == straight.params.tobytes()
+
+
+def test_another_average_or_augmentation_is_refused(tmp_path):
+    settings = {"average": neural.EMA(0.9), "augment": neural.Augment((2, 2), flip=True)}
+    with pytest.raises(Stop):
+        fit(network(), StopsAt(7), checkpoint=tmp_path / "run", **settings)
+    for name, other in {
+        "average": neural.EMA(0.8),
+        "augment": neural.Augment((2, 2), shift=1),
+        "sampler": None,
+    }.items():
+        changed = {**settings, name: other} if name != "sampler" else {**settings, "sampling": "balanced"}
+        with pytest.raises(ValueError, match=f"{name} must be as in the fit that goes on"):
+            fit(network(), StopsAt(), checkpoint=tmp_path / "run", resume=True, **changed)
+
+
+def test_batches_from_a_loader_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="checkpoint must be left out where batches are given"):
+        network().fit([(X, LABELS)], epochs=1, verbose=0, checkpoint=tmp_path / "run")
+
+
+def test_a_users_own_callback_remembers_what_it_says(tmp_path):
+    class Counts(Callback):
+        def __init__(self):
+            self.epochs, self.seen = 0, np.zeros(3)
+
+        def on_epoch_end(self, training):
+            self.epochs += 1
+            self.seen[self.epochs % 3] += 1
+
+        def state(self):
+            return {"epochs": self.epochs, "seen": self.seen}
+
+    counts = []
+
+    def with_():
+        counts[:] = [Counts()]
+        return counts
+
+    run_in_pieces(tmp_path / "run", [8, 9], network, with_=with_)
+    assert counts[0].epochs == 6
+    assert counts[0].seen.tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize("kind", [CSVLogger, JSONLogger])
+def test_logs_hold_every_epoch_once(kind, tmp_path):
+    run_in_pieces(tmp_path / "run", [9, 8, 7], network, with_=lambda: [kind(tmp_path / "log")], every=2)
+    lines = (tmp_path / "log").read_text().splitlines()[kind is CSVLogger :]
+    assert [line.split(",")[0].strip('{"epoch: ') for line in lines] == [str(n) for n in range(1, 7)]
+
+
+def test_a_fit_that_is_over_is_not_run_again(tmp_path):
+    net, again = network(), network()
+    history = fit(net, *watched()[:1], metrics="accuracy", validation_split=0.2, checkpoint=tmp_path / "run")
+    found = fit(
+        again, *watched()[:1], metrics="accuracy", validation_split=0.2, checkpoint=tmp_path / "run", resume=True
+    )
+    assert again.params.tobytes() == net.params.tobytes()
+    assert found.history == history.history  # its seconds too
+
+
+def test_load_reads_a_checkpoint_and_fit_goes_on_with_its_memory(tmp_path):
+    net = network()
+    fit(net, checkpoint=tmp_path / "run")
+    again = neural.load(tmp_path / "run")
+    assert again.state.optimizer == net.state.optimizer
+    for each in (net, again):
+        fit(each, epochs=2)
+    assert again.params.tobytes() == net.params.tobytes()
+
+
+def test_a_second_fit_has_its_own_checkpoint(tmp_path):
+    def make():
+        net = network()
+        fit(net, epochs=2)
+        return net
+
+    straight = make()
+    fit(straight)
+    net, _ = run_in_pieces(tmp_path / "run", [8], make)
+    assert net.params.tobytes() == straight.params.tobytes()
+    assert net.state.epoch == 8
+
+
+def test_a_time_limit_ends_a_call_and_not_the_fit(tmp_path, monkeypatch):
+    straight = network()
+    fit(straight)
+    net = network()
+    history = fit(net, StopsAt(), time_limit=1e-9, checkpoint=tmp_path / "run")
+    assert len(history) == 1
+    assert "time limit" in history.stopped
+    again = network()
+    history = fit(again, StopsAt(), checkpoint=tmp_path / "run", resume=True)
+    assert len(history) == 6
+    assert again.params.tobytes() == straight.params.tobytes()
+
+
+def test_without_resume_it_begins_anew(tmp_path):
+    with pytest.raises(Stop):
+        fit(network(), StopsAt(9), checkpoint=tmp_path / "run")
+    net = network()
+    assert len(fit(net, StopsAt(), checkpoint=tmp_path / "run")) == 6
+    assert model_file.read(tmp_path / "run").network["epoch"] == 6
+
+
+# --- refusals ------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def half(tmp_path):
+    with pytest.raises(Stop):
+        fit(network(), StopsAt(9), checkpoint=tmp_path / "run")
+    return tmp_path / "run"
+
+
+OTHERWISE = {
+    "epochs": {"epochs": 7},
+    "learning_rate": {"learning_rate": 0.04},
+    "batch_size": {"batch_size": 8},
+    "optimizer": {"optimizer": neural.Adam(0.8)},
+    "schedule": {"schedule": "cosine"},
+    "metrics": {"metrics": "accuracy"},
+    "callbacks": {"callbacks": [EarlyStopping("loss"), StopsAt()]},
+    "the training data": {"sample_weight": np.ones(90)},
+    "the validation data": {"validation_data": (X, LABELS)},
+}
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_another_fit_is_refused(name, half):
+    net, before = network().build(), half.read_bytes()
+    was = net.params.tobytes()
+    with pytest.raises(ValueError, match=f"{name} must be as in the fit that goes on"):
+        fit(net, StopsAt(), checkpoint=half, resume=True, **OTHERWISE[name])
+    assert net.params.tobytes() == was
+    assert half.read_bytes() == before
+
+
+def test_another_network_or_other_rows_are_refused(half):
+    net = NeuralNetwork([DenseLayer(4, 3, "softmax")], "categorical_crossentropy")
+    with pytest.raises(ValueError, match="the network must be as in the fit"):
+        fit(net, StopsAt(), checkpoint=half, resume=True)
+    with pytest.raises(ValueError, match="the training data must be as in the fit"):
+        network().fit(X + 1, LABELS, 6, 0.05, 16, optimizer="adam", schedule=Warmup(3, then="cosine"), verbose=0,
+                      callbacks=[StopsAt()], checkpoint=half, resume=True)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "words"),
+    [
+        ({"every": 0}, ValueError, "every"), ({"every": 1.5}, TypeError, "every"),
+        ({"every": -0.5}, ValueError, "every"),
+        ({"every": "1"}, TypeError, "every"), ({"every": True}, TypeError, "every"),
+        ({"every": float("nan")}, ValueError, "every"), ({"resume": 1}, TypeError, "resume"),
+        ({"checkpoint": "not there/run"}, ValueError, "folder"), ({"checkpoint": 3}, TypeError, ""),
+    ],
+)  # fmt: skip
+def test_bad_arguments(settings, error, words, tmp_path):
+    net = network()
+    with pytest.raises(error, match=words):
+        fit(net, **{"checkpoint": tmp_path / "run", **settings})
+    assert list(tmp_path.iterdir()) == []
+    assert len(net.history_) == 0
+
+
+def test_l_bfgs_is_refused(tmp_path):
+    pytest.importorskip("scipy")
+    net = NeuralNetwork([DenseLayer(4, 3, "softmax")], "categorical_crossentropy", random_state=0)
+    with pytest.raises(ValueError, match="checkpoint must be None"):
+        fit(net, optimizer="lbfgs", checkpoint=tmp_path / "run")
+
+
+def test_a_model_is_no_checkpoint(tmp_path):
+    net = network()
+    net.save(tmp_path / "run") if net.build() else None
+    with pytest.raises(ValueError, match="the file of a fit"):
+        fit(net, checkpoint=tmp_path / "run", resume=True)
+
+
+def test_a_damaged_checkpoint_is_refused_and_stays(half):
+    content = bytearray(half.read_bytes())
+    content[-1] ^= 1
+    half.write_bytes(content)
+    with pytest.raises(ModelFileError, match="checksum"):
+        fit(network(), StopsAt(), checkpoint=half, resume=True)
+    assert half.read_bytes() == content
+
+
+@pytest.mark.parametrize("where", ["state", "fit"])
+@pytest.mark.parametrize(
+    "value", [None, 3, "text", [], {}, {"vector": "x"}, {"vector": 3}, {"tensor": "y", "shape": [1]}]
+)
+def test_a_tampered_checkpoint_is_refused(where, value, half):
+    content = half.read_bytes()
+    half.write_bytes(changed(content, lambda h: h["__metadata__"]["training"].update({where: value})))
+    net = network().build()
+    before = net.params.tobytes()
+    with pytest.raises(ModelFileError):
+        fit(net, StopsAt(), checkpoint=half, resume=True)
+    assert net.params.tobytes() == before
+
+
+# --- killed --------------------------------------------------------------------------------------------------------
+class Reports(Callback):
+    """Writes a byte for each epoch, before it is saved."""
+
+    def __init__(self, pipe):
+        self.pipe = pipe
+
+    def on_epoch_end(self, training):
+        os.write(self.pipe, bytes([training.epoch]))
+
+
+EPOCHS = 50
+
+
+def long_fit(path, pipe, every):
+    net = network()
+    fit(
+        net,
+        Reports(pipe),
+        *watched()[1:2],
+        epochs=EPOCHS,
+        validation_split=0.2,
+        checkpoint=path,
+        every=every,
+        resume=True,
+    )
+    return net
+
+
+def killed_once(path, every, rng):
+    """Let a child fit, and kill it some way on; return the epochs that it said it had made, none if it finished."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(read)
+            long_fit(path, write, every)
+            os.write(write, b"\xff")
+        finally:
+            os._exit(0)
+    os.close(write)
+    made = b""
+    for _ in range(rng.randrange(4)):
+        made += os.read(read, 1)
+    time.sleep(rng.random() * 0.004)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    while more := os.read(read, 4096):
+        made += more
+    os.close(read)
+    return made
+
+
+def kill(folder, times, seed):
+    rng = random.Random(seed)
+    sink = os.open(os.devnull, os.O_WRONLY)
+    kills = runs = 0
+    while kills < times:
+        every, path = rng.choice([1, 1, 3, 0.5]), folder / f"run{runs}"
+        straight = long_fit(folder / "straight", sink, 1)
+        os.remove(folder / "straight")
+        while kills < times:
+            made = killed_once(path, every, rng)
+            if made.endswith(b"\xff"):
+                break
+            kills += 1
+            if path.exists():  # whole, and not more than an interval behind
+                kept = model_file.read(path).network["epoch"]
+                assert kept >= (made[-1] if made else 0) - max(1, every)
+                assert neural.load(path).n_inputs == 4
+        net = long_fit(path, sink, every)
+        assert net.params.tobytes() == straight.params.tobytes()
+        assert sorted(os.listdir(folder)) == sorted(f"run{n}" for n in range(runs + 1))  # no litter
+        runs += 1
+    os.close(sink)
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_killed_thirty_times_it_ends_in_the_same_bits(tmp_path):
+    kill(tmp_path, 30, 0)
+
+
+@needs_fork
+@pytest.mark.nightly
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_killed_five_hundred_times(tmp_path):
+    kill(tmp_path, 500, 1)
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_killed_while_saving_the_old_or_the_new_model_is_whole(tmp_path):
+    rng = random.Random(2)
+    path, nets = tmp_path / "net", [network(seed).build() for seed in range(2)]
+    wanted = []
+    for net in nets:
+        net.save(path)
+        wanted.append(path.read_bytes())
+    for _ in range(20):
+        child = os.fork()
+        if child == 0:
+            while True:
+                for net in nets:
+                    net.save(path)
+        time.sleep(rng.random() * 0.02)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        assert path.read_bytes() in wanted
+    fit(nets[0], epochs=1, checkpoint=path)
+    assert os.listdir(tmp_path) == ["net"]
