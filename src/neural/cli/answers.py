@@ -19,7 +19,7 @@ import typer
 from neural.errors import NeuralError
 
 DONE, FAILED, REFUSED, STOPPED = 0, 1, 2, 130  # exit codes
-EXPECTED = (NeuralError, ValueError, OSError, ImportError, MemoryError, OverflowError)
+EXPECTED = (NeuralError, TypeError, ValueError, OSError, ImportError, MemoryError, OverflowError)
 
 Json = Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but errors.")]

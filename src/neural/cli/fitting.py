@@ -147,7 +147,7 @@ def fit(plan: Plan, callbacks: Sequence[Any] = ()) -> Outcome:
     X = {part: plan.columns.encode(plan.table.iloc[rows]).rows for part, rows in _parts(plan).items()}
     y = {part: plan.targets[rows] for part, rows in _parts(plan).items()}
     mean, scale = _scales(plan.columns, X["train"])
-    of_y = (0.0, 1.0) if plan.labels is not None else (float(y["train"].mean()), float(y["train"].std()) or 1.0)
+    of_y = (0.0, 1.0) if plan.labels is not None else (float(y["train"].mean()), _deviation(y["train"]) or 1.0)
     net = network(recipe, X["train"].shape[1], 0 if plan.labels is None else len(plan.labels))
     scaled = {part: (X[part] - mean) / scale for part in X}
     goals = {part: y[part] if plan.labels is not None else (y[part] - of_y[0]) / of_y[1] for part in y}
@@ -183,10 +183,16 @@ def _scales(columns: Columns, rows: Array) -> tuple[Array, Array]:
     mean, scale, start = np.zeros(rows.shape[1]), np.ones(rows.shape[1]), 0
     for column in columns.columns:
         if isinstance(column, Number):
-            mean[start], deviation = rows[:, start].mean(), rows[:, start].std()
-            scale[start] = deviation if deviation > 1e-12 * max(1e-200, abs(mean[start])) else 1.0
+            mean[start], deviation = rows[:, start].mean(), _deviation(rows[:, start])
+            scale[start] = deviation if deviation > 1e-12 * abs(mean[start]) else 1.0
         start += len(column.inputs)
     return mean, scale
+
+
+def _deviation(values: Array) -> float:
+    """Return the standard deviation, also of numbers whose squares are beyond what a float can hold."""
+    largest = float(np.abs(values).max())
+    return float((values / largest).std()) * largest if largest > 0 else 0.0
 
 
 def network(recipe: Recipe, n_in: int, n_classes: int) -> NeuralNetwork:
