@@ -143,27 +143,27 @@ template <class T> void bind(nb::module_ &m, const char *name) {
   using Weights = Maybe<Vector<const T>>;
   nb::class_<Net>(m, name)
       .def("__init__",
-           [](Net *net, const nb::typed<nb::list, StageTuple> &rows, int link, double link_setting, int loss, bool from_outputs, Vector<const T> settings, double scale) {
+           [](Net *net, const nb::typed<nb::list, StageTuple> &rows, int link, double link_setting, int loss, bool from_outputs, Vector<const T> settings, double factor, double scale) {
              check(rows.size() > 0, "there must be a stage");
              std::vector<Stage> stages;
              for (nb::handle item : rows) {
                const auto [kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer, setting, set, partner, mean, variance, max_norm, non_negative] = nb::cast<StageTuple>(item);
                stages.push_back({kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer, setting, set, partner, mean, variance, max_norm, non_negative});
              }
-             new (net) Net(std::move(stages), link, link_setting, loss, from_outputs, {settings.data(), settings.data() + settings.size()}, scale);
+             new (net) Net(std::move(stages), link, link_setting, loss, from_outputs, {settings.data(), settings.data() + settings.size()}, factor, scale);
            },
-           "stages"_a, "link"_a, "link_setting"_a, "loss"_a, "from_outputs"_a, "settings"_a, "scale"_a)
+           "stages"_a, "link"_a, "link_setting"_a, "loss"_a, "from_outputs"_a, "settings"_a, "factor"_a, "scale"_a)
       .def_prop_ro("n_out", &Net::n_out)
       .def("fit",
            [](const Net &net, Vector<T> params, nb::typed<nb::list, Vector<T>> memory, Any X, Labels labels, Targets targets, Weights weights,
               Vector<const int64_t> order, Vector<const int64_t> bounds, int rule, Matrix<const double> constants, double clip_norm,
-              double clip_value, uint64_t seed,
-              int64_t step, Vector<double> losses, Vector<double> penalties, Maybe<Vector<T>> mean, Maybe<Vector<const double>> shares,
+              double clip_value, Maybe<Vector<const double>> penalty, uint64_t seed, int64_t step, Vector<double> losses, Vector<double> penalties, Maybe<Vector<T>> mean, Maybe<Vector<const double>> shares,
               Maybe<AugmentTuple> augment, int threads) {
              const Given<T> given{X, labels, targets, weights};
              const Data<T> data = given.checked(net, true);
              const long count = long(constants.shape(0));
              check(rule >= 0 && kernels<T>().name_of(2, rule) && long(constants.shape(1)) == net.sets() * CONSTANTS, "no such optimizer");
+             check(!penalty || long(penalty->size()) == count, "penalty must have a factor for each update");
              check(long(bounds.size()) == count + 1 && long(penalties.size()) == count && losses.size() == order.size() && count > 0, "sizes of the run differ");
              check(bounds.data()[0] == 0 && bounds.data()[count] == int64_t(order.size()), "bounds must cover the order");
              for (long k = 0; k < count; k++) check(bounds.data()[k] < bounds.data()[k + 1], "bounds must rise");
@@ -184,11 +184,11 @@ template <class T> void bind(nb::module_ &m, const char *name) {
                check(height > 0 && width > 0 && channels > 0 && height * width * channels == net.n_in(), "images must be as long as rows of X");
                check(down >= 0 && down < height && right >= 0 && right < width && cutout >= 0, "shifts must be within an image");
              }
-             const Updates updates = {order.data(), bounds.data(), constants.data(), augment ? &images : nullptr, shares ? shares->data() : nullptr, count, rule, clip_norm, clip_value, seed, step};
+             const Updates updates = {order.data(), bounds.data(), constants.data(), augment ? &images : nullptr, shares ? shares->data() : nullptr, count, rule, clip_norm, clip_value, penalty ? penalty->data() : nullptr, seed, step};
              crossing([&](threads::Stop &stop) { net.fit(params.data(), params.size(), vectors, mean ? mean->data() : nullptr, data, updates, losses.data(), penalties.data(), threads, stop); });
            },
            "params"_a, "memory"_a, "X"_a, "labels"_a.none(), "targets"_a.none(), "weights"_a.none(), "order"_a, "bounds"_a, "rule"_a,
-           "constants"_a, "clip_norm"_a, "clip_value"_a, "seed"_a, "step"_a, "losses"_a, "penalties"_a,
+           "constants"_a, "clip_norm"_a, "clip_value"_a, "penalty"_a.none(), "seed"_a, "step"_a, "losses"_a, "penalties"_a,
            "mean"_a.none(), "shares"_a.none(), "augment"_a.none(), "threads"_a)
       .def("gradient",
            [](const Net &net, Vector<T> params, Vector<T> grads, Matrix<T> dx, Any X, Labels labels, Targets targets, Weights weights, bool training,

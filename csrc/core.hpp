@@ -75,6 +75,7 @@ template <class T> struct Job {
   int loss;
   bool from_outputs;      // the loss takes outputs, not scores
   const T *settings;      // of the loss
+  T factor;               // the loss is multiplied by it
   T share;                // 1 / batch, or 1 / sum of weights
 
   int optimizer;           // its row in the table
@@ -83,6 +84,7 @@ template <class T> struct Job {
   const Hidden<T> *matrix; // those that the optimizer takes as wholes
   long matrices;
   const double *constants; // of this update
+  double penalty;         // what l1 and l2 are multiplied by in it
   uint64_t seed;
   int64_t step;           // place in the stream of dropout
   double *row_loss, *row_penalty;

@@ -112,6 +112,7 @@ struct Updates {
   long count;
   int optimizer;
   double clip_norm, clip_value;
+  const double *penalty;  // what l1 and l2 are multiplied by in each; null: 1
   uint64_t seed;
   int64_t step;
 };
@@ -123,7 +124,7 @@ template <class T> class Network {
   int loss;
   bool from_outputs;
   std::vector<T> settings;  // of the loss
-  T scale;
+  T factor, scale;          // of the loss, of X
 
   // A workspace for one thread's predictions. One is kept from call to call; who finds it taken, or too small, makes one.
   mutable std::atomic<Workspace<T> *> spare{nullptr};
@@ -169,7 +170,7 @@ template <class T> class Network {
     j.ld = work.ld.data();
     j.X = data.X, j.input = data.input, j.scale = scale;
     j.labels = data.labels, j.targets = data.targets, j.weights = data.weights;
-    j.loss = loss, j.from_outputs = from_outputs, j.settings = settings.data(), j.constants = none;
+    j.loss = loss, j.from_outputs = from_outputs, j.settings = settings.data(), j.factor = factor, j.constants = none, j.penalty = 1;
     return j;
   }
   // Rows of all gradients: one for each unit of a layer, one for each vector.
@@ -277,8 +278,8 @@ template <class T> class Network {
   }
 
  public:
-  Network(std::vector<Stage> stages_, int link_, double link_setting_, int loss_, bool from_outputs_, std::vector<T> settings_, double scale_)
-      : stages(std::move(stages_)), link(link_), link_setting(link_setting_), loss(loss_), from_outputs(from_outputs_), settings(std::move(settings_)), scale(T(scale_)) {}
+  Network(std::vector<Stage> stages_, int link_, double link_setting_, int loss_, bool from_outputs_, std::vector<T> settings_, double factor_, double scale_)
+      : stages(std::move(stages_)), link(link_), link_setting(link_setting_), loss(loss_), from_outputs(from_outputs_), settings(std::move(settings_)), factor(T(factor_)), scale(T(scale_)) {}
   ~Network() { delete spare.load(); }
   Network(const Network &) = delete;
 
@@ -309,6 +310,7 @@ template <class T> class Network {
       const long start = long(u.bounds[step] - u.bounds[0]), batch = long(u.bounds[step + 1] - u.bounds[step]);
       mine.rows = u.order + start, mine.row_loss = losses + start;
       mine.constants = u.constants + step * sets() * CONSTANTS, mine.step = u.step + step;
+      if (u.penalty) mine.penalty = u.penalty[step];
       mine.share = share_of(mine, batch);
       if (mean && u.shares[step] > 0) mine.mean = mean, mine.mean_share = T(u.shares[step]);
       return batch;

@@ -157,7 +157,7 @@ template <class T> void losses(const Job<T> &job, long first, long last, T *scra
     loss({z, y, job.labels ? labels : nullptr, dz, value, n, job.settings});
     for (long q = 0; q < count; q++) {
       const long r = start + q;
-      const T w = job.weights ? job.weights[job.rows ? job.rows[r] : r] : T(1), share = job.share * w;
+      const T w = job.factor * (job.weights ? job.weights[job.rows ? job.rows[r] : r] : T(1)), share = job.share * w;
       for (long k = 0; k < n; k++) job.D[job.stages][r * ld + k] = dz[k * LANES<T> + q] * share;
       job.row_loss[r] = double(value[q] * w);
     }
@@ -185,7 +185,7 @@ template <class T> void penalties(const Job<T> &job) {  // before the update, ro
       for (long k = 0; k < stage.n_in; k++) squares += W[k] * W[k];
       if (stage.l1 != 0)
         for (long k = 0; k < stage.n_in; k++) sizes += W[k] < 0 ? -W[k] : W[k];
-      *out++ = stage.l1 * double(sizes) + stage.l2 / 2 * double(squares);
+      *out++ = job.penalty * (stage.l1 * double(sizes) + stage.l2 / 2 * double(squares));
     }
   }
 }
@@ -296,7 +296,7 @@ template <class T> void update_weights(const Job<T> &job, const Step<T> &step, i
   product<T, false>(stage.n_out, first, last, batch, job.D[s + 1], 1, job.ld[s + 1], job.A[s], job.ld[s], scratch,
                     [&](long i0, long m, long j0, long w, const T *C) {
                       const Block<T> block = {C, BLOCK_COLUMNS, stage.weights + i0 * stage.row + j0, stage.row, m, w};
-                      change(job, step, block, {T(stage.l1), T(stage.l2), step.keep});
+                      change(job, step, block, {T(job.penalty * stage.l1), T(job.penalty * stage.l2), step.keep});
                     });
 }
 

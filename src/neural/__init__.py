@@ -4,6 +4,8 @@
 >>> net = neural.NeuralNetwork([neural.DenseLayer(784, 25, "relu"), neural.DenseLayer(25, 10, "softmax")])
 """
 
+import typing
+
 from neural.activation import Activation
 from neural.activations import CustomActivation, Exponential, HardSigmoid, Linear, Sigmoid, Softmax, Softsign, Tanh
 from neural.augment import Augment
@@ -65,6 +67,10 @@ from neural.schedules import (
 )
 from neural.smooth import GELU, GELUTanh, Mish, SiLU, Softplus
 from neural.threads import n_threads, set_threads
+
+if typing.TYPE_CHECKING:
+    from neural.estimators import MLPClassifier as MLPClassifier
+    from neural.estimators import MLPRegressor as MLPRegressor
 
 __version__ = "0.1.0"
 
@@ -162,3 +168,18 @@ __all__ = [
     "n_threads",
     "set_threads",
 ]
+
+
+def __getattr__(name: str) -> typing.Any:
+    """Import scikit-learn only when somebody asks for one of its estimators."""
+    if name not in ("MLPClassifier", "MLPRegressor"):
+        raise AttributeError(f"module 'neural' has no attribute {name!r}")
+    try:
+        from neural import estimators
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in ("sklearn", "scipy", "joblib"):
+            raise
+        raise ImportError(
+            f'{name} needs scikit-learn 1.9 or later. Install it: pip install "neural-dense[sklearn]".'
+        ) from error
+    return getattr(estimators, name)

@@ -36,6 +36,7 @@ class Network32:
         loss: int,
         from_outputs: bool,
         settings: NDArray[np.float32],
+        factor: float,
         scale: float,
     ) -> None: ...
     @property
@@ -54,6 +55,7 @@ class Network32:
         constants: NDArray[np.float64],
         clip_norm: float,
         clip_value: float,
+        penalty: NDArray[np.float64] | None,
         seed: int,
         step: int,
         losses: NDArray[np.float64],
@@ -135,6 +137,7 @@ class Network64:
         loss: int,
         from_outputs: bool,
         settings: NDArray[np.float64],
+        factor: float,
         scale: float,
     ) -> None: ...
     @property
@@ -153,6 +156,7 @@ class Network64:
         constants: NDArray[np.float64],
         clip_norm: float,
         clip_value: float,
+        penalty: NDArray[np.float64] | None,
         seed: int,
         step: int,
         losses: NDArray[np.float64],

@@ -239,6 +239,7 @@ class Assembly:
     def __setstate__(self, state: dict[str, Any]) -> None:
         was_built = state.pop("was_built")
         vars(self).update(state)
+        self.state.own()
         for layer in self.leaves:
             layer._owner = self
         if was_built:

@@ -97,6 +97,10 @@ class Callback:
 
     numbers_only: ClassVar[bool] = False
 
+    def epochs_alone(self) -> float:
+        """Return for how many epochs one with ``numbers_only`` need not be asked: it stops no fit before them."""
+        return np.inf
+
     def check(self, names: list[str]) -> None:
         """Raise ValueError if this does not suit a fit whose numbers have these names; asked before it begins."""
 

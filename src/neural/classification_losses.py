@@ -143,7 +143,7 @@ class CategoricalCrossentropy(Smoothed, Categorical):
     def loss_prime(self, y_true: Any, y_pred: Any) -> np.ndarray:
         """Return (p - y)/m: dJ/dZ when ``y_pred`` comes out of a softmax."""
         y, a = self.by_hand(y_true, y_pred)
-        return ((a - self._smooth(y, a)) / len(a)).T.reshape(np.shape(y_pred))
+        return (self.factor * (a - self._smooth(y, a)) / len(a)).T.reshape(np.shape(y_pred))
 
 
 class BinaryCrossentropy(Smoothed, Binary):

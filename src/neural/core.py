@@ -204,8 +204,9 @@ class CoreEngine(NumpyEngine):
             stages = describe(program)
             settings = np.array([] if program.loss is None else program.loss.constants(stages[-1][3]), program.dtype)
             scale = 1.0 if program.scale is None else program.scale
+            factor = 1.0 if program.loss is None else program.loss.factor
             of_outputs = program.cost is not None and program.cost.__name__ == "of_outputs"
-            self._native = program, kind(stages, row, setting, loss, of_outputs, settings, scale)
+            self._native = program, kind(stages, row, setting, loss, of_outputs, settings, factor, scale)
         return self._native[1]
 
     def _threads_for(self, program: Program, batch: int, updates: int = FEW_UPDATES) -> int:
@@ -240,6 +241,7 @@ class CoreEngine(NumpyEngine):
             constants=np.hstack([constants(run.optimizer, run.rates * f, run.updates) for f in factors(program)]),
             clip_norm=run.optimizer.clip_norm or 0.0,
             clip_value=run.optimizer.clip_value or 0.0,
+            penalty=run.penalty,
             seed=run.mode.seed,
             step=run.mode.step,
             losses=losses,

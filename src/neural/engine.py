@@ -78,9 +78,12 @@ class Program:
 
 @dataclass
 class Data:
-    """Rows to train on: X as it came (uint8 stays uint8), targets as the loss encoded them, weights or None."""
+    """Rows to train on: X as it came (uint8 stays uint8), targets as the loss encoded them, weights or None.
 
-    X: np.ndarray
+    Engines take X as an array; a fit may hold a Source in its place, and give them blocks of it.
+    """
+
+    X: Any
     y: np.ndarray
     weights: np.ndarray | None = None
 
@@ -92,6 +95,17 @@ class Data:
         for start in range(0, len(self), size):
             part = slice(start, start + size)
             yield Data(self.X[part], self.y[part], None if self.weights is None else self.weights[part])
+
+
+def batch_bounds(n: int, epoch_rows: int, batch_size: int) -> np.ndarray:
+    """Return where each batch of ``n`` rows begins and the last one ends; none reaches over an epoch's end.
+
+    >>> batch_bounds(10, epoch_rows=5, batch_size=2)
+    array([ 0,  2,  4,  5,  7,  9, 10])
+    """
+    starts, epochs = np.arange(0, epoch_rows, batch_size), np.arange(0, n, epoch_rows)
+    bounds = (epochs[:, None] + starts).reshape(-1)
+    return np.append(bounds[bounds < n], n)
 
 
 @dataclass
@@ -106,16 +120,14 @@ class Run:
     memory: dict[str, np.ndarray]
     updates: int  # that the optimizer has made before
     mode: Mode  # its step counts on through the run
+    penalty: np.ndarray | None = None  # what l1 and l2 are multiplied by in each update
     mean: np.ndarray | None = None  # of the parameters,
     shares: np.ndarray | None = None  # into which the weights after each update enter by so much
     augment: Augment | None = None  # what changes the rows while they are gathered
 
     def bounds(self) -> np.ndarray:
-        """Return where each batch begins in the order and the last one ends; none reaches over an epoch's end."""
-        starts = np.arange(0, self.epoch_rows, self.batch_size)
-        epochs = np.arange(0, len(self.order), self.epoch_rows)
-        bounds = (epochs[:, None] + starts).reshape(-1)
-        return np.append(bounds[bounds < len(self.order)], len(self.order))
+        """Return where each batch begins in the order and the last one ends."""
+        return batch_bounds(len(self.order), self.epoch_rows, self.batch_size)
 
 
 class Workspace:
@@ -127,6 +139,7 @@ class Workspace:
         self.decayed = [(place.view(program.params), program.rate_of(place)) for place in program.weights]
         self.shared = Own(-1, program.dtype)
         self.cost: Any = program.cost
+        self.factor = 1.0 if program.loss is None else program.loss.factor
         self.layers = [(layer, program.own(number, program.params)) for number, layer in program.chain]
         for _, own in self.layers:
             own.round = self.shared.round
@@ -177,11 +190,14 @@ class Workspace:
 
     def costs(self, scores: np.ndarray, y: np.ndarray, d: np.ndarray) -> np.ndarray:
         """Return the loss of each row, and write its derivative into ``d``."""
-        if self.tried:
-            return self.cost(scores, y, d, self.shared)
-        checks.mark(d)
+        if not self.tried:
+            checks.mark(d)
         losses = self.cost(scores, y, d, self.shared)
-        checks.losses(self.cost, losses, d)
+        if not self.tried:
+            checks.losses(self.cost, losses, d)
+        if self.factor != 1:
+            losses = losses * self.factor
+            np.multiply(d, self.factor, out=d)
         return losses
 
     def outputs(self, scores: np.ndarray) -> np.ndarray:
@@ -213,10 +229,11 @@ class Workspace:
         self.tried = True
         return losses, d
 
-    def penalize(self) -> float:
-        """Return the penalty, sum of l1 |W| + l2/2 W^2, and add its derivative l1 sign W + l2 W to the gradients."""
+    def penalize(self, factor: float = 1.0) -> float:
+        """Return the penalty, factor * sum of l1 |W| + l2/2 W^2, and add its derivative to the gradients."""
         total = 0.0
         for W, dW, l1, l2 in self.penalties:
+            l1, l2 = l1 * factor, l2 * factor
             if l2:
                 total += l2 / 2 * float(np.vdot(W, W))
                 dW += l2 * W
@@ -287,7 +304,7 @@ class NumpyEngine:
                 y = data.y.take(rows, axis=0)
                 weights = None if data.weights is None else data.weights[rows]
                 losses[part], _ = work.gradient(work.load(data.X, rows, run, mode.step), y, weights, mode)
-                penalties[k] = work.penalize()
+                penalties[k] = work.penalize(1.0 if run.penalty is None else run.penalty[k])
                 work.clip(run.optimizer)
                 for view, factor in decayed:
                     view *= 1 - rate * factor * run.optimizer.weight_decay

@@ -145,9 +145,13 @@ def _bound(number: float) -> str:
     return str(number) if isinstance(number, int) and number < 2**53 else f"{number:g}"
 
 
-def warn(message: str) -> None:
-    """Warn of the user's own line: the nearest on the way here that is not in the package."""
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn of the user's own line: the nearest on the way here that is neither in the package nor in scikit-learn."""
     frame, level = sys._getframe(1), 2  # of whoever calls this; level 1 would be the line below
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE + os.sep):
+    while frame.f_back is not None and _is_inside(frame.f_code.co_filename):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, stacklevel=level)
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _is_inside(path: str) -> bool:
+    return path.startswith(PACKAGE + os.sep) or f"{os.sep}sklearn{os.sep}" in path

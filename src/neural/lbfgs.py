@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 
+from neural import sources
 from neural.callbacks import cost_text
 from neural.engine import Workspace
 from neural.errors import EngineUnavailable, TrainingDiverged, sentence
@@ -54,11 +56,21 @@ def training_for(settings: Settings, chain: list[tuple[int, Layer]], sampling: A
     return Minimization
 
 
+def _one_blas_thread() -> AbstractContextManager[Any]:
+    """Hold the BLAS that SciPy has to one thread: its vectors are short, and threads would wait for one another."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return nullcontext()
+    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
+    return limits
+
+
 class Minimization(Training):
     """One call of ``fit`` with L-BFGS, as callbacks see it.
 
     As :class:`Training`, but a cost in the history is that after its iteration; ``rate`` is 1, the step that each
-    line search tries first; there is no ``on_batch_end``.
+    line search tries first; there is no ``on_batch_end``. ``found`` is SciPy's own account, once it has ended.
     """
 
     def _run_epochs(self) -> None:
@@ -72,17 +84,18 @@ class Minimization(Training):
             "maxfun": settings.max_fun,
             "maxcor": settings.pairs,
             "gtol": settings.tol,
-            "ftol": UNITS * float(np.finfo(params.dtype).eps),
+            "ftol": UNITS * float(np.finfo(params.dtype).eps) if settings.ftol is None else settings.ftol,
         }
         try:
-            found = minimize(
-                self._cost,
-                params.astype(np.float64),
-                jac=True,
-                method="L-BFGS-B",
-                callback=self._ended,
-                options=options,
-            )
+            with _one_blas_thread():
+                self.found = found = minimize(
+                    self._cost,
+                    params.astype(np.float64),
+                    jac=True,
+                    method="L-BFGS-B",
+                    callback=self._ended,
+                    options=options,
+                )
             if not self.history:  # nothing was to be gained: an iteration that changes nothing
                 self._record(found.fun)
         finally:  # not at a point that was only tried, whatever happened
@@ -103,9 +116,9 @@ class Minimization(Training):
             self._call("on_epoch_begin")
         with np.errstate(over="ignore"):  # x is float64
             self.program.params[:] = x
-        cost, gradient, _ = self.engine.gradient(self.program, self.data, self._mode)
+        cost, gradient = sources.gradient(self.engine, self.program, self.data, self._mode)
         if not (np.isfinite(cost) and np.isfinite(gradient).all()):
-            where = self.engine.first_nonfinite(self.program, self.data, self._mode)
+            where = self.engine.first_nonfinite(self.program, sources.first_block(self.data), self._mode)
             raise TrainingDiverged(self.epoch, 1, where, self.rate, "the cost or its gradient became infinite or NaN")
         trained = np.zeros(len(gradient))
         for part, _ in self.program.rates:

@@ -44,6 +44,7 @@ class Loss:
     kinks: tuple[float, ...] = ()  # where the derivative or its slope jumps, in outputs minus targets
     outputs_per_target: int = 1  # side by side: what the loss asks the network to say of each target
     l2: float = 0.0
+    factor: float = 1.0  # the loss and its derivative are multiplied by it: 0.5 makes half the squared error of MSE
 
     def __init__(self, l2: float = 0) -> None:
         self.l2 = check_number("l2", l2, low=0)
@@ -100,7 +101,7 @@ class Loss:
 
     def constants(self, n_out: int) -> list[float]:
         """Return the numbers that the loss is made with, besides l2, for a network with ``n_out`` outputs."""
-        return [float(value) for name, value in self.settings().items() if name != "l2"]
+        return [float(value) for name, value in self.settings().items() if name not in ("l2", "factor")]
 
     def describe(self) -> str:
         """Return a name for errors."""
@@ -112,14 +113,14 @@ class Loss:
         y, a = self.by_hand(y_true, y_pred)
         check_number("ws", ws, low=0)
         rows = self.of_outputs(a, y, np.empty_like(a), Own(0, a.dtype))
-        return float(np.mean(rows, dtype=np.float64) + self.l2 / (2 * len(a)) * ws)
+        return float(self.factor * np.mean(rows, dtype=np.float64) + self.l2 / (2 * len(a)) * ws)
 
     def loss_prime(self, y_true: Any, y_pred: Any) -> np.ndarray:
         """Return dJ/dA for the outputs ``y_pred``, of the same shape."""
         y, a = self.by_hand(y_true, y_pred)
         da = np.empty_like(a)
         self.of_outputs(a, y, da, Own(0, a.dtype))
-        return (da / len(a)).T.reshape(np.shape(y_pred))
+        return (self.factor * da / len(a)).T.reshape(np.shape(y_pred))
 
     def by_hand(self, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return both arguments as the formulas take them, (batch, n_out); a target may stand once for its outputs."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neural import batches, checkpoints, core, inputs, lbfgs, model_file, optimizers, training
+from neural import batches, checkpoints, core, inputs, lbfgs, measuring, model_file, optimizers, training
 from neural import chain as chains
 from neural import data as prepare
 from neural.assembly import Assembly
@@ -104,6 +104,7 @@ class NeuralNetwork(Assembly):
         checkpoint: Any = None,
         every: float = 1,
         resume: bool = False,
+        shuffle: Any = True,
         verbose: int = 1,
         n_threads: int | None = None,
     ) -> History:
@@ -140,13 +141,14 @@ class NeuralNetwork(Assembly):
         checkpoint, every, resume : a file into which the fit is written each ``every`` epochs, or with a fraction such
             as 0.1 that part of an epoch, and at its end; with ``resume`` it goes on from that file, if it is there. The
             same call again then makes up for a run that was killed, to the same bits: docs/checkpoints.md.
+        shuffle : True for a new random order each epoch, False for that of the rows, or a function (epoch, n) of it.
         verbose : 0 silent, 1 a line every tenth epoch (a live bar on a terminal), 2 a line every epoch.
         n_threads : at most so many; no number changes a bit on the core; on NumPy it limits BLAS.
         """
         self._check_free()
         settings = Settings.of(
             epochs, learning_rate, batch_size, optimizer, schedule, metrics, callbacks, callback, verbose, time_limit,
-            average, augment,
+            average, augment, shuffle,
         )  # fmt: skip
         if n_threads is not None:
             check_number("n_threads", n_threads, low=1, whole=True)
@@ -156,6 +158,7 @@ class NeuralNetwork(Assembly):
             split = validation_split or None
             about_rows = {"validation_split": split, "sample_weight": sample_weight, "sampling": sampling}
             about_rows["checkpoint"] = checkpoint
+            about_rows["shuffle"] = None if settings.shuffle is True else settings.shuffle
             return self._fit_batches(batches.Batches(X), settings, validation_data, class_weight, about_rows, n_threads)
         rows = self._rows(X)
         engine = self._engine_for(settings.optimizer, n_threads)
@@ -163,6 +166,10 @@ class NeuralNetwork(Assembly):
         data, classes = self._data(rows, y, sample_weight)
         saving = settings.saving = None if checkpoint is None else Saving(checkpoint, every, resume)
         data, validation = prepare.split_off(data, validation_split, saving.seed(self.seed) if saving else self.seed)
+        if sampling is not None and settings.shuffle is not True:
+            raise ValueError(
+                "sampling and shuffle must not be given both: each says which rows come when. Leave one out."
+            )
         settings.sampler = prepare.sampler(sampling, class_weight, data, classes, self._loss)
         data = prepare.class_weighted(data, class_weight, classes, self._loss, self.dtype)
         if validation_data is not None:
@@ -317,12 +324,12 @@ class NeuralNetwork(Assembly):
 
     def evaluate(self, X: Any, y: Any, metrics: Any = (), *, sample_weight: Any = None) -> dict[str, float]:
         """Return ``loss``, the mean loss without penalty, and the metrics, for rows that need not be training rows."""
-        wanted = training.resolve_metrics(metrics)
+        wanted = measuring.resolve_metrics(metrics)
         program, data = self.prepared(X, y, sample_weight)
         loss, outputs = self._using(self._engine_for()).evaluate(program, data)
         inputs.check_finite("the network's outputs", outputs, self.dtype)
         inputs.check_finite("the loss", np.asarray(loss), np.float64)
-        return {"loss": loss, **training.measure(wanted, program.loss, data.y, outputs)}
+        return {"loss": loss, **measuring.measure(wanted, program.loss, data.y, outputs)}
 
     def loss_and_gradient(
         self, X: Any, y: Any, sample_weight: Any = None, *, training: bool = False

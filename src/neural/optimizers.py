@@ -200,7 +200,9 @@ class Adagrad(Optimizer):
 class Adam(Optimizer):
     """m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; w = w - rate m' / (sqrt(v') + epsilon).
 
-    m' = m / (1 - b1^t) and v' = v / (1 - b2^t) undo the start at 0 (Kingma and Ba, 2015, algorithm 1).
+    m' = m / (1 - b1^t) and v' = v / (1 - b2^t) undo the start at 0 (Kingma and Ba, 2015, algorithm 1). With
+    ``epsilon_first`` epsilon is added before that, rate m' / ((sqrt(v) + epsilon) / sqrt(1 - b2^t)), as in the order of
+    the end of their section 2.
 
     >>> w, g = np.array([1.0]), np.array([0.5])
     >>> Adam().update(w, g, 0.1, 1, np.zeros(1), np.zeros(1)); w.round(6)
@@ -213,6 +215,7 @@ class Adam(Optimizer):
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
+    epsilon_first: bool = field(default=False, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -220,11 +223,13 @@ class Adam(Optimizer):
         check_number("epsilon", self.epsilon, low=0, strict=True)
 
     def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
-        return rate / (1 - self.beta1**t), (1 - self.beta2**t) ** -0.5, self.beta1, self.beta2, self.epsilon
+        root_scale = (1 - self.beta2**t) ** -0.5
+        epsilon = self.epsilon * root_scale if self.epsilon_first else self.epsilon
+        return rate / (1 - self.beta1**t), root_scale, self.beta1, self.beta2, epsilon
 
     def update(self, w: np.ndarray, g: np.ndarray, rate: float, t: int, *memory: np.ndarray) -> None:
         m, v = memory
-        mean_scale, root_scale, *_ = self.constants(rate, t)
+        mean_scale, root_scale, _, _, epsilon, *_ = self.constants(rate, t)
         np.subtract(m, g, out=m)  # b1 (m - g) + g: the formula without an array for (1 - b1) g
         np.multiply(m, self.beta1, out=m)
         np.add(m, g, out=m)
@@ -234,7 +239,7 @@ class Adam(Optimizer):
         np.add(v, g, out=v)
         np.sqrt(v, out=g)
         np.multiply(g, root_scale, out=g)
-        np.add(g, self.epsilon, out=g)
+        np.add(g, epsilon, out=g)
         np.divide(m, g, out=g)
         np.multiply(g, mean_scale, out=g)
         np.subtract(w, g, out=w)
@@ -275,6 +280,8 @@ class NAdam(Adam):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.epsilon_first:
+            raise ValueError(sentence("epsilon_first", "False for NAdam", True))
         check_number("momentum_decay", self.momentum_decay, low=0)
 
     def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
@@ -398,8 +405,9 @@ class LBFGS(Optimizer):
 
     SciPy does it, on all rows at once: an epoch is an iteration, and ``fit`` uses neither batch size nor learning rate
     nor schedule. Ends after ``epochs`` iterations, or ``max_fun`` evaluations of the cost, or where no component of its
-    gradient is above ``tol``, or where the cost does not change any more in the network's dtype; float64 leads further.
-    Fitting again begins without H. Not with dropout. Needs ``neural-dense[lbfgs]``.
+    gradient is above ``tol``, or where the cost changes by less than ``ftol`` of it (None: not any more in the
+    network's dtype; float64 leads further). Fitting again begins without H. Not with dropout. Needs
+    ``neural-dense[lbfgs]``.
 
     >>> LBFGS(tol=1e-8)
     LBFGS(pairs=10, tol=1e-08, max_fun=15000)
@@ -410,9 +418,12 @@ class LBFGS(Optimizer):
     pairs: int = 10
     tol: float = 1e-5
     max_fun: int = 15000
+    ftol: float | None = field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.ftol is not None:
+            check_number("ftol", self.ftol, low=0)
         check_number("pairs", self.pairs, low=1, whole=True)
         check_number("tol", self.tol, low=0)
         check_number("max_fun", self.max_fun, low=1, whole=True)

@@ -8,20 +8,22 @@ What outlives an epoch is in :class:`neural.updates.TrainingState`, which the ne
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from neural import augment as augments
-from neural import averages, checkpoints, metrics, optimizers, schedules
+from neural import averages, checkpoints, metrics, optimizers, schedules, sources
 from neural import callbacks as hooks
 from neural.augment import Augment
 from neural.averages import Average
 from neural.checkpoints import Saving
 from neural.engine import Data, Program
 from neural.errors import TrainingDiverged, check_number, sentence, warn
+from neural.inputs import numbers
+from neural.measuring import measure, resolve_metrics
 from neural.optimizers import Optimizer
 from neural.updates import Snapshot, TrainingState, Updates
 
@@ -48,6 +50,8 @@ class Settings:
     factors: schedules.Factors = field(init=False)
     sampler: Any = None  # draws the rows of each epoch, if not each once
     saving: Saving | None = None
+    shuffle: Any = True  # or False, or a function (epoch, n) of the order
+    penalty_by_batch: bool = False  # over what each batch weighs itself
 
     @classmethod
     def of(
@@ -64,6 +68,7 @@ class Settings:
         time_limit: Any,
         average: Any,
         augment: Any,
+        shuffle: Any = True,
     ) -> Settings:
         """Check every argument before anything is touched."""
         if batch_size is not None:
@@ -74,6 +79,8 @@ class Settings:
             raise ValueError(sentence("verbose", "0, 1 (every tenth epoch) or 2 (every epoch)", verbose))
         if time_limit is not None:
             time_limit = check_number("time_limit", time_limit, low=0, strict=True)
+        if not isinstance(shuffle, bool | np.bool_) and not callable(shuffle):
+            raise TypeError(sentence("shuffle", "True, False, or a function (epoch, n) of the order", shuffle))
         return cls(
             check_number("epochs", epochs, low=1, whole=True),
             check_number("learning_rate", learning_rate, low=0),
@@ -85,6 +92,7 @@ class Settings:
             time_limit,
             averages.resolve(average),
             augments.resolve(augment),
+            shuffle=shuffle,
         )
 
     def names(self, validated: bool) -> list[str]:
@@ -136,6 +144,7 @@ class Training:
         self._updates = Updates(
             engine, program, data, self.state, settings.optimizer, self.batch_size, settings.augment
         )
+        self._updates.by_batch = settings.penalty_by_batch
         self.saving = settings.saving
         self.resumed = self.saving is not None and self.saving.contents is not None
         self._begun: tuple[int, np.ndarray, np.ndarray] | None = None  # of an epoch: updates made, losses, penalties
@@ -170,7 +179,7 @@ class Training:
     def predicted(self) -> np.ndarray:
         """Return the network's outputs for the training rows, a copy; computed once an epoch, if anybody asks."""
         if self._outputs is None:
-            self._outputs = self.engine.predict(self.program, self.data.X)
+            self._outputs = sources.predict(self.engine, self.program, self.data.X)
         return self._outputs.copy()
 
     def stop(self, reason: str) -> None:
@@ -310,7 +319,8 @@ class Training:
 
         If that ends in something that is not finite, nothing has happened, and they are to be run one by one.
         """
-        count = 1 if self._listened_to else min(self._slice // self.per_epoch, self.epochs - self.epoch)
+        alone = 1 if self._listened_to else min((c.epochs_alone() for c in self.callbacks), default=self.epochs)
+        count = int(min(self._slice // self.per_epoch, self.epochs - self.epoch, alone))
         if self.saving is not None:
             count = 1 if self.saving.every < 1 or self._begun else min(count, self.saving.epochs_left(self.epoch))
         if count < 2:
@@ -377,10 +387,13 @@ class Training:
 
     def _orders(self, count: int) -> np.ndarray:
         """Return the rows of the next ``count`` epochs, one epoch after the other."""
-        seed, epoch, sampler = self.state.seed, self.state.epoch, self.settings.sampler
+        seed, epoch, n = self.state.seed, self.state.epoch, len(self.data)
+        sampler, shuffle = self.settings.sampler, self.settings.shuffle
         if sampler is not None:
             return sampler.orders(seed, epoch, count)
-        return self.engine.orders(seed, epoch, count, len(self.data))
+        if callable(shuffle):
+            return np.concatenate([order_of(shuffle, number, n) for number in range(epoch, epoch + count)])
+        return self.engine.orders(seed, epoch, count, n) if shuffle else np.arange(count * n) % n
 
     def _rates(self, n: int) -> np.ndarray:
         """Return the learning rates of the next ``n`` updates."""
@@ -391,12 +404,23 @@ class Training:
         """Return the cost of each of these epochs as it was met on the way: its mean loss and its mean penalty."""
         n, weights = len(self.data), self.data.weights
         counts = np.ones((1, n)) if weights is None else weights[order].astype(np.float64).reshape(-1, n)
+        if self.settings.penalty_by_batch:
+            return self._costs_by_batch(losses.reshape(-1, n), counts, penalties)
         totals, data_loss = counts.sum(axis=1), losses.reshape(-1, n).sum(axis=1)
         penalty = np.zeros(len(data_loss))
         if self.program.penalties:  # the mean over the samples, as that of the losses is
             shares = np.add.reduceat(counts, np.arange(0, n, self.batch_size), axis=1)
             penalty = (penalties.reshape(len(penalty), -1) * shares).sum(axis=1) / totals
         return list(zip((data_loss / totals).tolist(), penalty.tolist(), strict=True))
+
+    def _costs_by_batch(
+        self, losses: np.ndarray, counts: np.ndarray, penalties: np.ndarray
+    ) -> list[tuple[float, float]]:
+        """Return the same where each batch has a J of its own: the mean of them, by their numbers of rows."""
+        n, starts = len(self.data), np.arange(0, len(self.data), self.batch_size)
+        shares, weights = np.diff(starts, append=n) / n, np.add.reduceat(counts, starts, axis=1)
+        means = np.add.reduceat(losses, starts, axis=1) / np.where(weights > 0, weights, 1)
+        return list(zip((means @ shares).tolist(), (penalties.reshape(len(means), -1) @ shares).tolist(), strict=True))
 
     def _measured(self) -> dict[str, float]:
         """Return the metrics of the network as it is now, and the validation's."""
@@ -441,57 +465,9 @@ def one_update(updates: Updates, rate: float) -> float:
     return cost
 
 
-def resolve_metrics(wanted: Any) -> list[metrics.Metric]:
-    """Return what a name, a function, or several of them stand for, each under a name of its own in the history."""
-    if isinstance(wanted, str | metrics.Metric) or callable(wanted):
-        wanted = (wanted,)
-    if not isinstance(wanted, Iterable | None):
-        raise TypeError(sentence("metrics", "a name, a function, or a list of them", wanted))
-    found: dict[str, Any] = dict.fromkeys(NUMBERS)
-    for metric in map(metrics.resolve, wanted or ()):
-        if found.setdefault(metric.name, metric) != metric:
-            raise ValueError(sentence("metrics", "of different names, and none of them of the cost's", metric.name))
-    return [metric for metric in found.values() if metric is not None]
-
-
-def measure(wanted: list[metrics.Metric], loss: Any, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
-    """Return each metric of outputs (n, n_out) against encoded targets."""
-    return {
-        metric.name: _number(
-            metric,
-            np.array(loss.labels(y)),
-            loss.estimates(outputs) if metric.takes in ("labels", "values") else outputs,
-        )
-        for metric in wanted
-    }
-
-
-def _classes(truth: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-    """Return probabilities (n, n_out) as they are, and one output as classes 0 and 1, if the truth is such."""
-    if outputs.shape[1] > 1:
-        return outputs
-    odd = truth[(truth != 0) & (truth != 1)]
-    if odd.size:
-        rule, step = "0 or 1 for a metric of classes and one output", "For real values use r2_score, mse or mae."
-        raise ValueError(sentence("y", rule, odd[0].item(), step))
-    return metrics.predict_classes(outputs)
-
-
-PREDICTED: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {  # what a metric takes, of truth and outputs
-    "labels": _classes,
-    "values": lambda truth, outputs: outputs if outputs.shape[1] > 1 else outputs[:, 0],
-    "probabilities": lambda truth, outputs: outputs.copy(),
-    "outputs": lambda truth, outputs: outputs.copy(),
-}
-
-
-def _number(metric: metrics.Metric, truth: np.ndarray, outputs: np.ndarray) -> float:
-    try:
-        value = metric.function(truth, PREDICTED[metric.takes](truth, outputs))
-    except (TypeError, ValueError) as error:
-        if metric.takes == "outputs":  # a user's own error stays as it is
-            raise
-        raise type(error)(f"metric {metric.name}: {error}") from None
-    if np.ndim(value) or not isinstance(value, int | float | np.number | np.ndarray):
-        raise TypeError(sentence(f"metric {metric.name}", "a function that returns a number", value))
-    return float(value)
+def order_of(function: Callable[[int, int], Any], epoch: int, n: int) -> np.ndarray:
+    """Return what a user's function gives as the order of an epoch: n row numbers, some perhaps more than once."""
+    order = numbers("the order that shuffle gives", function(epoch, n))
+    if order.shape != (n,) or order.dtype.kind not in "iu" or order.min() < 0 or order.max() >= n:
+        raise ValueError(sentence("the order that shuffle gives", f"{n} row numbers from 0 to {n - 1}", order))
+    return order.astype(np.int64, copy=False)

@@ -13,10 +13,11 @@ import numpy as np
 
 from neural.augment import Augment
 from neural.averages import Average, Averaging
-from neural.engine import Data, Program, Run
+from neural.engine import Data, Program, Run, batch_bounds
 from neural.layer import Mode
 from neural.optimizers import Optimizer
 from neural.parameters import Place
+from neural.sources import Source, block_rows, parts
 
 
 @dataclass
@@ -44,6 +45,11 @@ class TrainingState:
         if average is None or average != self.average or self.mean is None or self._changed(params):
             self.average, self.averaged, self.raw = average, 0, None
             self.mean = None if average is None else params.copy()
+
+    def own(self) -> None:
+        """Copy vectors that cannot be written to, as those of a file that is mapped into memory."""
+        self.memory = {name: np.require(vector, requirements="W") for name, vector in self.memory.items()}
+        self.mean, self.raw = (v if v is None else np.require(v, requirements="W") for v in (self.mean, self.raw))
 
     def _changed(self, params: np.ndarray) -> bool:
         return self.raw is not None and self.mean is not None and not np.array_equal(params, self.mean)
@@ -108,6 +114,7 @@ class Updates:
     batch_size: int
     augment: Augment | None = None
     averaging: Averaging | None = None
+    by_batch: bool = False  # the penalty is over what each batch weighs itself, not over batch_size
     past: tuple[Snapshot, np.ndarray, np.ndarray] | None = None  # start, order and rates of the slice before
 
     def begin(self, average: Average | None, steps: int, per_epoch: int) -> None:
@@ -170,9 +177,9 @@ class Updates:
         """
         k, cost_was_finite, earlier, here = self._replay(order, rates)
         self.restore(here)
-        rows, data = self._batch(order, k), self.data
-        X = data.X[rows] if self.augment is None else self.augment.of(data.X[rows], self.state.seed, self.state.step)
-        batch = Data(X, data.y[rows], None if data.weights is None else data.weights[rows])
+        batch = self._taken(self._batch(order, k))
+        if self.augment is not None:
+            batch.X = self.augment.of(batch.X, self.state.seed, self.state.step)
         mode = Mode(training=True, seed=self.state.seed, step=self.state.step)
         where = self.engine.first_nonfinite(self.program, batch, mode)
         if not cost_was_finite:  # so the update before was the one that went too far
@@ -204,19 +211,49 @@ class Updates:
 
     def _cross(self, order: np.ndarray, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Have the engine make the updates, one for each rate."""
+        if not isinstance(self.data.X, Source):
+            return self._run(self.data, order, order, rates, 0)
+        bounds, found = self._bounds(order), []
+        for first, end in parts(bounds, -(-len(self.data) // self.batch_size), block_rows(self.data.X)):
+            rows = order[bounds[first] : bounds[end]]
+            found.append(self._run(self._taken(rows), np.arange(len(rows)), rows, rates[first:end], first))
+        losses, penalties = zip(*found, strict=True)
+        return np.concatenate(losses), np.concatenate(penalties)
+
+    def _run(
+        self, data: Data, order: np.ndarray, rows: np.ndarray, rates: np.ndarray, done: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Make updates after ``done`` others: ``order`` is of the rows of ``data``, which are ``rows`` of all."""
         state = self.state
-        mode = Mode(training=True, seed=state.seed, step=state.step)
-        request = Run(order, self.batch_size, len(self.data), rates, self.optimizer, state.memory, state.updates, mode)
+        request = Run(
+            order, self.batch_size, len(self.data), rates, self.optimizer, state.memory, state.updates + done,
+            Mode(training=True, seed=state.seed, step=state.step + done), self._penalty(rows),
+        )  # fmt: skip
         request.augment = self.augment
         if self.averaging is not None:
-            request.mean, request.shares = state.mean, self._shares(len(rates))
-        losses, penalties = self.engine.run(self.program, self.data, request)
+            request.mean, request.shares = state.mean, self._shares(done + len(rates))[done:]
+        losses, penalties = self.engine.run(self.program, data, request)
         return losses, penalties
 
     def _shares(self, n: int) -> np.ndarray:
         """Return the share of the mean that the weights after each of the next ``n`` updates have."""
         assert self.averaging is not None
         return self.averaging.shares(self.state.step, n, self.state.averaged)
+
+    def _penalty(self, rows: np.ndarray) -> np.ndarray | None:
+        """Return what the penalty of each of the updates with these rows is multiplied by."""
+        if not (self.by_batch and self.program.penalties):
+            return None
+        bounds, weights = self._bounds(rows), self.data.weights
+        counts = np.diff(bounds) if weights is None else np.add.reduceat(weights[rows].astype(float), bounds[:-1])
+        return np.where(counts > 0, self.batch_size / np.where(counts > 0, counts, 1), 0.0)
+
+    def _bounds(self, order: np.ndarray) -> np.ndarray:
+        return batch_bounds(len(order), len(self.data), self.batch_size)
+
+    def _taken(self, rows: np.ndarray) -> Data:
+        data = self.data
+        return Data(data.X[rows], data.y[rows], None if data.weights is None else data.weights[rows])
 
     def _count(self, n: int) -> None:
         if self.averaging is not None:
