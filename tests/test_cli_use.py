@@ -287,3 +287,22 @@ def test_any_encoding_of_stdout_will_do(folder):
     done = subprocess.run(command, env=environment, capture_output=True, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "p_pâquerette 🌼" in done.stdout.decode("utf-8")
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="no sh")
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("train flowers.csv -t species -o closed -q --epochs 2 >&-", 0, ""),
+        ("inspect run 2>&- >&-", 0, ""),
+        ("predict run - <&-", 2, "the standard input must be open"),
+        ("predict run - < /dev/null", 2, "It is empty"),
+    ],
+)
+def test_streams_that_are_closed(folder, line, code, words):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = ["sh", "-c", f"{sys.executable} -m neural {line}"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=folder)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr

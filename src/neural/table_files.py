@@ -40,6 +40,8 @@ def read_table(path: str | os.PathLike[str], stdin: IO[bytes] | None = None) -> 
     """
     name = os.fspath(path)
     if name == "-":
+        if stdin is None and sys.stdin is None:
+            raise ValueError("the standard input must be open to be read from. It is closed.")
         return _from_text("the standard input", stdin or sys.stdin.buffer)
     if os.path.isdir(name):
         raise ValueError(sentence("a table", "a file", name, "It is a folder: name the file in it."))

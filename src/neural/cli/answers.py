@@ -84,7 +84,13 @@ def table(rows: Iterable[Sequence[str]], indent: str = "  ") -> str:
 
 
 def prepare_streams() -> None:
-    """Let stdout take any text: what no encoding has is written as an escape, and files and pipes are UTF-8."""
+    """Let stdout take any text: what no encoding has is written as an escape, and files and pipes are UTF-8.
+
+    Whoever has closed stdout or stderr wants to hear nothing there.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, as long as the process lives
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace", **({} if sys.stdout.isatty() else {"encoding": "utf-8"}))

@@ -44,7 +44,7 @@ def predict(
     encoded, outputs = predicted(net, frame)
     remark(answer, encoded)
     lines = _json_lines(net, outputs) if as_json else _csv_lines(net, outputs, frame if keep else None)
-    if out is not None:
+    if out not in (None, "-"):
         atomic.write(out, (line.encode() for line in lines))
         answer.note(f"{count(len(outputs), 'prediction')} written to {out}.")
         return

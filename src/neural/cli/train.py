@@ -96,9 +96,9 @@ def _widths(text: str) -> tuple[int, ...]:
 
 
 def _read(path: str) -> tuple[Any, str | None]:
-    """Return the table and its file's SHA-256; None for what comes from stdin."""
+    """Return the table and its file's SHA-256; None for what cannot be read twice: stdin, a pipe."""
     frame = read_table(path)
-    if path == "-":
+    if not os.path.isfile(path):
         return frame, None
     with open(path, "rb") as file:
         return frame, hashlib.file_digest(file, "sha256").hexdigest()
