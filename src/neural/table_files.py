@@ -192,7 +192,7 @@ def _from_parquet(name: str, file: IO[bytes]) -> Any:
     except (ValueError, OSError, KeyError) as error:
         raise ValueError(f"{name} must be a Parquet file. {_first_line(error)}") from None
     frame.columns = _names(name, [str(column) for column in frame.columns])
-    for column in frame.columns[frame.dtypes == object]:  # lists, dictionaries and the like are text
+    for column in frame.columns[[dtype == "object" for dtype in frame.dtypes]]:  # lists and the like are text
         plain = frame[column].map(lambda value: value is None or isinstance(value, str | bytes | int | float))
         if not plain.all():
             frame[column] = frame[column].map(str, na_action="ignore")
