@@ -258,8 +258,12 @@ template <class T> class Network {
           if (phase.what == Phase::BATCH_FORWARD) return k.batch_forward(j, phase.stage, batch, t, n);
           if (phase.what == Phase::BATCH_BACKWARD) return k.batch_backward(j, phase.stage, batch, t, n);
           if (phase.what == Phase::SQUARE) return k.square(j, t, n);
-          if (phase.what == Phase::ORTHOGONAL)
-            return stop.now(t) ? void() : k.orthogonal(j, phase.stage, phase.stage ? 0 : std::sqrt(sum(j.squares, gradient_rows())), t, n, scratch);
+          if (phase.what == Phase::ORTHOGONAL) {
+            const double norm = phase.stage ? 0 : std::sqrt(sum(j.squares, gradient_rows()));
+            const int pieces = int(std::clamp<long>(long(row * double(widest(stages)) / STOP_FLOPS / n), 1, std::max<long>(columns / n, 1)));
+            for (int piece = t * pieces; piece < (t + 1) * pieces && (pieces == 1 || !stop.now(t)); piece++) k.orthogonal(j, phase.stage, norm, piece, n * pieces, scratch);
+            return;
+          }
           if (phase.what == Phase::FINISH) return k.finish(j, batch, std::sqrt(sum(j.squares, gradient_rows())), t, n);
           if (phase.what == Phase::UPDATE) {
             const int pieces = int(std::clamp<long>(long(row * double(batch) / STOP_FLOPS / n), 1, std::max<long>(columns / n, 1)));

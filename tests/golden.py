@@ -42,13 +42,26 @@ def of_all_layers():
     return net
 
 
+def of_a_fit(path):
+    """Return a network that was fitted with a checkpoint at ``path``."""
+    rng = np.random.default_rng(4)
+    X, y = rng.normal(size=(40, 4)), rng.integers(0, 2, 40)
+    layers = [DenseLayer(4, 5, "tanh"), neural.DropoutLayer(0.1), DenseLayer(5, 1, "sigmoid")]
+    net = NeuralNetwork(layers, "binary_crossentropy", dtype="float64", engine="numpy", random_state=4)
+    watched = [neural.EarlyStopping("val_loss", 3), neural.ReduceOnPlateau("val_loss")]
+    net.fit(X, y, 4, optimizer="adam", average="ema", validation_split=0.2, callbacks=watched, verbose=0,
+            checkpoint=path)  # fmt: skip
+    return net
+
+
 def in_hex(rows):
     return [[float(value).hex() for value in row] for row in rows]
 
 
-def write(name, net):
+def write(name, net, *, save=True):
     X = np.random.default_rng(2).integers(-8, 9, (5, 4)) / 4
-    net.save(FOLDER / f"{name}.safetensors")
+    if save:
+        net.save(FOLDER / f"{name}.safetensors")
     found = {
         "X": in_hex(X),
         "outputs": in_hex(net.predict(X)),
@@ -63,3 +76,4 @@ if __name__ == "__main__":
     write(f"{version}-exact-float32", exact("float32"))
     write(f"{version}-exact-float64", exact("float64"))
     write(f"{version}-all-layers", of_all_layers())
+    write(f"{version}-checkpoint", of_a_fit(FOLDER / f"{version}-checkpoint.safetensors"), save=False)

@@ -160,6 +160,14 @@ def test_a_fit_that_is_replayed_draws_the_same(engine):
     assert places[0] == places[1]
 
 
+@each_engine
+def test_settings_may_be_numpys_own(engine):
+    odd = Augment([np.int64(4), 6], shift=[np.int8(1), 2], fill=np.uint8(9))
+    assert odd == Augment((4, 6), shift=(1, 2), fill=9)
+    assert hash(odd) == hash(Augment((4, 6), shift=(1, 2), fill=9.0))
+    linear(engine).fit(np.ones((5, 24), np.uint8), np.ones(5), 1, augment=odd, verbose=0)
+
+
 def test_rows_are_left_as_they_are():
     X, y = RNG.integers(0, 256, (40, 24)).astype(np.float32), RNG.normal(size=40)
     before = X.copy()

@@ -77,6 +77,28 @@ def test_the_plain_mean_is_that_of_the_last_part(engine, average, entering):
         np.testing.assert_allclose(shown[epoch], raw[list(updates)].mean(axis=0), rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (np.nan, "Got nan"),
+        (1.5, "Got 1.5"),
+        (0, "Got 0.0"),
+        (-0.1, "Got -0.1"),
+        (np.ones(2), "of shape"),
+        ("a", "numb"),
+    ],
+)
+def test_a_share_is_looked_at(share, words):
+    class Odd(Average):
+        def share(self, n):
+            return share
+
+    net = network()
+    with pytest.raises((TypeError, ValueError), match=f"Odd.*{words}"):
+        fit(net, average=Odd())
+    assert net.params.tobytes() == network().params.tobytes()
+
+
 def test_the_first_weights_are_the_mean_whatever_the_share():
     class Half(Average):
         def share(self, n):

@@ -124,6 +124,17 @@ def test_text_labels_are_those_of_the_first_batch():
     assert net.classes_.tolist() == ["ant", "bee", "cat"]
 
 
+def test_a_loader_of_a_stream_has_no_length():
+    class Stream(Loader):
+        def __len__(self):
+            raise TypeError("a stream")
+
+    net, twin = network(), network()
+    streamed(net, Stream(X, LABELS))
+    streamed(twin, Loader(X, LABELS))
+    assert numbers(net) == numbers(twin)
+
+
 def test_the_number_of_batches_may_change_where_nothing_depends_on_it():
     calls = []
 
@@ -206,6 +217,7 @@ BATCHES = list(Loader(X, LABELS))
         (lambda: iter(()), {}, ValueError, "the batches must be one at least"),
         ((), {}, ValueError, "X must be of shape"),
         ([(X, LABELS, WEIGHTS, 1)], {}, ValueError, "batch 1 of epoch 1 must be"),
+        (list, {}, TypeError, "X must be"),
         ({"X": X}, {}, TypeError, "batch 1 of epoch 1 must be"),
         (BATCHES, {"sample_weight": WEIGHTS}, ValueError, "sample_weight must be left out.*A batch may be"),
         (BATCHES, {"validation_split": 0.1}, ValueError, "validation_split must be left out"),

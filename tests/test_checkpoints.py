@@ -352,7 +352,7 @@ def test_another_network_or_other_rows_are_refused(half):
         ({"every": -0.5}, ValueError, "every"),
         ({"every": "1"}, TypeError, "every"), ({"every": True}, TypeError, "every"),
         ({"every": float("nan")}, ValueError, "every"), ({"resume": 1}, TypeError, "resume"),
-        ({"checkpoint": "not there/run"}, ValueError, "folder"), ({"checkpoint": 3}, TypeError, ""),
+        ({"checkpoint": "not there/run"}, ValueError, "folder"), ({"checkpoint": 3}, TypeError, "path"),
     ],
 )  # fmt: skip
 def test_bad_arguments(settings, error, words, tmp_path):

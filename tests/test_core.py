@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neural import Adam, DenseLayer, DropoutLayer, NeuralNetwork, core, set_threads
+from neural import Adam, DenseLayer, DropoutLayer, NeuralNetwork, activations, core, set_threads
 from neural.engine import Data, Run
 from neural.layer import Mode
 from tests.processes import in_a_process
@@ -175,6 +175,7 @@ def test_nothing_is_allocated_between_updates(threads, counting):
 LARGE = (1024, 3000, 3000, 10)
 LONG = {  # each takes many seconds, a batch of all rows too
     "many batches": ("fit", LARGE, 5000, 64, 1),
+    "matrices as wholes": ("fit by muon", (8, *LARGE), 64, 64, 1),
     "one batch, two threads": ("fit", LARGE, 5000, None, 2),
     "a prediction": ("predict", LARGE, 40_000, None, 2),
     "a gradient": ("loss_and_gradient", LARGE, 5000, None, 1),
@@ -192,6 +193,7 @@ def be_interrupted(what, sizes, rows, batch, threads):
     before, sent = net.params.copy(), []
     calls = {
         "fit": lambda: net.fit(X, y, epochs=1000, batch_size=batch, verbose=0),
+        "fit by muon": lambda: net.fit(X, y, epochs=1000, batch_size=batch, optimizer="muon", verbose=0),
         "predict": lambda: net.predict(X),
         "loss_and_gradient": lambda: net.loss_and_gradient(X, y),
     }
@@ -277,3 +279,21 @@ def test_an_installation_without_a_core_says_so_once(engine, chosen):
 def test_the_stub_is_what_the_core_says_of_itself():
     kept = Path(core.__file__).with_name("_core.pyi").read_text()
     assert ast.unparse(ast.parse(kept)) == ast.unparse(ast.parse(stub())), "run: python -m tests.stub"
+
+
+@needs_core
+def test_an_activation_without_a_twin_runs_on_numpy(monkeypatch):
+    class Cube(activations.Activation):
+        name = "cube"
+
+        def forward(self, z, out):
+            return np.power(z, 3, out=out)
+
+        def backward(self, da, z, a, out):
+            return np.multiply(da, 3 * z * z, out=out)
+
+    monkeypatch.setitem(activations.ACTIVATIONS, "cube", Cube)
+    net = NeuralNetwork([DenseLayer(2, 3, "cube"), DenseLayer(3, 1)], "mse", random_state=0)
+    net.fit(np.eye(2), np.ones(2), epochs=1, verbose=0)
+    assert net.engine_ == "numpy"
+    assert net.predict(np.eye(2)).shape == (2, 1)

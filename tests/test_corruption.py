@@ -10,7 +10,7 @@ from neural import ModelFileError, model_file
 from neural.config import to_config
 from tests.model_files import dumps, loaded, network, put_together, saved, seal, take_apart, text_of
 
-SECONDS = 5  # for one file that takes a millisecond
+SECONDS = 30  # for one file that takes a millisecond; on a busy machine a process may stand still for some
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def damaged(content, count, seed):
 
 
 def test_damage_never_loads(content):
-    damaged(content, 14_000, 0)
+    damaged(content, 16_000, 0)
 
 
 # --- changes by somebody who knows the format, and seals the file again --------------------------------------------
@@ -130,9 +130,9 @@ def restructured(rng, header):
         other = [p for p in places(header) if p]
         held[key] = json.loads(dumps(at(header, other[rng.integers(len(other))])))
     elif action == 3 and isinstance(held, list):
-        held.append(held[key])
+        held.append(json.loads(dumps(held[key])))
     else:
-        held[key] = VALUES[rng.integers(len(VALUES))]
+        held[key] = json.loads(dumps(VALUES[rng.integers(len(VALUES))]))
 
 
 def says_what_it_is(content):
@@ -196,8 +196,8 @@ def is_unreadable(content):
 
 
 def test_tampering_never_does_more_than_it_says(content):
-    took = tampered(content, 6_000, 1)
-    assert 100 < took < 4_000  # such as another rate, or another number of epochs
+    took = tampered(content, 4_000, 1)
+    assert 50 < took < 2_000  # such as another rate, or another number of epochs
 
 
 @pytest.mark.nightly

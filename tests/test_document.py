@@ -384,5 +384,5 @@ def test_auto_is_he_under_relu_however_it_is_written():
 
 
 def test_what_cannot_be_is_refused_when_the_network_is_built():
-    with pytest.raises(ValueError, match="Got relu last"):
+    with pytest.raises(ValueError, match="Got relu as its last layer"):
         NeuralNetwork([DenseLayer(3, 3, "relu")], "categorical_crossentropy").build()

@@ -128,6 +128,13 @@ def test_float32_stays_and_is_not_copied():
     assert other._checked(X, LABELS, reset=False)[0] is X
 
 
+def test_rows_of_another_dtype_go_on_in_that_of_the_first():
+    network = small(warm_start=True).fit(IRIS.astype(np.float32), NAMES)
+    network.fit(IRIS, NAMES, sample_weight=np.ones(150))
+    network.partial_fit((IRIS * 10).astype(np.uint8), NAMES, sample_weight=np.ones(150))
+    assert network.coefs_[0].dtype == np.float32
+
+
 def test_the_same_warnings_and_words(capsys):
     for where in (theirs, neural):
         with pytest.warns(UserWarning, match="Got `batch_size` less than 1 or larger than sample size"):

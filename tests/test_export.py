@@ -62,6 +62,7 @@ def test_c_gives_them_under_sanitizers(nets, tmp_path):
 
 @needs("node")
 def test_javascript_gives_the_networks_outputs(nets, tmp_path):
+    nets = [each for each in nets if each[0].dtype == np.float32]  # it computes in float64 in any case
     compare(nets, exported.run_javascript(*parts(nets), tmp_path))
 
 
@@ -296,8 +297,9 @@ def test_networks_of_unusual_form(tmp_path):
     }
     for name, layers in forms.items():
         net = NeuralNetwork(layers, random_state=0).build(3)
-        for suffix in TARGETS:
-            assert net.export(tmp_path / f"{name}{suffix}").largest_difference is not None or suffix == ".onnx"
+        for suffix in (".c", ".js", ".onnx", ".py"):
+            proof = net.export(tmp_path / f"{name}{suffix}")
+            assert proof.passed or "there is no" in proof.by
 
 
 GUIDE = Path(__file__).parents[1] / "docs" / "export.md"
@@ -411,7 +413,7 @@ def test_int8_far_from_its_calibration_and_for_nan_is_no_undefined_behaviour(tmp
 
 @needs("cc")
 def test_int8_of_zeros_and_of_one_sided_inputs(tmp_path):
-    net = NeuralNetwork([DenseLayer(3, 4, init="zeros"), DenseLayer(4, 2, init="zeros")], random_state=0)
+    net = NeuralNetwork([DenseLayer(3, 4, init=np.zeros((4, 3))), DenseLayer(4, 2, init="zeros")], random_state=0)
     assert net.export(tmp_path / "zero.c", quantize="int8", X=np.zeros((2, 3))).largest_difference == 0
     net = NeuralNetwork([DenseLayer(3, 4, "sigmoid"), DenseLayer(4, 2)], random_state=0)
     X = np.random.default_rng(0).uniform(100, 101, (50, 3))

@@ -451,6 +451,15 @@ def test_f19_golden_files_load_for_ever(path):
     assert (None if net.classes_ is None else net.classes_.tolist()) == wanted["classes"]
 
 
+def test_f19_a_golden_checkpoint_goes_on():
+    net = neural.load(GOLDEN / "0.1.0-checkpoint.safetensors")
+    assert net.state.optimizer == neural.Adam()
+    assert (net.state.epoch, net.state.updates, sorted(net.state.memory)) == (4, 4, ["mean", "variance"])
+    X = np.ones((4, 4))
+    net.fit(X, [0, 1, 0, 1], 1, optimizer="adam", average="ema", verbose=0)
+    assert net.state.updates == 5
+
+
 def test_f19_there_are_golden_files_of_every_layer():
     kinds = {type(leaf).__name__ for path in GOLDEN.glob("*.safetensors") for leaf in neural.load(path).layers}
     assert set(neural.layers.LAYERS) <= kinds

@@ -185,6 +185,8 @@ def test_what_cannot_come_from_torch_is_named():
         "Flatten must be one of rows": nn.Flatten(0),
         "model must be a torch.nn.Sequential": None,
     }
+    with pytest.raises(ValueError, match="must have a layer at least"):
+        from_torch(nn.Sequential())
     for words, module in refused.items():
         with pytest.raises(ValueError, match=words):
             from_torch(nn.Linear(4, 2) if module is None else nn.Sequential(nn.Linear(4, 4), module))

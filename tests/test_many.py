@@ -157,6 +157,7 @@ BAD = {
     "each too short": (lambda: train([make(), make()], X, Y, [{}]), ValueError, "each must be as many"),
     "unknown name": (lambda: train([make()], X, Y, lr=1), TypeError, "'lr'"),
     "unknown name for one": (lambda: train([make()], X, Y, [{"lr": 1}]), TypeError, "'lr'"),
+    "a file for many": (lambda: train([make()], X, Y, checkpoint="run"), TypeError, "'checkpoint'"),
     "bad rate": (lambda: train([make(), make()], X, Y, [{}, {"learning_rate": -1}]), ValueError, "network 1: learning"),
     "bad rows": (lambda: train([make()], X[:, :2], Y), ValueError, "network 0: X"),
     "no threads": (lambda: train([make()], X, Y, n_threads=0), ValueError, "n_threads"),

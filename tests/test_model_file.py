@@ -405,8 +405,17 @@ def test_a_path_that_cannot_be_a_file_is_refused(tmp_path):
     for path in (tmp_path, tmp_path / "not there" / "net"):
         with pytest.raises(ValueError, match="path must be a file in a folder that is there"):
             net.save(path)
-    with pytest.raises(TypeError):
-        net.save(3)
+    for path in (3, None, b"net", [tmp_path]):
+        with pytest.raises(TypeError, match="path must be text or a Path"):
+            net.save(path)
+
+
+def test_more_than_a_header_holds_is_refused(tmp_path):
+    net = network()
+    net.classes_ = np.array([f"class number {n}" for n in range(100_000)])
+    with pytest.raises(ValueError, match="must fit into 1048576 bytes"):
+        net.save(tmp_path / "net")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_file_is_an_oserror(tmp_path):

@@ -22,6 +22,7 @@ from tests.networks import TARGETS, draw, with_settings
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
+torch.set_num_threads(1)  # which on a busy machine wait for one another
 EXACT = 1e-11
 
 

@@ -19,8 +19,7 @@ from neural.errors import sentence
 
 def file_path(path: Any) -> str:
     """Return the path of a file that can be written, as text; ValueError if its folder is not there."""
-    found = os.fspath(path)
-    if not isinstance(found, str):
+    if not isinstance(path, str | os.PathLike) or not isinstance(found := os.fspath(path), str):
         raise TypeError(sentence("path", "text or a Path", path))
     if os.path.isdir(found) or not os.path.isdir(os.path.dirname(found) or "."):
         raise ValueError(sentence("path", "a file in a folder that is there", found))

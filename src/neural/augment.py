@@ -56,13 +56,14 @@ class Augment:
         if not isinstance(self.flip, bool):
             raise TypeError(sentence("flip", "True or False", self.flip))
         height, width, _ = self.sides
-        for most, side in zip(self.shifts, (height, width), strict=True):
-            check_number("shift", most, low=0, high=side - 1, whole=True)
+        pairs = zip(self.shifts, (height, width), strict=True)
+        shifts = tuple(check_number("shift", most, low=0, high=side - 1, whole=True) for most, side in pairs)
+        object.__setattr__(self, "shift", shifts if isinstance(self.shift, tuple | list) else shifts[0])
         check_number("cutout", self.cutout, low=0, high=2 * max(height, width), whole=True)
         if isinstance(self.fill, str) and self.fill != "edge":
             raise ValueError(sentence("fill", "a finite number, or 'edge'", self.fill))
-        if self.fill != "edge":
-            check_number("fill", self.fill)
+        if not isinstance(self.fill, str):
+            object.__setattr__(self, "fill", check_number("fill", self.fill))
 
     @property
     def sides(self) -> tuple[int, int, int]:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from neural.errors import check_number, look_up, one_of, sentence
+from neural.inputs import broadcast
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class SWA(Average):
 
     With ``each="update"``, after each update (Polyak and Juditsky, 1992). ``start`` is a fraction of the fit: 0.75
     takes in its last quarter, and the next fit has a mean of its own; or a whole number of the network's epochs after
-    which it begins, and the next fit goes on. It is meant for a rather high, constant rate over that part.
+    which it begins, and the next fit goes on. A fit that ends before ``start`` keeps its raw weights. It is meant for a
+    rather high, constant rate over that part.
 
     >>> SWA(0.5).enters(np.arange(8), 8, per_epoch=2, before=0)
     array([False, False, False, False, False,  True, False,  True])
@@ -116,9 +118,15 @@ class Averaging:
         ``step`` is the number of the network's updates before them, ``entered`` how many the mean is made of so far.
         """
         steps = np.arange(step - self.first, step - self.first + n)
-        enters = np.asarray(self.average.enters(steps, self.steps, self.per_epoch, self.before), dtype=bool)
+        enters = self.average.enters(steps, self.steps, self.per_epoch, self.before)
+        enters = broadcast(f"what {self.average}.enters returns", enters, (n,)).astype(bool)
         numbers = np.maximum(entered + np.cumsum(enters), 1)
-        return np.where(enters, np.where(numbers == 1, 1.0, self.average.share(numbers)), 0.0)
+        shares = broadcast(f"what {self.average}.share returns", self.average.share(numbers), (n,))
+        wrong = enters & ~((shares > 0) & (shares <= 1))
+        if wrong.any():
+            rule = "above 0 and up to 1"
+            raise ValueError(sentence(f"what {self.average}.share returns", rule, float(shares[wrong][0])))
+        return np.where(enters, np.where(numbers == 1, 1.0, shares), 0.0)
 
 
 def resolve(spec: Any) -> Average | None:

@@ -28,7 +28,7 @@ def are_batches(X: Any, y: Any) -> bool:
         return False
     if isinstance(X, list | tuple):
         return len(X) > 0 and isinstance(X[0], tuple)
-    return callable(X) or isinstance(X, Iterable)
+    return (callable(X) or isinstance(X, Iterable)) and not isinstance(X, type)
 
 
 class Batches:
@@ -42,7 +42,7 @@ class Batches:
     def __init__(self, given: Any) -> None:
         self._given = given
         self.once = hasattr(given, "__next__")
-        self.length: int | None = len(given) if hasattr(given, "__len__") else None
+        self.length = _length(given)
         self._begun: tuple[Any, Iterator[Any]] | None = None
 
     def first(self) -> Any:
@@ -67,6 +67,13 @@ class Batches:
         if not isinstance(given, Iterable):
             raise TypeError(sentence("what the function of batches returns", "an iterator over (X, y)", given))
         return iter(given)
+
+
+def _length(given: Any) -> int | None:
+    try:
+        return len(given)
+    except TypeError:  # a loader of a stream has the method, but no length
+        return None
 
 
 def refuse(settings: Settings, source: Batches, **given: Any) -> None:

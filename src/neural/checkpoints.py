@@ -25,6 +25,7 @@ from neural.model_file import Contents
 ROWS = 1024  # of X that tell one data set from another
 STREAMS = ("seed", "epoch", "step")  # of a network's description: they are another's after each epoch
 FREE = ("time_limit", "saving", "factors")  # settings of a fit that may change when it goes on
+COUNTS = ("epoch", "done", "before", "rate", "rate_factor", "numbers")  # of a fit in progress
 FIT: dict[str, tuple[type, ...]] = {  # the state of a fit
     **dict.fromkeys(("epoch", "done", "before", "first"), (int,)),
     **dict.fromkeys(("rate", "rate_factor"), (int, float)),
@@ -154,7 +155,7 @@ def remembered(
     state = contents.training["state"].items()
     found = {name: unpack(value, network, contents.tensors, custom, objects=objects) for name, value in state}
     known = {field.name for field in dataclasses.fields(network.state)}
-    if found.keys() != known:
+    if found.keys() - known or "memory" not in found or "seed" not in found:  # an older file may lack what came later
         raise ValueError(sentence("what a network remembers", ", ".join(sorted(known)), sorted(found)))
     found = {name: value for name, value in found.items() if value is not KEPT}
     for name, value in found.items():
@@ -220,6 +221,24 @@ def unpack(value: Any, network: Any, tensors: Tensors, custom: Custom | None = N
     if list(value) == ["float"]:
         return from_config(value)
     return {key: unpack(item, network, tensors, custom, objects=objects) for key, item in value.items()}
+
+
+# --- of a fit in progress ------------------------------------------------------------------------------------------
+def state_of(training: Any) -> dict[str, Any]:
+    """Return what a fit has come to, but for its place in the epoch."""
+    history = {name: np.array(values) for name, values in training.history.history.items()}
+    plain = {name: getattr(training, name) for name in COUNTS}
+    return {**plain, "history": history, "callbacks": states_of(training.callbacks)}
+
+
+def give_back(training: Any, fit: dict[str, Any]) -> None:
+    """Bring a fit, and its callbacks, to where :func:`state_of` found it."""
+    for name in COUNTS:
+        setattr(training, name, fit[name])
+    for values in zip(*(column.tolist() for column in fit["history"].values()), strict=True):
+        training.history.record(dict(zip(fit["history"], values, strict=True)))
+    training.history.stopped = fit["stopped"]
+    restore_callbacks(training.callbacks, fit["callbacks"])
 
 
 # --- what callbacks remember ---------------------------------------------------------------------------------------

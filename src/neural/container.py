@@ -34,7 +34,7 @@ MOST_DEPTH = 64  # of lists in lists
 # --- writing -------------------------------------------------------------------------------------------------------
 def write(path: Any, metadata: dict[str, str], tensors: Tensors) -> None:
     """Write a file, whole or not at all. ValueError for more metadata than a header holds."""
-    blocks = {name: _plain(values) for name, values in tensors.items()}
+    blocks = {name: _copied(values) for name, values in tensors.items()}
     header = _header(metadata, blocks)
     parts = [header, *(block.data.cast("B") for block in blocks.values() if block.size)]
     digest = _digest(parts)
@@ -42,8 +42,9 @@ def write(path: Any, metadata: dict[str, str], tensors: Tensors) -> None:
     atomic.write(path, parts)
 
 
-def _plain(values: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).reshape(values.shape)
+def _copied(values: np.ndarray) -> np.ndarray:
+    """Return a copy, row after row: what is summed up and then written must not change in between, as in a fit."""
+    return np.array(values, dtype=values.dtype.newbyteorder("<"), order="C")
 
 
 def _header(metadata: dict[str, str], blocks: Tensors) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, fields
 from typing import Any
 
@@ -57,15 +57,18 @@ def why_not(chain: Chain, loss: Loss | None = None, optimizer: Optimizer | None 
     for _, layer in chain:
         if type(layer) not in KINDS:
             return f"{type(layer).__name__} is written in Python"
-        if isinstance(layer, layers.ActivationLayer) and type(layer.function) is not activations.ACTIVATIONS.get(
-            layer.function.name
-        ):
+        if isinstance(layer, layers.ActivationLayer) and not _has(0, layer.function, activations.ACTIVATIONS):
             return f"the activation {layer.function.name} is written in Python"
-    if loss is not None and type(loss) is not losses.LOSSES.get(loss.name):
+    if loss is not None and not _has(1, loss, losses.LOSSES):
         return f"the loss {loss.name or type(loss).__name__} is written in Python"
     if optimizer is not None and not _knows(optimizer):
         return f"the optimizer {type(optimizer).__name__} is written in Python"
     return ""
+
+
+def _has(family: int, found: Any, table: Mapping[str, type]) -> bool:
+    """Return whether the core has the twin of an activation or a loss, which is the table's own."""
+    return found.name in FAMILIES[family] and type(found) is table.get(found.name)
 
 
 def _knows(optimizer: Optimizer) -> bool:

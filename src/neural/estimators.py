@@ -142,10 +142,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     # --- targets ------------------------------------------------------------------------------------------------------
     def _encoded(self, y: Any, first: bool, incremental: bool) -> np.ndarray:
-        check_classification_targets(y)
         again = hasattr(self, "classes_") and (self.warm_start or incremental)
         if not again or not hasattr(self, "_multilabel"):
-            kind = type_of_target(y, input_name="y", raise_unknown=True)
+            check_classification_targets(y)
+            kind = type_of_target(y)
             if "multioutput" in kind:
                 raise ValueError("Multioutput target data is not supported with label binarization")
             self._multilabel = kind == "multilabel-indicator"
@@ -208,7 +208,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         found = found if weights is None else found * weights
         if not found.any():
             raise ValueError(sentence("class_weight", "above 0 for one row at least", self.class_weight))
-        return found.astype(self._network.dtype)
+        return found
 
     def _strata(self, targets: np.ndarray) -> Any:
         return (

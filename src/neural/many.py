@@ -26,7 +26,8 @@ from neural.errors import TrainingDiverged, check_number, one_of, sentence
 from neural.nn import NeuralNetwork
 from neural.streams import stream
 
-FIT = tuple(inspect.signature(NeuralNetwork.fit).parameters)[3:]  # what may be chosen for a fit
+OF_ONE = ("checkpoint", "every", "resume")  # files, which many networks would write over one another
+FIT = tuple(name for name in inspect.signature(NeuralNetwork.fit).parameters if name not in OF_ONE)[3:]  # of a fit
 Make = NeuralNetwork | Callable[..., NeuralNetwork]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neural import batches, checkpoints, core, inputs, lbfgs, measuring, model_file, optimizers, training
+from neural import batches, checkpoints, core, inputs, lbfgs, measuring, model_file, optimizers
 from neural import chain as chains
 from neural import data as prepare
 from neural.assembly import Assembly
@@ -21,7 +21,7 @@ from neural.layer import Layer, Mode
 from neural.optimizers import Optimizer
 from neural.tables import Columns
 from neural.training import Settings
-from neural.updates import Updates
+from neural.updates import Updates, one_update
 
 if TYPE_CHECKING:
     from neural.export.proof import Proof
@@ -119,8 +119,8 @@ class NeuralNetwork(Assembly):
         X : (n, n_in), numbers of any kind; uint8 stays uint8, and a memory-mapped file of float32, float64 or uint8 is
             read where it is (but for ``validation_split``, which copies rows: give ``validation_data``). Or batches,
             and no y: a loader that gives (X, y) or (X, y, sample_weight), or a function that returns an iterator over
-            them. Each epoch goes through it once, an update a batch; the first batch has all classes, and its number of
-            rows is the m of the penalty.
+            them. Each epoch goes through it once, an update a batch, and once more for metrics of the training rows.
+            The first batch has all text labels, and its number of rows is the m of the penalty.
         y : targets as the loss takes them: labels (n,), one-hot (n, K), values (n,) or (n, n_out).
         batch_size : rows an update; None, or more than there are, is all of them. A last short batch is used too. To
             accumulate the gradients of k batches is ``batch_size * k``, so there is no argument for that.
@@ -233,8 +233,9 @@ class NeuralNetwork(Assembly):
         """Make one update with all rows as its batch, and return their J before it.
 
         It is the update that ``fit`` makes: it goes on with the optimizer's memory and the stream of dropout, and a
-        loop over the batches of an epoch gives the bits of that epoch. If something is not finite after it, nothing has
-        happened, and TrainingDiverged says in which layer. It counts no epoch, and leaves ``history_`` alone.
+        loop over the batches of an epoch gives the bits of that epoch. An average of weights ends with it. If something
+        is not finite after it, nothing has happened, and TrainingDiverged says in which layer. It counts no epoch, and
+        leaves ``history_`` alone.
 
         Parameters
         ----------
@@ -263,7 +264,7 @@ class NeuralNetwork(Assembly):
         self.classes_ = classes
         with self._being_fitted():
             updates = Updates(self._using(engine), program, data, self.state, rule, len(data))
-            return training.one_update(updates, rate)
+            return one_update(updates, rate)
 
     def _check_free(self) -> None:
         if self._fitting:

@@ -165,6 +165,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
             self._go_on(X, targets)
         self._adopt()
         weights = self._class_weights(targets, sample_weight, incremental)
+        if weights is not None:
+            weights = weights.astype(self._network.dtype, copy=False)
         data = Data(rows_of(X), targets, weights)
         train, held_out = self._split(data, y, random_state, validation)
         train.y = self._targets(train.y)

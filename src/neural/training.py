@@ -8,7 +8,6 @@ What outlives an epoch is in :class:`neural.updates.TrainingState`, which the ne
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,10 +21,9 @@ from neural.averages import Average
 from neural.checkpoints import Saving
 from neural.engine import Data, Program
 from neural.errors import TrainingDiverged, check_number, sentence, warn
-from neural.inputs import numbers
 from neural.measuring import measure, resolve_metrics
 from neural.optimizers import Optimizer
-from neural.updates import Snapshot, TrainingState, Updates
+from neural.updates import Snapshot, TrainingState, Updates, check_shuffle, order_of
 
 SLICE_SECONDS = 0.25  # aimed at for one crossing to the engine, so that progress and Ctrl-C stay prompt
 NUMBERS = hooks.ALWAYS
@@ -79,8 +77,6 @@ class Settings:
             raise ValueError(sentence("verbose", "0, 1 (every tenth epoch) or 2 (every epoch)", verbose))
         if time_limit is not None:
             time_limit = check_number("time_limit", time_limit, low=0, strict=True)
-        if not isinstance(shuffle, bool | np.bool_) and not callable(shuffle):
-            raise TypeError(sentence("shuffle", "True, False, or a function (epoch, n) of the order", shuffle))
         return cls(
             check_number("epochs", epochs, low=1, whole=True),
             check_number("learning_rate", learning_rate, low=0),
@@ -92,7 +88,7 @@ class Settings:
             time_limit,
             averages.resolve(average),
             augments.resolve(augment),
-            shuffle=shuffle,
+            shuffle=check_shuffle(shuffle),
         )
 
     def names(self, validated: bool) -> list[str]:
@@ -227,29 +223,17 @@ class Training:
         if not self.resumed:
             return self._save()
         fit = self.saving.restore(self.network)
-        self.epoch, self.done, self.before = fit["epoch"], fit["done"], fit["before"]
-        self.rate, self.rate_factor, self.numbers = fit["rate"], fit["rate_factor"], fit["numbers"]
-        for values in zip(*(column.tolist() for column in fit["history"].values()), strict=True):
-            self.history.record(dict(zip(fit["history"], values, strict=True)))
-        self.history.stopped = fit["stopped"]
+        checkpoints.give_back(self, fit)
         self._updates.go_on(self.state.step - self.done, self.before)
-        checkpoints.restore_callbacks(self.callbacks, fit["callbacks"])
         if fit["first"]:
             self.epoch, self._begun = self.epoch - 1, (fit["first"], fit["losses"], fit["penalties"])
 
     def _save(self, first: int = 0, losses: Any = (), penalties: Any = ()) -> None:
         """Write all that this fit is: after an epoch, or after ``first`` updates of one."""
         assert self.saving is not None
-        history = {name: np.array(values) for name, values in self.history.history.items()}
-        self.saving.save(
-            self.network,
-            {
-                "epoch": self.epoch, "done": self.done, "before": self.before, "rate": self.rate,
-                "rate_factor": self.rate_factor, "numbers": self.numbers, "history": history,
-                "stopped": "" if self._is_late else self.stopped, "callbacks": checkpoints.states_of(self.callbacks),
-                "first": first, "losses": np.asarray(losses), "penalties": np.asarray(penalties),
-            },
-        )  # fmt: skip
+        place = {"first": first, "losses": np.asarray(losses), "penalties": np.asarray(penalties)}
+        stopped = "" if self._is_late else self.stopped
+        self.saving.save(self.network, {**checkpoints.state_of(self), "stopped": stopped, **place})
 
     def _warn_if_risen(self) -> None:
         first, last = self.history[0], self.history[-1]
@@ -387,10 +371,9 @@ class Training:
 
     def _orders(self, count: int) -> np.ndarray:
         """Return the rows of the next ``count`` epochs, one epoch after the other."""
-        seed, epoch, n = self.state.seed, self.state.epoch, len(self.data)
-        sampler, shuffle = self.settings.sampler, self.settings.shuffle
-        if sampler is not None:
-            return sampler.orders(seed, epoch, count)
+        seed, epoch, n, shuffle = self.state.seed, self.state.epoch, len(self.data), self.settings.shuffle
+        if self.settings.sampler is not None:
+            return self.settings.sampler.orders(seed, epoch, count)
         if callable(shuffle):
             return np.concatenate([order_of(shuffle, number, n) for number in range(epoch, epoch + count)])
         return self.engine.orders(seed, epoch, count, n) if shuffle else np.arange(count * n) % n
@@ -413,12 +396,10 @@ class Training:
             penalty = (penalties.reshape(len(penalty), -1) * shares).sum(axis=1) / totals
         return list(zip((data_loss / totals).tolist(), penalty.tolist(), strict=True))
 
-    def _costs_by_batch(
-        self, losses: np.ndarray, counts: np.ndarray, penalties: np.ndarray
-    ) -> list[tuple[float, float]]:
+    def _costs_by_batch(self, losses: Any, counts: Any, penalties: np.ndarray) -> list[tuple[float, float]]:
         """Return the same where each batch has a J of its own: the mean of them, by their numbers of rows."""
-        n, starts = len(self.data), np.arange(0, len(self.data), self.batch_size)
-        shares, weights = np.diff(starts, append=n) / n, np.add.reduceat(counts, starts, axis=1)
+        starts, n = np.arange(0, len(self.data), self.batch_size), len(self.data)
+        weights, shares = np.add.reduceat(counts, starts, axis=1), np.diff(starts, append=n) / n
         means = np.add.reduceat(losses, starts, axis=1) / np.where(weights > 0, weights, 1)
         return list(zip((means @ shares).tolist(), (penalties.reshape(len(means), -1) @ shares).tolist(), strict=True))
 
@@ -449,25 +430,3 @@ class Training:
             method = getattr(callback, hook, None)
             if method is not None:
                 method(self)
-
-
-def one_update(updates: Updates, rate: float) -> float:
-    """Make one update with all rows as its batch; return their J before it. What goes wrong is undone."""
-    rows, before = np.arange(len(updates.data)), updates.snapshot()
-    try:
-        cost = updates.one(rows, rate)
-    except BaseException:
-        updates.restore(before)
-        raise
-    if cost is None:
-        _, where, cause = updates.trace(rows, np.array([rate]))
-        raise TrainingDiverged(1, 1, where, rate, cause)
-    return cost
-
-
-def order_of(function: Callable[[int, int], Any], epoch: int, n: int) -> np.ndarray:
-    """Return what a user's function gives as the order of an epoch: n row numbers, some perhaps more than once."""
-    order = numbers("the order that shuffle gives", function(epoch, n))
-    if order.shape != (n,) or order.dtype.kind not in "iu" or order.min() < 0 or order.max() >= n:
-        raise ValueError(sentence("the order that shuffle gives", f"{n} row numbers from 0 to {n - 1}", order))
-    return order.astype(np.int64, copy=False)

@@ -6,6 +6,7 @@ again from where it began, one update at a time.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +15,8 @@ import numpy as np
 from neural.augment import Augment
 from neural.averages import Average, Averaging
 from neural.engine import Data, Program, Run, batch_bounds
+from neural.errors import TrainingDiverged, sentence
+from neural.inputs import numbers
 from neural.layer import Mode
 from neural.optimizers import Optimizer
 from neural.parameters import Place
@@ -272,3 +275,32 @@ class Updates:
         epoch, place = divmod(k, -(-n // self.batch_size))  # no batch reaches over the end of an epoch
         start, end = epoch * n + place * self.batch_size, (epoch + 1) * n
         return order[start : min(start + self.batch_size, end)]
+
+
+def one_update(updates: Updates, rate: float) -> float:
+    """Make one update with all rows as its batch; return their J before it. What goes wrong is undone."""
+    rows, before = np.arange(len(updates.data)), updates.snapshot()
+    try:
+        cost = updates.one(rows, rate)
+    except BaseException:
+        updates.restore(before)
+        raise
+    if cost is None:
+        _, where, cause = updates.trace(rows, np.array([rate]))
+        raise TrainingDiverged(1, 1, where, rate, cause)
+    return cost
+
+
+def check_shuffle(shuffle: Any) -> Any:
+    """Return the argument ``shuffle`` if it is one."""
+    if not isinstance(shuffle, bool | np.bool_) and not callable(shuffle):
+        raise TypeError(sentence("shuffle", "True, False, or a function (epoch, n) of the order", shuffle))
+    return shuffle
+
+
+def order_of(function: Callable[[int, int], Any], epoch: int, n: int) -> np.ndarray:
+    """Return what a user's function gives as the order of an epoch: n row numbers, some perhaps more than once."""
+    order = numbers("the order that shuffle gives", function(epoch, n))
+    if order.shape != (n,) or order.dtype.kind not in "iu" or order.min() < 0 or order.max() >= n:
+        raise ValueError(sentence("the order that shuffle gives", f"{n} row numbers from 0 to {n - 1}", order))
+    return order.astype(np.int64, copy=False)

@@ -25,11 +25,6 @@ class Vectors:
     outputs: np.ndarray
     allowed: float
 
-    @property
-    def largest(self) -> float:
-        """The largest output."""
-        return float(np.abs(self.outputs).max())
-
 
 @dataclass(frozen=True)
 class Proof:

@@ -118,9 +118,8 @@ def from_torch(model: Any, activations: Iterable[Any] = ()) -> NeuralNetwork:
         return network(_of_state(tensors, list(activations)), _dtype(tensors.values()))
     if type(model).__name__ not in ("Sequential", "Residual"):
         raise ValueError(sentence("model", "a torch.nn.Sequential or its state_dict", type(model)))
-    first, *others = list(model)
-    scale = float(first.factor) if type(first).__name__ == "Scale" else None
-    modules = others if scale is not None else [first, *others]
+    modules = list(model)
+    scale = float(modules.pop(0).factor) if modules and type(modules[0]).__name__ == "Scale" else None
     parts = [part for module in modules for part in _of(module)]
     return network(parts, _dtype(map(_array, model.state_dict().values())), scale=scale)
 
