@@ -463,3 +463,55 @@ def test_f19_a_golden_checkpoint_goes_on():
 def test_f19_there_are_golden_files_of_every_layer():
     kinds = {type(leaf).__name__ for path in GOLDEN.glob("*.safetensors") for leaf in neural.load(path).layers}
     assert set(neural.layers.LAYERS) <= kinds
+
+
+# --- tables --------------------------------------------------------------------------------------------------------
+COLUMNS = {
+    "target": "insect",
+    "task": "classes",
+    "columns": [
+        {"name": "size", "kind": "number", "mean": 1.5, "low": 1.0, "high": 2.0, "missing": True},
+        {"name": "colour", "kind": "category", "values": ["black", "red"]},
+    ],
+}
+
+
+def of_a_table(columns):
+    """Return a change that puts columns into a file's metadata, in their place at the end."""
+    return lambda header: header["__metadata__"].update(columns=dumps(columns))
+
+
+def column(number, **changes):
+    columns = [{**c, **changes} if k == number else c for k, c in enumerate(COLUMNS["columns"])]
+    return {**COLUMNS, "columns": columns}
+
+
+def test_f20_columns_load(content):
+    net = loaded(changed(content, of_a_table(COLUMNS)))
+    assert net.columns_.to_plain() == COLUMNS
+    assert net.columns_.inputs == ["size", "size is missing", "colour = black", "colour = red"]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        *([], None, 1, {}, {**COLUMNS, "more": 1}, dict(reversed(COLUMNS.items()))),
+        *({**COLUMNS, "target": None}, {**COLUMNS, "task": "both"}, {**COLUMNS, "task": ["classes"]}),
+        *({**COLUMNS, "columns": []}, {**COLUMNS, "columns": {}}, {**COLUMNS, "columns": [1, 2]}),
+        *({**COLUMNS, "target": "size"}, {**COLUMNS, "columns": COLUMNS["columns"][:1] * 2}),
+        *(column(0, name=1), column(0, kind="text"), column(0, kind=["number"]), column(0, more=1)),
+        *(column(0, mean="1"), column(0, mean=True), column(0, mean=1), column(0, mean={"float": "nan"})),
+        *(column(0, low=1.75), column(0, high=1.25), column(0, missing=1), column(0, missing=None)),
+        *(column(1, values=[]), column(1, values="black"), column(1, values=["red", "red"]), column(1, values=[1, 2])),
+        *(column(0, missing=False), column(1, values=["a", "b", "c"])),  # not as many inputs as the network has
+    ],
+)
+def test_f20_other_columns_are_refused(content, columns):
+    refused(changed(content, of_a_table(columns)), "column")
+
+
+def test_f20_columns_stand_before_the_training(content):
+    def behind(header):
+        header["__metadata__"].update(training="{}", columns=dumps(COLUMNS))
+
+    refused(changed(content, behind), "metadata must be of")

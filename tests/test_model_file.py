@@ -38,6 +38,7 @@ from neural.layers import LAYERS
 from neural.losses import LOSSES
 from neural.optimizers import OPTIMIZERS, SGD, Optimizer
 from neural.schedules import SCHEDULES, Schedule
+from neural.tables import Category, Columns, Number
 from tests.model_files import changed, loaded, network, saved, take_apart
 from tests.networks import draw
 
@@ -465,3 +466,21 @@ def test_a_loss_that_does_not_fit_the_last_layer_is_refused(tmp_path):
     )
     with pytest.raises(ModelFileError, match="BinaryCrossentropy"):
         loaded(to_bce).build()
+
+
+def test_the_columns_of_a_table_come_back(tmp_path):
+    columns = Columns("y", "classes", (Number("a", 0.5, 0.0, 1.0, True), Category("b", ("x", "y"))))
+    net = network()
+    net.columns_ = columns
+    net.save(tmp_path / "net.safetensors")
+    assert neural.load(tmp_path / "net.safetensors").columns_ == columns
+    assert copy.deepcopy(net).columns_ == columns
+
+
+@pytest.mark.parametrize("columns", [{"target": "y"}, Columns("y", "classes", (Number("a", 0.5, 0.0, 1.0),))])
+def test_columns_of_another_network_are_not_written(tmp_path, columns):
+    net = network()
+    net.columns_ = columns
+    with pytest.raises((TypeError, ValueError), match="columns_ must be"):
+        net.save(tmp_path / "net.safetensors")
+    assert list(tmp_path.iterdir()) == []

@@ -129,9 +129,9 @@ def check_number(
     rule = "a whole number" if whole else "a finite number"
     bounds = []
     if low > -np.inf:
-        bounds.append(f"{'above' if strict else 'of at least'} {low:g}")
+        bounds.append(f"{'above' if strict else 'of at least'} {_bound(low)}")
     if high < np.inf:
-        bounds.append(f"{'below' if strict and low == -np.inf else 'of at most'} {high:g}")
+        bounds.append(f"{'below' if strict and low == -np.inf else 'of at most'} {_bound(high)}")
     rule = " ".join([rule, " and ".join(bounds)]).strip()
     if isinstance(value, bool | np.bool_) or not isinstance(value, kinds):
         raise TypeError(sentence(what, rule, value))
@@ -139,6 +139,10 @@ def check_number(
     if not -LARGEST <= number <= LARGEST or number < low or number > high or (strict and number == low):
         raise ValueError(sentence(what, rule, value))
     return number if whole else float(number)
+
+
+def _bound(number: float) -> str:
+    return str(number) if isinstance(number, int) and number < 2**53 else f"{number:g}"
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:

@@ -21,10 +21,12 @@ from neural.container import Tensors, canonical, parse_json, refuse
 from neural.errors import ModelFileError, check_number, sentence
 from neural.inputs import check_finite
 from neural.parameters import aligned_zeros, lay_out
+from neural.tables import Columns
 
 FORMAT = "neural"
 VERSION = "1"
-KEYS = ("checksum", "format", "version", "network", "classes", "metrics", "versions", "training")
+KEYS = ("checksum", "format", "version", "network", "classes", "metrics", "versions")
+MORE = ("columns", "training")  # keys that may follow, in this order
 NETWORK = ("dtype", "input_scale", "n_inputs", "seed", "epoch", "step", "layers", "loss")
 MOST_TEXT = 1 << 22  # characters of all class labels together, each as wide as the widest
 NUMBERS = ("bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)), "float32", "float64")
@@ -50,6 +52,8 @@ def save(
         "metrics": canonical(_metrics(network, metrics)),
         "versions": canonical(_versions()),
     }
+    if network.columns_ is not None:
+        metadata["columns"] = canonical(_columns(network))
     if training is not None:
         metadata["training"] = training
     held = {f"array{number}": values for number, values in enumerate(arrays)}
@@ -89,6 +93,17 @@ def _classes(classes: np.ndarray | None) -> Any:
     return {"dtype": kind, "labels": to_config(classes.tolist())}
 
 
+def _columns(network: Any) -> dict[str, Any]:
+    """Return the columns of a table as plain values; ValueError if they do not make the network's inputs."""
+    columns = network.columns_
+    if not isinstance(columns, Columns):
+        raise TypeError(sentence("columns_", "None or neural.tables.Columns", columns))
+    if len(columns.inputs) != network.n_inputs:
+        rule = f"of columns that make {network.n_inputs} inputs, as the network has"
+        raise ValueError(sentence("columns_", rule, f"{len(columns.inputs)} inputs"))
+    return columns.to_plain()
+
+
 def _metrics(network: Any, given: Mapping[str, float] | None) -> dict[str, Any]:
     """Return what was given, or the last numbers of the last fit."""
     if given is None:
@@ -102,7 +117,7 @@ def _metrics(network: Any, given: Mapping[str, float] | None) -> dict[str, Any]:
 
 # --- reading -------------------------------------------------------------------------------------------------------
 class Contents:
-    """What a file says: ``network``, ``classes``, ``metrics``, ``versions``, ``training``; and its ``tensors``."""
+    """What a file says, its parts under their names: ``network``, ``classes`` and so on; and its ``tensors``."""
 
     def __init__(self, path: Any, metadata: dict[str, str], tensors: Tensors) -> None:
         self.path, self.tensors = path, tensors
@@ -111,11 +126,12 @@ class Contents:
         if metadata.get("version") != VERSION:
             step = "Another version of the package wrote it: install a newer one."
             refuse(path, "the version of the format", repr(VERSION), metadata.get("version"), step)
-        if tuple(metadata) not in (KEYS, KEYS[:-1]):
-            refuse(path, "the metadata", f"of {', '.join(KEYS)}", list(metadata))
+        if tuple(metadata) != (*KEYS, *(name for name in MORE if name in metadata)):
+            refuse(path, "the metadata", f"of {', '.join(KEYS)}, then {' and '.join(MORE)} or not", list(metadata))
         self.network, self.classes = self._part(metadata, "network"), self._part(metadata, "classes")
         self.metrics, self.versions = self._part(metadata, "metrics"), self._part(metadata, "versions")
         self.training = self._part(metadata, "training") if "training" in metadata else {}
+        self.columns = self._part(metadata, "columns") if "columns" in metadata else None
         if tuple(self.network) != NETWORK:
             refuse(path, "the network", f"described by {', '.join(NETWORK)}", list(self.network))
         if not all(type(number) in (int, float) for number in self.metrics.values()):
@@ -156,6 +172,7 @@ def _network(kind: Any, contents: Contents, custom: Custom | None) -> Any:
     network.seed = network.state.seed = check_number("seed", about["seed"], low=0, high=2**64 - 1, whole=True)
     network.state.epoch, network.state.step = (check_number(n, about[n], low=0, whole=True) for n in ("epoch", "step"))
     network.classes_ = _labels(contents.classes)
+    network.columns_ = None if contents.columns is None else Columns.from_plain(contents.columns)
     _fill(network, check_number("n_inputs", about["n_inputs"], low=1, whole=True), contents)
     return network
 
@@ -186,6 +203,8 @@ def _fill(network: Any, n_inputs: int, contents: Contents) -> None:
     for number, layer in enumerate(leaves):
         layer.settle([place for place in places if place.layer == number], flat)
     network.build(n_inputs)
+    if network.columns_ is not None:
+        _columns(network)
 
 
 def _of_training(by_name: Iterable[str], contents: Contents) -> list[str]:

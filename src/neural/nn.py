@@ -19,6 +19,7 @@ from neural.engine import Data, NumpyEngine, Program
 from neural.errors import check_number
 from neural.layer import Layer, Mode
 from neural.optimizers import Optimizer
+from neural.tables import Columns
 from neural.training import Settings
 from neural.updates import Updates, one_update
 
@@ -39,7 +40,7 @@ class NeuralNetwork(Assembly):
     random_state : None, a whole number or a generator: start, order of the rows and dropout all follow from it.
 
     Attributes: ``layers``, ``loss_``, ``weights``, ``biases`` (lists of views), ``params`` (the flat vector),
-    ``history_``, ``classes_``, ``engine_``.
+    ``history_``, ``classes_``, ``engine_``; ``columns_``, where it was trained on a table (neural.tables.Columns).
 
     >>> from neural import DenseLayer
     >>> layers = [DenseLayer(2, 8, "relu"), DenseLayer(8, 2, "softmax")]
@@ -64,6 +65,7 @@ class NeuralNetwork(Assembly):
         self.engine_: str | None = None
         self.history_ = History()
         self.classes_: np.ndarray | None = None
+        self.columns_: Columns | None = None
         super().__init__(layers, use_loss, dtype, input_scale, random_state)
         # Of the last prediction: what it depended on, where to look whether it has changed, the short way to it.
         self._ready: tuple[list[Any], list[Any], Callable[[Any], np.ndarray | None]] | None = None
@@ -348,11 +350,11 @@ class NeuralNetwork(Assembly):
     def save(self, path: Any, metrics: Mapping[str, float] | None = None) -> None:
         """Write the network to the file ``path``, whole or not at all; ``neural.load`` reads it.
 
-        Layers, loss, weights, ``input_scale``, ``classes_``, the place of the random streams, and ``metrics``: a
-        dictionary, or else the last numbers of the last fit. Any reader of safetensors opens the weights; the
-        optimizer's memory is not kept. docs/file-format.md says what is in it. Raises OSError where the disk will not,
-        TypeError for settings that are not plain, ValueError for weights that are not finite; the old file is then as
-        it was.
+        Layers, loss, weights, ``input_scale``, ``classes_``, ``columns_``, the place of the random streams, and
+        ``metrics``: a dictionary, or else the last numbers of the last fit. Any reader of safetensors opens the
+        weights; the optimizer's memory is not kept. docs/file-format.md says what is in it. Raises OSError where the
+        disk will not, TypeError for settings that are not plain, ValueError for weights that are not finite; the old
+        file is then as it was.
 
         >>> import tempfile, pathlib, neural
         >>> path = pathlib.Path(tempfile.mkdtemp(), "line.safetensors")

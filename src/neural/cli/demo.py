@@ -1,4 +1,4 @@
-"""The command ``neural``: arguments and printing, nothing else."""
+"""The command ``neural demo``, which needs nothing that the experiments do not need: no typer."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ from collections.abc import Sequence
 import neural
 from neural.errors import DataUnavailable, NeuralError
 
+HELP = "Train on Fashion-MNIST and moons, and write a report."
 STOPPED, REFUSED, FAILED = 130, 2, 1  # exit codes: by Ctrl-C, with a reason, by a check of the full run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with these arguments (those of the process if None) and return its exit code.
-
-    >>> main(["--version"])  # doctest: +ELLIPSIS
-    neural ...
-    0
-    """
+    """Run the command with these arguments (those of the process if None) and return its exit code."""
     try:
         arguments = _parser().parse_args(argv)
         return int(arguments.run(arguments))
@@ -52,23 +48,6 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=_seed, default=0, metavar="N", help="all random numbers follow from it (default: 0)"
     )
     demo.set_defaults(run=_demo)
-    playground = commands.add_parser(
-        "playground",
-        help="put a network together and watch it train, in the browser",
-        description="Serve a page on this machine on which a network is put together, trained and taken apart. "
-        "Nothing leaves the machine. Ctrl-C ends it.",
-    )
-    playground.add_argument("--port", type=_port, default=8765, metavar="N", help="0 takes a free one (default: 8765)")
-    playground.add_argument("--no-browser", action="store_true", help="do not open the page")
-    playground.set_defaults(run=_playground)
-    verify = commands.add_parser(
-        "verify",
-        help="run the test rows of an exported file",
-        description="Run an exported file (.c, .js, .mjs, .onnx, .py) on the test rows in it and compare with the "
-        "network's own outputs. It runs the file: give only files that you trust. Exit code 1 if they differ.",
-    )
-    verify.add_argument("file", metavar="FILE")
-    verify.set_defaults(run=_verify)
     return parser
 
 
@@ -77,13 +56,6 @@ def _seed(text: str) -> int:
     if not 0 <= seed < 2**31:
         raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {2**31 - 1}, got {text!r}")
     return seed
-
-
-def _port(text: str) -> int:
-    port = int(text) if text.isascii() and text.isdigit() else -1
-    if not 0 <= port < 2**16:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {2**16 - 1}, got {text!r}")
-    return port
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -104,25 +76,3 @@ def _demo(arguments: argparse.Namespace) -> int:
         print(f"Check missed: {check.run}, {check.measure}", file=sys.stderr)
     print(f"Open {page}")
     return FAILED if failed else 0
-
-
-def _playground(arguments: argparse.Namespace) -> int:
-    from neural import playground
-
-    playground.serve(arguments.port, open_browser=not arguments.no_browser)
-    return 0
-
-
-def _verify(arguments: argparse.Namespace) -> int:
-    from neural.export import verify
-
-    try:
-        proof = verify(arguments.file)
-    except ValueError as error:  # a suffix of no kind that is exported
-        raise NeuralError(str(error)) from None
-    print(f"{proof.path}: {proof}. {'Passed' if proof.passed else 'FAILED'}.")
-    return 0 if proof.passed else FAILED
-
-
-if __name__ == "__main__":
-    sys.exit(main())

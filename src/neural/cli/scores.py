@@ -1,0 +1,89 @@
+"""How good a model is on some rows: metrics with their intervals, and what a guess without a model would reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from neural import metrics
+
+Array = np.ndarray[Any, Any]
+WORK = 3_000_000  # rows times resamples of the bootstrap; between 200 and 1000 of these
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric on some rows with its 95 % interval, and what guessing alike for every row reaches, if that is one."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    baseline: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value:.4g} ({self.low:.4g} to {self.high:.4g})"
+
+
+Function = Callable[..., Any]
+OF_CLASSES: tuple[tuple[str, Function, str], ...] = (
+    ("accuracy", metrics.accuracy, "labels"),
+    ("balanced_accuracy", metrics.balanced_accuracy, "labels"),
+    ("f1_macro", partial(metrics.f1_score, average="macro"), "labels"),
+    ("log_loss", metrics.log_loss, "probabilities"),
+    ("roc_auc", metrics.roc_auc, "probabilities"),
+)
+OF_VALUES: tuple[tuple[str, Function, str], ...] = (
+    ("r2_score", metrics.r2_score, "values"),
+    ("rmse", metrics.root_mean_squared_error, "values"),
+    ("mae", metrics.mean_absolute_error, "values"),
+)
+NAMES = tuple(name for name, _, _ in (*OF_CLASSES, *OF_VALUES))
+
+
+def scores(task: str, truth: Array, outputs: Array, typical: float | None = None) -> list[Score]:
+    """Return the metrics of outputs (n, k) against truth (n,): column numbers of classes, or values.
+
+    ``typical`` is what a guess without a model would say: the most frequent class in training, or the mean. A metric
+    that these rows do not define is left out.
+    """
+    found = []
+    for name, function, takes in OF_CLASSES if task == "classes" else OF_VALUES:
+        of = _argument(takes, outputs)
+        baseline = None if typical is None or takes == "probabilities" else _alike(function, truth, typical)
+        score = _score(name, function, truth, of, outputs.shape[1] if takes == "probabilities" else None, baseline)
+        found += [score] if score is not None else []
+    return found
+
+
+def _argument(takes: str, outputs: Array) -> Array:
+    if takes == "labels":
+        return np.asarray(outputs.argmax(axis=1))
+    return outputs[:, 0] if takes == "values" or (takes == "probabilities" and outputs.shape[1] == 1) else outputs
+
+
+def _score(
+    name: str, function: Function, truth: Array, of: Array, k: int | None, baseline: float | None
+) -> Score | None:
+    options: dict[str, Any] = {} if k is None else {"labels": np.arange(k)}
+    if k == 2 and name == "roc_auc":
+        of = of[:, 1]
+    options |= {"interval": True, "random_state": 0, "n_resamples": int(np.clip(WORK // len(truth), 200, 1000))}
+    try:
+        value, low, high = function(truth, of, **options)
+    except ValueError:  # such as a ranking of rows that are all of one class
+        return None
+    numbers = float(value), float(low), float(high)
+    return Score(name, *numbers, baseline) if np.isfinite(numbers).all() else None
+
+
+def _alike(function: Function, truth: Array, typical: float) -> float | None:
+    try:
+        value = float(function(truth, np.full(len(truth), typical, truth.dtype)))
+    except ValueError:
+        return None
+    return value if np.isfinite(value) else None
