@@ -239,6 +239,7 @@ template <class T> void bind(nb::module_ &m, const char *name) {
 extern "C" __attribute__((visibility("default"), used)) const char neural_core = 1;  // threadpoolctl knows us by this name
 
 NB_MODULE(_core, m) {
+  nb::set_leak_warnings(false);  // at the end of a process: what others still hold then is no concern of its user
   kernels<float>(), kernels<double>();  // chosen now: a fork in the middle of it would leave the child waiting
   bind<float>(m, "Network32");
   bind<double>(m, "Network64");

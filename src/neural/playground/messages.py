@@ -24,7 +24,7 @@ def answer(session: Session, message: str | bytes) -> Reply:
     """Return the reply to a message: a picture or a file as bytes, anything else as JSON.
 
     >>> json.loads(answer(Session(), '{"do": "train", "epochs": 0}'))["message"]
-    'epochs must be a whole number of at least 1 and of at most 1e+06. Got 0.'
+    'epochs must be a whole number of at least 1 and of at most 1000000. Got 0.'
     """
     try:
         header, payload = (wire.parse(message), b"") if isinstance(message, str) else wire.unpack(message)
