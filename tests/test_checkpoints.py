@@ -511,3 +511,15 @@ def test_killed_while_saving_the_old_or_the_new_model_is_whole(tmp_path):
         assert path.read_bytes() in wanted
     fit(nets[0], epochs=1, checkpoint=path)
     assert os.listdir(tmp_path) == ["net"]
+
+
+def test_other_settings_of_a_callback_are_refused(tmp_path):
+    X, y, path = np.eye(4), np.arange(4.0), tmp_path / "run"
+    for patience, complaint in ((3, None), (9, "patience=3")):
+        net = NeuralNetwork([DenseLayer(4, 1)], "mse", random_state=0)
+        stopping = EarlyStopping("loss", patience)
+        if complaint is None:
+            net.fit(X, y, 2, checkpoint=path, callbacks=stopping, verbose=0)
+        else:
+            with pytest.raises(ValueError, match=complaint):
+                net.fit(X, y, 2, checkpoint=path, resume=True, callbacks=stopping, verbose=0)

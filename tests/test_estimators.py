@@ -411,3 +411,13 @@ def test_images_of_bytes_stay_bytes():
     assert one._checked(images, LABELS, reset=False)[0] is images
     np.testing.assert_allclose(one.predict_proba(images), other.predict_proba(images / 255), rtol=1e-9)
     assert one.coefs_[0].dtype == np.float64
+
+
+def test_scores_are_of_the_averaged_weights():
+    X = np.random.default_rng(0).normal(size=(80, 3))
+    y = X[:, 0] + X[:, 1] ** 2
+    net = MLPRegressor(hidden_layer_sizes=(8,), max_iter=5, random_state=0, ema=0.9).fit(X, y, X_val=X, y_val=y)
+    assert net.validation_scores_[-1] == pytest.approx(net.score(X, y), abs=1e-9)
+    settings = {"hidden_layer_sizes": (8,), "early_stopping": True, "max_iter": 20, "random_state": 0}
+    averaged, plain = MLPRegressor(ema=0.9, **settings).fit(X, y), MLPRegressor(**settings).fit(X, y)
+    assert not np.array_equal(averaged.coefs_[0], plain.coefs_[0])

@@ -7,8 +7,9 @@ import threading
 import numpy as np
 import pytest
 
-from neural import DenseLayer, EarlyStopping, NeuralNetwork, many
+from neural import Checkpoint, DenseLayer, EarlyStopping, NeuralNetwork, many
 from neural.errors import TrainingDiverged
+from neural.loggers import CSVLogger
 from neural.many import combinations, cross_validate, folds_of, grid, halving, train
 
 RNG = np.random.default_rng(0)
@@ -182,3 +183,16 @@ def test_refuses(case):
     call, kind, words = BAD[case]
     with pytest.raises(kind, match=words):
         call()
+
+
+def test_rounds_of_halving_that_end_alike_are_one():
+    runs = halving(make, {"learning_rate": [0.01 * k for k in range(1, 13)]}, X, Y, epochs=4, by="loss", batch_size=8)
+    assert [len(run.history) for run in runs] == [4] + [1] * 11
+
+
+def test_callbacks_that_write_files_are_refused(tmp_path):
+    for callback in (Checkpoint("loss", tmp_path / "best.npz"), CSVLogger(tmp_path / "log.csv")):
+        with pytest.raises(ValueError, match="callbacks must be without files"):
+            train([make(0), make(1)], X, Y, callbacks=[callback], **SETTINGS)
+    train([make(0)], X, Y, callbacks=[Checkpoint("loss", tmp_path / "best.npz")], **SETTINGS)
+    assert (tmp_path / "best.npz").exists()

@@ -10,7 +10,6 @@ is in loggers.py.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import sys
@@ -20,7 +19,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from neural import metrics, notebook
+from neural import atomic, metrics, notebook
 from neural.errors import ModelFileError, check_number, guess, one_of, sentence
 from neural.inputs import check_finite, numbers
 
@@ -110,7 +109,7 @@ class Callback:
     core may run several short epochs in one crossing, and its ``on_epoch_end`` is called for each of them afterwards.
     """
 
-    numbers_only: ClassVar[bool] = False
+    numbers_only: bool = False
 
     def epochs_alone(self) -> float:
         """Return for how many epochs one with ``numbers_only`` need not be asked: it stops no fit before them."""
@@ -354,19 +353,10 @@ class Checkpoint(Monitor):
                 self._write(training.network)
 
     def _write(self, network: Any) -> None:
-        content, unfinished = io.BytesIO(), f"{self.path}.{os.getpid()}.tmp"
+        content = io.BytesIO()
         arrays: dict[str, Any] = _named(network)
         np.savez(content, **arrays)
-        try:
-            with open(unfinished, "wb") as file:
-                file.write(content.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(unfinished, str(self.path))
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.remove(unfinished)
-            raise
+        atomic.write(self.path, [content.getbuffer()])
 
     def restore(self, network: Any) -> Any:
         """Copy the best parameters into the network, from memory or else from the file, and return it.

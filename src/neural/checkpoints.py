@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import inspect
 import os
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from neural import atomic, model_file
-from neural.callbacks import Progress
+from neural.callbacks import Callback, Progress
 from neural.config import Custom, from_config, to_config
 from neural.container import Tensors, canonical
 from neural.errors import ModelFileError, check_number, sentence
@@ -132,7 +133,15 @@ def plain(value: Any) -> Any:
     except TypeError:
         if dataclasses.is_dataclass(value) and not isinstance(value, Metric):
             return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return str(getattr(value, "name", type(value).__name__))
+        name = str(getattr(value, "name", type(value).__name__))
+        ours = isinstance(value, Callback) and type(value).__module__.startswith("neural.")  # others may keep anything
+        return f"{name}({_settings_of(value)})" if ours else name
+
+
+def _settings_of(callback: Callback) -> str:
+    """Return the plain arguments that a callback was made with, as far as it keeps them under their names."""
+    kept = {name: vars(callback).get(name) for name in inspect.signature(type(callback)).parameters}
+    return ", ".join(f"{name}={value}" for name, value in kept.items() if isinstance(value, bool | int | float | str))
 
 
 def digest(data: Any) -> str:
@@ -181,6 +190,7 @@ def recall(network: Any, contents: Contents, custom: Custom | None) -> None:
     """Give a network that was read from a checkpoint what it remembers between fits."""
     try:
         vars(network.state).update(remembered(network, contents, custom, objects=True))
+        network.state.show(network.params)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelFileError(f"{os.fspath(contents.path)}: {type(error).__name__}: {error}") from error
 
@@ -195,7 +205,7 @@ def pack(value: Any, name: str, network: Any, tensors: Tensors) -> Any:
         return {key: pack(item, f"{name}.{key}", network, tensors) for key, item in value.items()}
     if not isinstance(value, np.ndarray):
         return to_config(value)
-    if value.shape == network.params.shape and value.dtype == network.params.dtype:
+    if name.startswith("training.state.") or name.endswith(".best_params"):  # no other is one, whatever its length
         tensors.update({f"{name}.{key}": view for key, view in model_file.named(network, value).items()})
         return {"vector": name}
     if value.size:

@@ -180,6 +180,8 @@ are 30.
     chosen = metrics.resolve(("accuracy" if asked[0].classifies else "mse") if metric is None else metric)
     names = [name for name, _ in named]
     if chosen.function is metrics.accuracy:
+        if not asked[0].classifies:
+            raise ValueError(sentence("metric", "one of values, such as 'mse', for models of values", chosen.name))
         return _accuracies(names, [one.right for one in asked], level)
     return _by_resampling(names, asked, chosen, level, n_resamples, seed_from(random_state))
 

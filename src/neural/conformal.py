@@ -17,8 +17,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from neural.errors import check_number, look_up, sentence
+from neural.errors import look_up, sentence
 from neural.inputs import numbers
+from neural.many import folds_of
 from neural.models import classes_of, judged, outputs_of
 from neural.significance import _inside
 from neural.streams import seed_from
@@ -47,12 +48,9 @@ class Conformal:
         No row is set aside, at the price of as many fits (CV+).
         """
         X, y = np.asarray(X), np.asarray(y)
-        folds = check_number("folds", folds, low=2, high=len(y), whole=True)
-        order = np.random.default_rng(seed_from(random_state)).permutation(len(y))
         models, scores = [], []
-        for k in range(folds):
-            mine = order[k::folds]
-            others = np.setdiff1d(order, mine)
+        for mine in folds_of(y, folds, seed_from(random_state)):
+            others = np.setdiff1d(np.arange(len(y)), mine)
             model = make(X[others], y[others])
             models.append(model)
             scores.append(self._scores(model, X[mine], y[mine]))

@@ -46,12 +46,11 @@ class Convergence(Callback):
     scikit-learn's callbacks, None where there are none.
     """
 
-    numbers_only = True
-
     def __init__(self, estimator: Any, *, incremental: bool = False, score: Any = None, task: Any = None) -> None:
         self.estimator, self.incremental, self.score, self.task = estimator, incremental, score, task
         self.stops_by_score = bool(estimator.early_stopping)
         self.best_params: np.ndarray | None = None
+        self.numbers_only = score is None and task is None  # others look at the network, with its averaged weights
 
     def epochs_alone(self) -> float:
         e = self.estimator

@@ -27,7 +27,7 @@ from neural.nn import NeuralNetwork
 from neural.streams import stream
 
 OF_ONE = ("checkpoint", "every", "resume")  # files, which many networks would write over one another
-FIT = tuple(name for name in inspect.signature(NeuralNetwork.fit).parameters if name not in OF_ONE)[3:]  # of a fit
+FIT = tuple(name for name in inspect.signature(NeuralNetwork.fit).parameters if name not in ("self", "X", "y", *OF_ONE))
 Make = NeuralNetwork | Callable[..., NeuralNetwork]
 
 
@@ -282,12 +282,13 @@ def halving(
 
     Of n networks the best n / ``factor`` by ``by`` go on for ``factor`` times as many epochs, until those that are left
     have had ``epochs`` (Jamieson and Talwalkar, Non-stochastic best arm identification, 2016). A network goes on where
-    it was, so without callbacks the winner is bit for bit the one that ``epochs`` at once would have given; a schedule
-    would start anew, and is refused.
+    it was, so without callbacks the winner is bit for bit the one that ``epochs`` at once would have given; schedules,
+    averages and time limits would start anew, and are refused.
     """
     _check_names(fit, FIT)
-    if "schedule" in fit or "schedule" in choices:
-        raise ValueError("halving takes no schedule, as each round is a fit of its own. Leave it out, or use grid.")
+    for name in ("schedule", "average", "time_limit"):
+        if name in fit or name in choices:
+            raise ValueError(f"halving takes no {name}, as each round is a fit of its own. Leave it out, or use grid.")
     check_number("factor", factor, low=2, whole=True)
     left = [_job(make, one, X, y, fit, random_state) for one in combinations(choices, sample, random_state)]
     rounds = max(0, math.floor(math.log(len(left), factor) + 1e-9))
@@ -297,7 +298,10 @@ def halving(
     for end in ends:
         for job in left:
             job.fit = {**job.fit, "epochs": max(0, end - len(job.run.history))}
-        runs = _all([job for job in left if job.fit["epochs"]], n_threads)
+        waiting = [job for job in left if job.fit["epochs"]]  # none where two rounds end alike
+        if waiting:
+            _all(waiting, n_threads)
+        runs = Runs([job.run for job in left])
         ranked = runs.ranked(by)
         keep = len(left) if end == ends[-1] else max(1, len(left) // factor)
         out = [*ranked[keep:], *[run for run in runs if run.error], *out]
@@ -355,6 +359,8 @@ def _all(jobs: list[_Job], n_threads: int | None) -> Runs:
     """Run the fits, so many at a time; the first error but divergence ends them all."""
     if not jobs:
         raise ValueError("networks must be one or more. Got none.")
+    if len(jobs) > 1:
+        _refuse_files(jobs)
     most = threads.n_threads() if n_threads is None else check_number("n_threads", n_threads, low=1, whole=True)
     workers = min(most, len(jobs))
     told = threading.Event()
@@ -372,6 +378,16 @@ def _all(jobs: list[_Job], n_threads: int | None) -> Runs:
                 future.cancel()
             raise
     return Runs([job.run for job in jobs])
+
+
+def _refuse_files(jobs: list[_Job]) -> None:
+    """Raise ValueError for callbacks that write to a file: many networks would write over one another."""
+    for job in jobs:
+        given = job.fit.get("callbacks", ())
+        for callback in given if isinstance(given, list | tuple) else [given]:
+            if getattr(callback, "path", None) is not None or getattr(callback, "folder", None) is not None:
+                step = "Look at each run's history, or save its network."
+                raise ValueError(sentence("callbacks", "without files, for many networks", callback, step))
 
 
 def _named(error: BaseException, number: int) -> BaseException:

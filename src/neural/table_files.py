@@ -1,7 +1,8 @@
 """Tables from files, as pandas data frames: CSV, TSV, Parquet, NumPy.
 
-Text is read as text: what a column is, is for columns.py to say, from the whole of it. A file is refused in one
-sentence if it is not UTF-8, if a line has too many fields or is too long, or if the columns have no names of their own.
+Text is read as text: what a column is, is for guessing.py and tables.py to say, from the whole of it. A file is refused
+in one sentence if it is not UTF-8, if a line has too many fields or is too long, or if the columns have no names of
+their own.
 """
 
 from __future__ import annotations

@@ -180,7 +180,7 @@ class Training:
 
     def stop(self, reason: str) -> None:
         """End the fit after this epoch."""
-        self.history.stopped = reason
+        self.history.stopped, self._is_late = reason, False
 
     @property
     def stopped(self) -> str:
