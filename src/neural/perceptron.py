@@ -137,6 +137,13 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         X, y = as_numpy(X), as_numpy(y)
         return self._fit(X, y, sample_weight, given=given, validation=(X_val, y_val, sample_weight_val))
 
+    @property
+    def network_(self) -> NeuralNetwork:
+        """The fitted network, to be explained, saved or exported; there once the estimator is fitted."""
+        if not hasattr(self, "_network"):
+            raise AttributeError(f"{type(self).__name__} has no network_ before it is fitted. Call fit first.")
+        return self._network
+
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
