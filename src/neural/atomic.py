@@ -68,7 +68,7 @@ def sweep(path: Any) -> None:
 
 
 def _is_alive(process: int) -> bool:
-    if not hasattr(os, "getppid") or os.name == "nt":  # there signal 0 would end it
+    if os.name == "nt":  # there signal 0 would end it
         return True
     try:
         os.kill(process, 0)
