@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from neural import DenseLayer, History, NeuralNetwork, notebook
+from neural import DenseLayer, History, NeuralNetwork, compare_counts, doctor, notebook
+from neural.many import train
 from neural.rate_range import RateRange, lr_range_test
 
 X, y = np.linspace(-1, 1, 40).reshape(-1, 1), np.linspace(-1, 1, 40)
@@ -134,3 +135,13 @@ def test_without_a_notebook_ipython_is_not_imported():
     code += "net.fit([[1.0]], [1.0], epochs=2); print(json.dumps('IPython' in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.splitlines()[-1]) is False
+
+
+def test_comparisons_findings_and_many_runs_are_shown_as_they_print():
+    X, y = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 2
+    net = NeuralNetwork([DenseLayer(2, 1, "sigmoid")], "binary_crossentropy", random_state=0)
+    for shown in (compare_counts({"a<b": (25, 30), "c": (27, 30)}), train([net], X, y, epochs=2), doctor(net, X, y)):
+        page = shown._repr_html_()
+        assert page.startswith("<pre")
+        assert page.count("\n") == str(shown).count("\n")
+        assert "a<b" not in page

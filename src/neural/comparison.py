@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neural import canvas, metrics, significance
+from neural import canvas, metrics, notebook, significance
 from neural.errors import check_number, sentence
 from neural.metrics import Metric
 from neural.models import Judged, judged
@@ -99,6 +99,9 @@ class Comparison:
     def rows(self) -> int:
         """The test rows; of models with rows of their own, the fewest."""
         return min(score.rows for score in self.scores)
+
+    def _repr_html_(self) -> str:
+        return notebook.as_printed(str(self))
 
     def __str__(self) -> str:
         wide = max(len(score.name) for score in self.scores)

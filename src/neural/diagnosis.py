@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from neural import input_faults, result_faults, training_faults
+from neural import input_faults, notebook, result_faults, training_faults
 from neural.checkup import Case, Finding, Findings, case_of
 from neural.errors import check_number, sentence
 from neural.models import classes_of, columns_of, last_step, network_of
@@ -24,6 +24,9 @@ class Diagnosis(list[Finding]):
     def names(self) -> list[str]:
         """The names of the findings."""
         return [finding.name for finding in self]
+
+    def _repr_html_(self) -> str:
+        return notebook.as_printed(str(self))
 
     def __str__(self) -> str:
         return "\n".join(map(str, self)) or f"Nothing found. {len(CHECKS)} checks were made."

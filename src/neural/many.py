@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from neural import inputs, metrics, optimizers, threads
+from neural import inputs, metrics, notebook, optimizers, threads
 from neural.callbacks import Callback, EarlyStopping, History
 from neural.datasets import take
 from neural.errors import TrainingDiverged, check_number, one_of, sentence
@@ -105,6 +105,9 @@ class Runs(list[Run]):
         """Return the mean of a number over the runs, and its standard deviation (n - 1)."""
         values = np.array([run.value(name) for run in self])
         return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0
+
+    def _repr_html_(self) -> str:
+        return notebook.as_printed(str(self))
 
     def __str__(self) -> str:
         rows = [{name: _text(value) for name, value in row.items()} for row in self.table()]

@@ -15,6 +15,15 @@ LEFT, BELOW = 52, 20  # pixels for the numbers at the axes
 CELL = "text-align:right;padding:2px 10px"
 
 
+def as_printed(text: str) -> str:
+    """Return text with its columns under one another, as a notebook shows it.
+
+    >>> as_printed("a < b")
+    '<pre style="white-space:pre">a &lt; b</pre>'
+    """
+    return f'<pre style="white-space:pre">{escape(text)}</pre>'
+
+
 def place() -> Any:
     """Return a place on the page, whose ``update(html)`` writes it anew, if this runs in a notebook; else None.
 
