@@ -22,6 +22,7 @@ import numpy as np
 from neural import atomic, metrics, notebook
 from neural.errors import ModelFileError, check_number, guess, one_of, sentence
 from neural.inputs import check_finite, numbers
+from neural.model_file import named
 
 ALWAYS = ("loss", "data_loss", "penalty", "learning_rate", "seconds")  # numbers of each epoch, whatever is asked for
 ORDINARY = 1e6  # costs below it are written with four decimals, larger ones with an exponent
@@ -354,7 +355,7 @@ class Checkpoint(Monitor):
 
     def _write(self, network: Any) -> None:
         content = io.BytesIO()
-        arrays: dict[str, Any] = _named(network)
+        arrays: dict[str, Any] = named(network, network.params)
         np.savez(content, **arrays)
         atomic.write(self.path, [content.getbuffer()])
 
@@ -365,7 +366,7 @@ class Checkpoint(Monitor):
         for one that is not there; the network is then as it was.
         """
         if self.best_params is None and self.path is not None:
-            views, found = _named(network), _read(self.path)
+            views, found = named(network, network.params), _read(self.path)
             wanted = {name: values.shape for name, values in views.items()}
             if {name: values.shape for name, values in found.items()} != wanted:
                 raise ValueError(sentence(f"the parameters in {self.path}", f"the network's, {wanted}", list(found)))
@@ -379,12 +380,6 @@ class Checkpoint(Monitor):
             raise ValueError(sentence("the checkpoint's parameters", rule, self.best_params, "Fit with it first."))
         network.params[:] = self.best_params
         return network
-
-
-def _named(network: Any) -> dict[str, np.ndarray]:
-    """Return each parameter of a network, as a view, under its name in a file."""
-    layers = enumerate(network.views(network.params), 1)
-    return {f"layer{number}.{name}": values for number, views in layers for name, values in views.items()}
 
 
 def _read(path: str) -> dict[str, np.ndarray]:
