@@ -175,7 +175,7 @@ def compare(
 are 30.
     """
     named = _named(models)
-    level = significance._inside("level", level)
+    level = significance.inside("level", level)
     n_resamples = check_number("n_resamples", n_resamples, low=10, whole=True)
     asked = [judged(model, X, y) for _, model in named]
     if len({one.classifies for one in asked}) > 1:
@@ -235,7 +235,7 @@ def compare_counts(counts: Mapping[str, tuple[int, int]], *, level: float = 0.95
     >>> found.pairs[0].rows_needed, round(found.pairs[0].p_value, 2)
     (407, 0.71)
     """
-    level, named = significance._inside("level", level), _named(counts)
+    level, named = significance.inside("level", level), _named(counts)
     for name, value in named:
         if not isinstance(value, tuple | list) or len(value) != 2:
             raise ValueError(sentence(f"the counts of {name}", "(right, rows)", value))

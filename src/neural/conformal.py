@@ -21,7 +21,7 @@ from neural.errors import look_up, sentence
 from neural.inputs import numbers
 from neural.many import folds_of
 from neural.models import classes_of, judged, outputs_of
-from neural.significance import _inside
+from neural.significance import inside
 from neural.streams import seed_from
 
 Array = np.ndarray[Any, Any]
@@ -33,7 +33,7 @@ class Conformal:
     """What sets and intervals share: models, and the score of each calibration row under one that has not seen it."""
 
     def __init__(self, level: float = 0.9) -> None:
-        self.level = _inside("level", level)
+        self.level = inside("level", level)
         self.models: list[Any] = []
         self.scores: list[Array] = []  # of the calibration rows of each model
 

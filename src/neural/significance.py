@@ -31,7 +31,7 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     """
     n = check_number("n", n, low=1, whole=True)
     successes = check_number("successes", successes, low=0, high=n, whole=True)
-    z = _z(_inside("confidence", confidence))
+    z = _z(inside("confidence", confidence))
     p, scale = successes / n, 1 + z * z / n
     middle = (p + z * z / (2 * n)) / scale
     half = z * math.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2) / scale
@@ -112,7 +112,7 @@ def rows_needed(p_a: float, p_b: float, power: float = 0.8, confidence: float = 
     p_a, p_b = check_number("p_a", p_a, low=0, high=1), check_number("p_b", p_b, low=0, high=1)
     if p_a == p_b:
         raise ValueError(sentence("p_b", "different from p_a", p_b, "No test set shows a difference of zero."))
-    z, u = _z(_inside("confidence", confidence)), NormalDist().inv_cdf(_inside("power", power))
+    z, u = _z(inside("confidence", confidence)), NormalDist().inv_cdf(inside("power", power))
     q = (p_a + p_b) / 2
     spread = z * math.sqrt(2 * q * (1 - q)) + u * math.sqrt(p_a * (1 - p_a) + p_b * (1 - p_b))
     return math.ceil((spread / (p_a - p_b)) ** 2)
@@ -132,7 +132,7 @@ def rows_needed_paired(only_a: float, only_b: float, power: float = 0.8, confide
     if a == b or a + b > 1:
         rule = "different from only_a, and both together at most 1"
         raise ValueError(sentence("only_b", rule, b, "No test set shows a difference of zero." if a == b else ""))
-    z, u = _z(_inside("confidence", confidence)), NormalDist().inv_cdf(_inside("power", power))
+    z, u = _z(inside("confidence", confidence)), NormalDist().inv_cdf(inside("power", power))
     s, d = a + b, b - a
     return math.ceil(((z * math.sqrt(s) + u * math.sqrt(s - d * d)) / d) ** 2)
 
@@ -154,7 +154,7 @@ def paired_interval(only_a: int, only_b: int, n: int, confidence: float = 0.95) 
     n = check_number("n", n, low=1, whole=True)
     a, b = (check_number(f"only_{c}", count, low=0, high=n, whole=True) for c, count in (("a", only_a), ("b", only_b)))
     a, b, n = a + 0.5, b + 0.5, n + 2
-    half = _z(_inside("confidence", confidence)) * math.sqrt(a + b - (b - a) ** 2 / n) / n
+    half = _z(inside("confidence", confidence)) * math.sqrt(a + b - (b - a) ** 2 / n) / n
     return max(-1.0, (b - a) / n - half), min(1.0, (b - a) / n + half)
 
 
@@ -198,7 +198,7 @@ def corrected_resampled_t(differences: ArrayLike, test_share: float, confidence:
     (0.02, 0.132)
     """
     d = _differences("differences", differences, 2)
-    share, confidence = check_number("test_share", test_share, low=0, strict=True), _inside("confidence", confidence)
+    share, confidence = check_number("test_share", test_share, low=0, strict=True), inside("confidence", confidence)
     mean, spread = float(d.mean()), math.sqrt((1 / len(d) + share) * float(d.var(ddof=1)))
     p_value = student_p(mean / spread, len(d) - 1) if spread else float(mean == 0)
     half = _student_quantile(1 - confidence, len(d) - 1) * spread
@@ -303,7 +303,7 @@ def _z(confidence: float) -> float:
     return -NormalDist().inv_cdf((1 - confidence) / 2)
 
 
-def _inside(what: str, value: float) -> float:
+def inside(what: str, value: float) -> float:
     number: float = check_number(what, value)
     if not 0 < number < 1:
         raise ValueError(sentence(what, "a number between 0 and 1, both excluded", value))
