@@ -23,6 +23,7 @@ from tests.catalogue import catalogue
 SOURCE = Path(neural.__file__).parent
 LEVELS = (
     ("errors",),
+    ("atomic",),
     (
         "inputs",
         "parameters",
@@ -33,7 +34,6 @@ LEVELS = (
         "course",
         "threads",
         "notebook",
-        "atomic",
         "export.expressions",
         "export.protobuf",
     ),

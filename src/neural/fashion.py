@@ -20,6 +20,7 @@ from typing import IO, Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from neural import atomic
 from neural.errors import DataUnavailable, ModelFileError, sentence
 
 FASHION_CLASSES = (
@@ -278,30 +279,13 @@ def _keep(found: list[_Idx]) -> None:
             raise OSError("there is no home folder")
         folder.mkdir(parents=True, exist_ok=True)
         for name, idx in zip(FILES, found, strict=True):
-            _write_whole(folder / name, idx.data)
+            atomic.write(folder / name, [idx.data])
     except OSError as error:
         warnings.warn(
             f"Fashion-MNIST was fetched but could not be kept ({error}): the next call fetches it again. "
             "Set XDG_CACHE_HOME to a folder that can be written.",
             stacklevel=4,
         )
-
-
-def _write_whole(path: Path, data: bytearray) -> None:
-    """Write a file that appears under its name whole or not at all."""
-    import tempfile
-
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(descriptor)
-        os.chmod(temporary, 0o644)  # the data is public, and mkstemp's files are not
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 # --- the IDX format ----------------------------------------------------------------------------------------------

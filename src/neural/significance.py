@@ -304,6 +304,7 @@ def _z(confidence: float) -> float:
 
 
 def inside(what: str, value: float) -> float:
+    """Return a level or share if it is between 0 and 1, both excluded; ValueError or TypeError for anything else."""
     number: float = check_number(what, value)
     if not 0 < number < 1:
         raise ValueError(sentence(what, "a number between 0 and 1, both excluded", value))
