@@ -416,8 +416,8 @@ def load(path: Any, custom: Mapping[str, Any] | None = None) -> NeuralNetwork:
 
     A file is data: loading it opens this one file, and imports, evaluates and unpickles nothing. Layers, activations
     and losses of your own, and in a checkpoint optimizers and averages, are ``custom``, a dictionary from the names in
-    the file to classes and functions; what is not handed in is refused. Raises ModelFileError for a file that is damaged, of another kind or of a newer version;
-    OSError where there is none.
+    the file to classes and functions; what is not handed in is refused. Raises ModelFileError for a file that is
+    damaged, of another kind or of a newer version; OSError where there is none.
 
     >>> import os, tempfile
     >>> from neural import DenseLayer
