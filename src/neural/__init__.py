@@ -101,6 +101,13 @@ _LATER = {  # imported when they are first asked for
     "reliability": "calibration",
 }
 
+_ON_SCIKIT_LEARN = {
+    "MLPClassifier": "estimators",
+    "MLPRegressor": "estimators",
+    "TabularClassifier": "tabular",
+    "TabularRegressor": "tabular",
+}
+
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LATER})
@@ -218,14 +225,13 @@ def __getattr__(name: str) -> Any:
     if name in _LATER:
         globals()[name] = found = getattr(importlib.import_module(f"neural.{_LATER[name]}"), name)
         return found
-    if name not in ("MLPClassifier", "MLPRegressor"):
+    if name not in _ON_SCIKIT_LEARN:
         raise AttributeError(f"module 'neural' has no attribute {name!r}")
     try:
-        from neural import estimators
+        return getattr(importlib.import_module(f"neural.{_ON_SCIKIT_LEARN[name]}"), name)
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in ("sklearn", "scipy", "joblib"):
             raise
         raise ImportError(
             f'{name} needs scikit-learn 1.9 or later. Install it: pip install "neural-dense[sklearn]".'
         ) from error
-    return getattr(estimators, name)

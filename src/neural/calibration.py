@@ -109,7 +109,7 @@ class Calibrated:
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class, float64 (n, K)."""
-        return _softmax(scores_of(self.model, X) / self.temperature)
+        return softmax(scores_of(self.model, X) / self.temperature)
 
     def predict(self, X: Any) -> Array:
         """Return probabilities in the form that a network does: (n, K), or (n, 1) of the second of two classes."""
@@ -141,17 +141,17 @@ def calibrate(model: Any, X: Any, y: Any) -> Calibrated:
     if not found.classifies:
         raise ValueError(sentence("model", "a classifier: temperatures are for probabilities", model))
     z = scores_of(model, X)
-    temperature = _temperature(z, found.truth)
-    before, after = (float(log_loss(found.truth, _softmax(z / t))) for t in (1.0, temperature))
+    temperature = temperature_of(z, found.truth)
+    before, after = (float(log_loss(found.truth, softmax(z / t))) for t in (1.0, temperature))
     return Calibrated(model, temperature, before, after)
 
 
-def _temperature(z: Array, truth: Array) -> float:
+def temperature_of(z: Array, truth: Array) -> float:
     """Return the T at which d/ds mean(log sum e^(s z) - s z_y), s = 1/T, is 0: it rises with s, so by bisection."""
     own = z[np.arange(len(z)), truth]
 
     def slope(s: float) -> float:
-        return float(((_softmax(s * z) * z).sum(axis=1) - own).mean())
+        return float(((softmax(s * z) * z).sum(axis=1) - own).mean())
 
     low, high = np.log(1 / HOTTEST), np.log(1 / COLDEST)
     for _ in range(60):
@@ -178,6 +178,6 @@ def scores_of(model: Any, X: Any) -> Array:
     return np.log(np.maximum(p, np.finfo(np.float32).tiny))
 
 
-def _softmax(z: Array) -> Array:
+def softmax(z: Array) -> Array:
     e = np.exp(z - z.max(axis=1, keepdims=True))
     return np.asarray(e / e.sum(axis=1, keepdims=True))

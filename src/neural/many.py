@@ -28,6 +28,7 @@ from neural.streams import stream
 
 OF_ONE = ("checkpoint", "every", "resume")  # files, which many networks would write over one another
 FIT = tuple(name for name in inspect.signature(NeuralNetwork.fit).parameters if name not in ("self", "X", "y", *OF_ONE))
+OF_ROWS = ("rows", "validation_rows")
 Make = NeuralNetwork | Callable[..., NeuralNetwork]
 
 
@@ -143,7 +144,8 @@ def train(
 ) -> Runs:
     """Fit networks to the same rows, all threads at work; ``each`` has arguments of ``fit`` for one network alone.
 
-    Arguments of ``fit`` for all of them go by name. Callbacks are copied, so that each network has its own patience. A
+    Arguments of ``fit`` for all of them go by name; besides them ``each`` may have ``rows``, the numbers of the rows that
+    this network is fitted to, and ``validation_rows``, of those by which it is watched. Callbacks are copied, so that each network has its own patience. A
     fit that diverges is noted, and the others go on; any other error ends them all, and names the network. Ctrl-C ends
     them within an epoch.
 
@@ -163,10 +165,22 @@ def train(
     if len(choices) != len(networks):
         raise ValueError(sentence("each", f"as many dictionaries as networks, {len(networks)}", len(choices)))
     _check_names(fit, FIT)
-    for choice in choices:
-        _check_names(choice, FIT)
-    jobs = [_Job(Run(net, one), X, y, {**fit, **one}) for net, one in zip(networks, choices, strict=True)]
+    jobs = []
+    for net, choice in zip(networks, choices, strict=True):
+        own = {name: value for name, value in choice.items() if name not in OF_ROWS}
+        _check_names(own, FIT)
+        parts = [choice[name] if name in choice else None for name in OF_ROWS]
+        jobs.append(_Job(Run(net, own), X, y, {**fit, **own}, *(_row_numbers(part, len(X)) for part in parts)))
     return _all(jobs, n_threads)
+
+
+def _row_numbers(given: Any, n: int) -> np.ndarray | None:
+    if given is None:
+        return None
+    rows = np.asarray(given)
+    if rows.ndim != 1 or not len(rows) or rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= n:
+        raise ValueError(sentence("rows", f"row numbers from 0 to {n - 1}, one at least", given))
+    return rows
 
 
 def grid(
@@ -320,6 +334,7 @@ class _Job:
     y: Any
     fit: dict[str, Any]
     rows: np.ndarray | None = None
+    watched: np.ndarray | None = None
     held_out: np.ndarray | None = None
     metrics: Any = ()
 
@@ -409,6 +424,8 @@ def _one(job: _Job, n_threads: int, told: threading.Event) -> None:
         run.callbacks = copy.deepcopy(list(given) if isinstance(given, list | tuple) else [given])
     settings["callbacks"] = [*run.callbacks, _Cancelled(told)]
     X, y = (job.X, job.y) if job.rows is None else (take(job.X, job.rows), take(job.y, job.rows))
+    if job.watched is not None:
+        settings["validation_data"] = (take(job.X, job.watched), take(job.y, job.watched))
     try:
         history = run.network.fit(X, y, **settings)
     except TrainingDiverged as error:

@@ -60,12 +60,25 @@ def network_of(model: Any) -> tuple[NeuralNetwork, Any]:
     """Return the network inside a model, and the steps before it: of a pipeline all but its last, else None.
 
     A model is a network, an estimator that keeps one in ``network_`` or ``_network``, or a pipeline that ends in such.
+    An estimator whose network takes other rows than itself makes them by ``before_.transform``.
     """
     last, before = last_step(model)
+    if hasattr(last, "before_"):
+        before = last.before_ if before is None else _InTurn(before, last.before_)
     found = next((getattr(last, name) for name in ("network_", "_network") if hasattr(last, name)), last)
     if not isinstance(found, NeuralNetwork):
         raise TypeError(sentence("model", "a NeuralNetwork, or an estimator or pipeline with one inside", model))
     return found, before
+
+
+class _InTurn(NamedTuple):
+    """Two steps, one after the other."""
+
+    first: Any
+    second: Any
+
+    def transform(self, X: Any) -> Any:
+        return self.second.transform(self.first.transform(X))
 
 
 def classes_of(model: Any) -> Array | None:

@@ -1,14 +1,15 @@
 """A table as a network takes it: which columns, and how each becomes numbers.
 
 A number stays as it is; where it is missing stands the mean of the training rows, and a 1 in a column of its own if
-some were missing there. A category is a 1 in the column of its value: one-hot. ``Columns`` lies in the model file as
-plain values (docs/file-format.md), so that what predicts does exactly what training did.
+some were missing there. A category is a 1 in the column of its value: one-hot; or a code, the number of its value, which
+a layer looks up. ``Columns`` lies in the model file as plain values (docs/file-format.md), so that what predicts does
+exactly what training did.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -41,6 +42,11 @@ class Number:
         """What the inputs are called that come of this column."""
         return [self.name, f"{self.name} is missing"] if self.missing else [self.name]
 
+    @property
+    def spans(self) -> list[tuple[float, float]]:
+        """The least and the largest value of each input in training."""
+        return [(self.low, self.high), *([(0.0, 1.0)] if self.missing else [])]
+
 
 @dataclass(frozen=True)
 class Category:
@@ -53,6 +59,32 @@ class Category:
     def inputs(self) -> list[str]:
         """What the inputs are called that come of this column."""
         return [f"{self.name} = {value}" for value in self.values]
+
+    @property
+    def spans(self) -> list[tuple[float, float]]:
+        """The least and the largest value of each input."""
+        return [(0.0, 1.0)] * len(self.values)
+
+
+@dataclass(frozen=True)
+class Code:
+    """A column of categories as the number of its value, from 0 on: -1 where it is missing, or new since training."""
+
+    name: str
+    values: tuple[str, ...]
+
+    @property
+    def inputs(self) -> list[str]:
+        """What the input is called that comes of this column."""
+        return [self.name]
+
+    @property
+    def spans(self) -> list[tuple[float, float]]:
+        """The least and the largest code."""
+        return [(0.0, len(self.values) - 1.0)]
+
+
+Column = Number | Category | Code
 
 
 @dataclass
@@ -82,7 +114,7 @@ class Columns:
 
     target: str
     task: Literal["classes", "values"]
-    columns: tuple[Number | Category, ...]
+    columns: tuple[Column, ...]
 
     @property
     def inputs(self) -> list[str]:
@@ -92,22 +124,37 @@ class Columns:
     @property
     def ends(self) -> Array:
         """Two rows of inputs, the least and the largest of training."""
-        spans = [
-            ((c.low, c.high), *([(0, 1)] if c.missing else [])) if isinstance(c, Number) else ((0, 1),) * len(c.values)
-            for c in self.columns
-        ]
-        return np.array([span for of_column in spans for span in of_column], np.float64).T
+        return np.array([span for column in self.columns for span in column.spans], np.float64).T
+
+    def fill(self, arrays: Mapping[str, Array]) -> Array:
+        """Return the network's inputs for columns as arrays (n,): float64 with NaN, or texts and None.
+
+        >>> columns = Columns("y", "values", (Code("heating", ("gas", "oil")),))
+        >>> columns.fill({"heating": np.array(["oil", None, "wood"])})
+        array([[ 1.],
+               [-1.],
+               [-1.]])
+        """
+        rows = np.zeros((len(arrays[self.columns[0].name]), len(self.inputs)))
+        for column, out in self._parts(rows):
+            FILL[type(column)](column, arrays[column.name], out)
+        return rows
+
+    def _parts(self, rows: Array) -> Iterator[tuple[Column, Array]]:
+        """Yield each column with its inputs of the rows."""
+        start = 0
+        for column in self.columns:
+            stop = start + len(column.inputs)
+            yield column, rows[:, start:stop]
+            start = stop
 
     def encode(self, table: Any) -> Encoded:
         """Return the network's inputs for a data frame; other columns in it are left alone, ValueError if one lacks."""
         self._check_there(table)
         found = Encoded(np.zeros((len(table), len(self.inputs))))
-        start = 0
-        for column in self.columns:
-            stop = start + len(column.inputs)
-            remark = ENCODE[type(column)](column, table[column.name], found.rows[:, start:stop])
+        for column, out in self._parts(found.rows):
+            remark = ENCODE[type(column)](column, table[column.name], out)
             found.remarks += [f"{column.name}: {remark}."] if remark else []
-            start = stop
         return found
 
     def _check_there(self, table: Any) -> None:
@@ -121,13 +168,7 @@ class Columns:
 
     def to_plain(self) -> dict[str, Any]:
         """Return this as what JSON can hold."""
-        columns = [
-            dict(zip(NUMBER, (c.name, "number", *map(float, (c.mean, c.low, c.high)), c.missing), strict=True))
-            if isinstance(c, Number)
-            else dict(zip(CATEGORY, (c.name, "category", list(c.values)), strict=True))
-            for c in self.columns
-        ]
-        return dict(zip(KEYS, (self.target, self.task, columns), strict=True))
+        return dict(zip(KEYS, (self.target, self.task, list(map(_plain, self.columns))), strict=True))
 
     @classmethod
     def from_plain(cls, plain: Any) -> Columns:
@@ -155,9 +196,18 @@ def _check(what: str, rule: str, value: Any, fine: bool) -> None:
         raise ValueError(sentence(what, rule, value))
 
 
-def _column(plain: Any) -> Number | Category:
+def _plain(column: Column) -> dict[str, Any]:
+    if isinstance(column, Number):
+        numbers = map(float, (column.mean, column.low, column.high))
+        return dict(zip(NUMBER, (column.name, "number", *numbers, column.missing), strict=True))
+    kind = "code" if isinstance(column, Code) else "category"
+    return dict(zip(CATEGORY, (column.name, kind, list(column.values)), strict=True))
+
+
+def _column(plain: Any) -> Column:
     rule = f"an object of {', '.join(NUMBER)} or {', '.join(CATEGORY)}"
-    keys = {"number": NUMBER, "category": CATEGORY}.get(str(plain.get("kind")) if isinstance(plain, dict) else "")
+    kind = str(plain.get("kind")) if isinstance(plain, dict) else ""
+    keys = {"number": NUMBER, "category": CATEGORY, "code": CATEGORY}.get(kind)
     _check("a column", rule, plain, keys is not None and tuple(plain) == keys and isinstance(plain["name"], str))
     if keys == NUMBER:
         low, mean, high = numbers = [plain[name] for name in ("low", "mean", "high")]
@@ -168,7 +218,7 @@ def _column(plain: Any) -> Number | Category:
     values = plain["values"]
     fine = isinstance(values, list) and all(isinstance(v, str) for v in values) and len(set(values)) == len(values) > 0
     _check("the values of a column", "different texts", values, fine)
-    return Category(plain["name"], tuple(values))
+    return (Code if kind == "code" else Category)(plain["name"], tuple(values))
 
 
 # --- columns as arrays ---------------------------------------------------------------------------------------------
@@ -192,25 +242,58 @@ def texts_of(series: Any) -> Any:
     import pandas
 
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "biufSU":
-        values = [None if value != value else _text(value) for value in series.tolist()]
+        values = [None if value != value else text(value) for value in series.tolist()]
     else:
         absent = series.isna().to_numpy()
-        values = [None if gone else _text(value) for value, gone in zip(series.tolist(), absent, strict=True)]
+        values = [None if gone else text(value) for value, gone in zip(series.tolist(), absent, strict=True)]
     return pandas.Series(values, index=series.index, dtype=object)
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """Return a value as the text that stands for it among categories: a whole number as its digits.
+
+    >>> text(2.0), text(" gas "), text(b"oil")
+    ('2', 'gas', 'oil')
+    """
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return str(int(value))
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value).strip()
 
 
-def _encode_number(column: Number, series: Any, out: Array) -> str:
-    values = numbers_of(series)
+def _fill_number(column: Number, values: Array, out: Array) -> None:
     gone = np.isnan(values)
     out[:, 0] = np.where(gone, column.mean, values)
     if column.missing:
         out[:, 1] = gone
+
+
+def _fill_category(column: Category, texts: Array, out: Array) -> None:
+    places = codes_of(column, texts)
+    known = np.flatnonzero(places >= 0)
+    out[known, places[known]] = 1
+
+
+def _fill_code(column: Code, texts: Array, out: Array) -> None:
+    out[:, 0] = codes_of(column, texts)
+
+
+def codes_of(column: Category | Code, texts: Array) -> Array:
+    """Return the number of each value among those of training, -1 for others and where there is none."""
+    place = {value: number for number, value in enumerate(column.values)}
+    return np.array([place.get(value, -1) for value in texts.tolist()], dtype=np.int64)
+
+
+FILL: Mapping[type, Callable[[Any, Array, Array], None]] = {
+    Number: _fill_number,
+    Category: _fill_category,
+    Code: _fill_code,
+}
+
+
+def _encode_number(column: Number, series: Any, out: Array) -> str:
+    values = numbers_of(series)
+    gone = np.isnan(values)
+    _fill_number(column, values, out)
     odd = _not_numbers(series, gone)
     width = column.high - column.low
     far = np.flatnonzero((values < column.low - width) | (values > column.high + width))
@@ -237,20 +320,16 @@ def _not_numbers(series: Any, gone: Array) -> tuple[int, Any] | None:
     return (len(odd), series.iloc[odd[0]]) if len(odd) else None
 
 
-def _encode_category(column: Category, series: Any, out: Array) -> str:
-    import pandas
-
+def _encode_category(column: Category | Code, series: Any, out: Array) -> str:
     texts = texts_of(series)
-    places = pandas.Index(column.values, dtype=object).get_indexer(texts)
-    known = np.flatnonzero(places >= 0)
-    out[known, places[known]] = 1
-    odd = np.flatnonzero((places < 0) & texts.notna().to_numpy())
+    FILL[type(column)](column, texts.to_numpy(), out)
+    odd = np.flatnonzero(texts.notna().to_numpy() & ~texts.isin(column.values).to_numpy())
     if not len(odd):
         return ""
     return f"{_are(len(odd))} new, not there in training ({texts.iloc[odd[0]]!r}): taken as none"
 
 
-ENCODE: Mapping[type, Any] = {Number: _encode_number, Category: _encode_category}
+ENCODE: Mapping[type, Any] = {Number: _encode_number, Category: _encode_category, Code: _encode_category}
 
 
 def count(n: int, noun: str) -> str:
@@ -272,7 +351,7 @@ def measured(table: Any, target: str, task: Any, kinds: Sequence[tuple[str, str]
     >>> measured(table, "y", "classes", [("a", "number"), ("b", "category")]).columns
     (Number(name='a', mean=2.5, low=1.0, high=4.0, missing=True), Category(name='b', values=('x', 'y')))
     """
-    found: list[Number | Category] = []
+    found: list[Column] = []
     for name, kind in kinds:
         if kind == "number":
             values = numbers_of(table[name])

@@ -1,0 +1,82 @@
+"""Any table as columns: arrays of numbers, or of texts, by name. NumPy alone; data frames of any kind by narwhals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neural.errors import sentence
+from neural.tables import LARGEST_VALUE, text
+
+Array = np.ndarray[Any, Any]
+
+
+def columns_of(X: Any) -> dict[str, Array]:
+    """Return each column by name: float64 (n,) with NaN where one is missing, or texts (n,) with None.
+
+    A data frame's columns are numbers or categories by their types: true and false are 1 and 0. The columns of an array
+    are called x0, x1 and so on; of one of objects, a column is numbers if all of its values are. ValueError for
+    dates and the like, and for what is not finite but not missing.
+
+    >>> columns_of(np.array([[1, "gas"], [None, "oil"]], dtype=object))
+    {'x0': array([ 1., nan]), 'x1': array(['gas', 'oil'], dtype=object)}
+    """
+    if isinstance(X, np.ndarray):
+        return {f"x{k}": _of_array(f"x{k}", X[:, k]) for k in range(X.shape[1])}
+    import narwhals
+
+    frame = narwhals.from_native(X, eager_only=True)
+    return {name: _of_series(name, frame[name]) for name in frame.columns}
+
+
+def is_frame(X: Any) -> bool:
+    """Return whether X is a data frame: something with named columns."""
+    return hasattr(X, "columns") or hasattr(X, "column_names")
+
+
+def _of_array(name: str, values: Array) -> Array:
+    if values.dtype.kind in "biuf":
+        return checked(name, values.astype(np.float64))
+    if values.dtype.kind not in "OUS":
+        raise ValueError(sentence(f"the column {name}", "numbers or texts", values))
+    plain = [None if _is_missing(value) else value for value in values.tolist()]
+    if all(value is None or isinstance(value, int | float | np.number) for value in plain):
+        return checked(name, np.array([np.nan if value is None else float(value) for value in plain]))
+    _refuse_odd(name, plain)
+    return np.array([None if value is None else text(value) for value in plain], dtype=object)
+
+
+def _of_series(name: str, series: Any) -> Array:
+    kind = series.dtype
+    if kind.is_numeric() or str(kind) == "Boolean":
+        found = series.to_numpy() if not series.null_count() else [_or_nan(value) for value in series.to_list()]
+        return checked(name, np.asarray(found, dtype=np.float64))
+    if kind.is_temporal():
+        step = "Give numbers, such as the year and the month."
+        raise ValueError(sentence(f"the column {name}", "numbers or categories", f"dates ({kind})", step))
+    return _of_array(name, np.array(series.to_list(), dtype=object))
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)  # two of pandas
+
+
+def _or_nan(value: Any) -> Any:
+    return np.nan if _is_missing(value) else value
+
+
+def _refuse_odd(name: str, plain: list[Any]) -> None:
+    odd = next((value for value in plain if isinstance(value, dict | list | tuple | set | complex)), None)
+    if odd is not None:
+        raise TypeError(sentence(f"the column {name}", "numbers or texts", odd))
+
+
+def checked(name: str, values: Array) -> Array:
+    """Return numbers; ValueError for infinity, and for what is so large that nothing can be computed with it."""
+    with np.errstate(invalid="ignore"):
+        odd = np.flatnonzero(np.abs(values) > LARGEST_VALUE)
+    if len(odd):
+        rule = f"finite and at most {LARGEST_VALUE:g} in size, or NaN where missing"
+        raise ValueError(sentence(f"the column {name}", rule, f"infinity or a value too large, {values[odd[0]]:g}"))
+    return values

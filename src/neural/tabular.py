@@ -1,0 +1,245 @@
+"""Estimators for tables that are good without settings: mixed columns, missing values, any scale.
+
+An estimator reads the table, learns its columns, has networks trained on parts of the rows, and keeps them as one
+network, which predicts, explains itself, and goes into a file. tabular_training.py says what is trained.
+"""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_n_features,
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from neural import frames
+from neural.conformal import ConformalIntervals, ConformalSets
+from neural.errors import sentence
+from neural.nn import NeuralNetwork
+from neural.tables import Number
+from neural.tabular_columns import Scaled, categorical_names, learned, texts_of_numbers
+from neural.tabular_training import PRESETS, train
+
+Array = np.ndarray[Any, Any]
+
+
+class BaseTabular(BaseEstimator):
+    """What TabularClassifier and TabularRegressor share; not to be used itself."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "preset": [StrOptions(set(PRESETS))],
+        "categorical_features": ["array-like", None],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+        "random_state": ["random_state"],
+        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "verbose": ["verbose"],
+    }
+    _task: ClassVar[Literal["classes", "values"]]
+
+    def __init__(
+        self, preset: str = "default", *, categorical_features: Any = None, time_limit: float | None = None,
+        random_state: Any = None, n_threads: int | None = None, verbose: bool = False,
+    ) -> None:  # fmt: skip
+        self.preset = preset
+        self.categorical_features = categorical_features
+        self.time_limit = time_limit
+        self.random_state = random_state
+        self.n_threads = n_threads
+        self.verbose = verbose
+
+    # --- the table ----------------------------------------------------------------------------------------------------
+    def _read(self, X: Any, *, reset: bool) -> dict[str, Array]:
+        """Return the columns of X by name; of an array, under the names of the data frame of the fit."""
+        if frames.is_frame(X):
+            _check_feature_names(self, X, reset=reset)
+            _check_n_features(self, X, reset=reset)
+            found = frames.columns_of(X)
+            if not found or not len(next(iter(found.values()))):
+                check_array(np.zeros((len(X), len(found))))  # which says what is missing, in scikit-learn's words
+            return found
+        X = validate_data(self, X, dtype=None, ensure_all_finite="allow-nan", reset=reset)
+        found = frames.columns_of(X)
+        names = getattr(self, "feature_names_in_", None)
+        return found if names is None or reset else dict(zip(map(str, names), found.values(), strict=True))
+
+    def rows(self, X: Any) -> Array:
+        """Return the rows of a table as ``network_`` takes them, (n, inputs): numbers, then codes of categories."""
+        check_is_fitted(self)
+        found = self._read(X, reset=False)
+        for column in self._scaled.columns.columns:
+            numeric = found[column.name].dtype != object
+            if not isinstance(column, Number):
+                found[column.name] = texts_of_numbers(found[column.name]) if numeric else found[column.name]
+            elif not numeric:
+                raise ValueError(sentence(f"the column {column.name}", "of numbers, as in the fit", found[column.name]))
+        return self._scaled.columns.fill(found)
+
+    @property
+    def before_(self) -> _ToRows:
+        """What ``network_`` needs before it: ``before_.transform(X)`` is ``rows(X)``."""
+        check_is_fitted(self)
+        return _ToRows(self)
+
+    def _target_name(self, y: Any, names: Any) -> str:
+        """Return what the target is called in a model file: as the series is, if no column is."""
+        name = str(getattr(y, "name", None) or "target")
+        while name in names:
+            name += "_"
+        return name
+
+    # --- fit ----------------------------------------------------------------------------------------------------------
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any) -> Self:
+        """Learn from a table X (n, columns) and its targets y (n,); return the estimator.
+
+        X is an array or a data frame (pandas, polars, PyArrow), of numbers and texts, with NaN or None where a value is
+        missing. Columns of texts, and those named in ``categorical_features``, are categories.
+        """
+        arrays = self._read(X, reset=True)
+        name = self._target_name(y, arrays)
+        targets, n_classes = self._encoded(y, len(next(iter(arrays.values()))))
+        chosen = categorical_names(X, arrays, self.categorical_features)
+        self._scaled = learned(arrays, chosen, name, self._task)
+        seed = check_random_state(self.random_state).randint(2**31)
+        self._result = train(
+            self._scaled, self._scaled.rows(arrays), targets, n_classes, PRESETS[self.preset],
+            seed, self.time_limit, self.n_threads, bool(self.verbose),
+        )  # fmt: skip
+        self.network_ = self._packed()
+        return self
+
+    def _encoded(self, y: Any, rows: int) -> tuple[Array, int]:
+        """Return targets as the networks take them, and how many classes there are, 0 for values."""
+        raise NotImplementedError
+
+    def _packed(self) -> NeuralNetwork:
+        """Return the networks as one, which takes the table's own numbers."""
+        raise NotImplementedError
+
+
+class _ToRows(NamedTuple):
+    model: BaseTabular
+
+    def transform(self, X: Any) -> Array:
+        return self.model.rows(X)
+
+
+class TabularClassifier(ClassifierMixin, BaseTabular):
+    """Networks for the classes of a table's rows, good without settings.
+
+    Columns are numbers or categories, of any scale, with values missing. ``folds`` networks of each kind are trained,
+    each without one part of the rows, by which its best epoch is found; the kinds are weighed by how they do on rows
+    they have not seen, the probabilities are calibrated there (temperature scaling), and all become one network.
+
+    Parameters
+    ----------
+    preset : "fast", "default" or "best": how many networks of which kinds, in tabular_training.PRESETS.
+    categorical_features : columns of numbers that are categories: names, numbers, or True or False for each.
+    time_limit : seconds for all of the training, about.
+    random_state : None, a whole number or a generator; the same number gives the same bits.
+    n_threads : at most so many.
+    verbose : whether to say how each network does.
+
+    Attributes: ``classes_``; ``network_``, one NeuralNetwork that takes ``rows(X)``, to be explained, saved and
+    exported; ``n_features_in_``, ``feature_names_in_``.
+
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(300, 3)) * [1e-3, 1, 1e3]
+    >>> y = np.where(X[:, 0] * 1e3 + X[:, 2] / 1e3 > 0, "yes", "no")
+    >>> model = TabularClassifier("fast", random_state=0).fit(X, y)
+    >>> model.score(X, y) > 0.9
+    True
+    """
+
+    _task = "classes"
+
+    def _encoded(self, y: Any, rows: int) -> tuple[Array, int]:
+        y = column_or_1d(np.asarray(y), warn=True)
+        check_consistent_length(np.empty(rows), y)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(sentence("y", "of two classes at least", f"the one class {self.classes_[0]!r}"))
+        return codes.astype(np.int64), len(self.classes_)
+
+    def _packed(self) -> NeuralNetwork:
+        network = self._result.network(self._scaled)
+        network.classes_ = np.asarray(self.classes_, dtype=self.classes_.dtype)
+        return network
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probability of each class, (n, n_classes), in the order of ``classes_``."""
+        return np.asarray(self.network_.predict(self.rows(X)), dtype=np.float64)
+
+    def predict(self, X: Any) -> Array:
+        """Return the most likely class of each row, (n,)."""
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+
+    def predict_set(self, X: Any, level: float = 0.9) -> Array:
+        """Return which classes are in each row's set, bool (n, n_classes): the true one is with probability ``level``.
+
+        By split conformal prediction on the predictions for rows out of each network's fold (neural.ConformalSets).
+        """
+        rows, found = self.rows(X), self._result
+        scores = 1 - found.outputs[np.arange(len(found.targets)), found.targets]
+        return ConformalSets(level).known(self.network_, scores).predict(rows)
+
+    def __sklearn_tags__(self) -> Any:
+        return _tagged(super().__sklearn_tags__())
+
+
+class TabularRegressor(RegressorMixin, BaseTabular):
+    """Networks for a value of each of a table's rows, good without settings.
+
+    As :class:`TabularClassifier`, with the squared error in place of the logarithmic loss.
+
+    >>> X = np.linspace(0, 1, 300)[:, None]
+    >>> model = TabularRegressor("fast", random_state=0).fit(X, np.sin(6 * X[:, 0]))
+    >>> model.score(X, np.sin(6 * X[:, 0])) > 0.95
+    True
+    """
+
+    _task = "values"
+
+    def _encoded(self, y: Any, rows: int) -> tuple[Array, int]:
+        y = check_array(np.asarray(y), ensure_2d=False, dtype=np.float64, input_name="y")
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(np.empty(rows), y)
+        return y, 0
+
+    def _packed(self) -> NeuralNetwork:
+        return self._result.network(self._scaled)
+
+    def predict(self, X: Any) -> Array:
+        """Return a value for each row, (n,)."""
+        return np.asarray(self.network_.predict(self.rows(X))[:, 0], dtype=np.float64)
+
+    def predict_interval(self, X: Any, level: float = 0.9) -> Array:
+        """Return an interval for each row, (n, 2), that holds the true value with probability ``level``.
+
+        By split conformal prediction on the predictions for rows out of each network's fold (ConformalIntervals).
+        """
+        rows, found = self.rows(X), self._result
+        scores = np.abs(found.targets - found.outputs[:, 0])
+        return ConformalIntervals(level).known(self.network_, scores).predict(rows)
+
+    def __sklearn_tags__(self) -> Any:
+        return _tagged(super().__sklearn_tags__())
+
+
+def _tagged(tags: Any) -> Any:
+    tags.input_tags.allow_nan = tags.input_tags.categorical = tags.input_tags.string = True
+    tags.non_deterministic = False
+    return tags

@@ -1,0 +1,134 @@
+"""What is learned of a table before the training: its columns, how they are centred and scaled, the bins of each.
+
+Numbers are moved by their median and scaled by the distance of their quartiles, so that neither the unit of a column
+nor a few wild values in it matter (robust scaling; Holzmüller, Grinsztajn and Steinwart, Better by default, NeurIPS
+2024, section 3). The network bends what is still far from 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from neural.errors import sentence
+from neural.tables import Code, Column, Columns, Number, text
+
+Array = np.ndarray[Any, Any]
+MOST_LEVELS = 1000  # of a category: the rarest are as unknown ones
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Columns, numbers first, and for each input what is taken off it and what the rest is multiplied by.
+
+    ``levels`` are the numbers of different values of the last inputs, which are codes and stay as they are.
+    """
+
+    columns: Columns
+    centre: Array
+    factor: Array
+    levels: tuple[int, ...]
+
+    def rows(self, arrays: Mapping[str, Array]) -> Array:
+        """Return the rows as the network's first layer has them, float32: numbers scaled, then codes."""
+        return self.scaled(self.columns.fill(arrays)).astype(np.float32)
+
+    def scaled(self, rows: Array) -> Array:
+        """Return filled rows (n, inputs), scaled."""
+        return (rows - self.centre) * self.factor
+
+
+def learned(
+    arrays: Mapping[str, Array], categorical: Collection[str], target: str, task: Literal["classes", "values"]
+) -> Scaled:
+    """Return the columns of a table by name, those that say something, and their scales.
+
+    Arrays are float64 with NaN, or texts with None; ``categorical`` names those of numbers that are categories too.
+
+    >>> arrays = {"a": np.array([1.0, 2.0, 3.0, np.nan]), "b": np.array(["x", "y", "x", None])}
+    >>> found = learned(arrays, (), "y", "values")
+    >>> found.columns.inputs, found.centre, found.factor, found.levels
+    (['a', 'a is missing', 'b'], array([2., 0., 0.]), array([1., 1., 1.]), (2,))
+    """
+    numbers, codes = list[Column](), list[Column]()
+    for name, values in arrays.items():
+        if values.dtype == object or name in categorical:
+            codes += _code(name, values)
+        else:
+            numbers += _number(name, values)
+    found = [*numbers, *codes]
+    if not found:  # nothing tells the rows apart: one input that is always the same
+        name = next(iter(arrays))
+        found = [Number(name, 0.0, 0.0, 0.0)]
+    columns = Columns(target, task, tuple(found))
+    centre, factor = np.zeros(len(columns.inputs)), np.ones(len(columns.inputs))
+    place = 0
+    for column in found:
+        if isinstance(column, Number) and column.name in arrays:
+            centre[place], factor[place] = column.mean, _factor(arrays[column.name])
+        place += len(column.inputs)
+    return Scaled(columns, centre, factor, tuple(len(c.values) for c in found if isinstance(c, Code)))
+
+
+def _number(name: str, values: Array) -> list[Column]:
+    gone = np.isnan(values)
+    if gone.all() or (not gone.any() and (values == values[0]).all()):
+        return []
+    there = values[~gone]
+    return [Number(name, float(np.median(there)), float(there.min()), float(there.max()), bool(gone.any()))]
+
+
+def _code(name: str, values: Array) -> list[Column]:
+    texts = values if values.dtype == object else texts_of_numbers(values)
+    kinds, counts = np.unique(texts[texts != None].astype(str), return_counts=True)  # noqa: E711
+    if len(kinds) < 2 and not (texts == None).any():  # noqa: E711
+        return []
+    kept = np.sort(kinds[np.argsort(-counts, kind="stable")[:MOST_LEVELS]])
+    return [Code(name, tuple(map(str, kept)))] if len(kept) else []
+
+
+def texts_of_numbers(values: Array) -> Array:
+    """Return numbers as the texts of categories: whole ones as their digits, None for NaN."""
+    return np.array([None if value != value else text(value) for value in values.tolist()], dtype=object)
+
+
+def _factor(values: Array) -> float:
+    """Return 1 over the distance of the quartiles, or 2 over that of the ends where half of the values are the same."""
+    there = values[~np.isnan(values)]
+    low, high = np.quantile(there, [0.25, 0.75])
+    if high > low:
+        return float(1 / (high - low))
+    low, high = there.min(), there.max()
+    return float(2 / (high - low)) if high > low else 1.0
+
+
+def edges_of(rows: Array, bins: int) -> list[Array]:
+    """Return for each column of numbers the edges of at most so many bins: quantiles, each once.
+
+    >>> edges_of(np.array([[0.0], [1.0], [1.0], [1.0], [2.0]]), 4)
+    [array([0., 1., 2.])]
+    """
+    found = [np.unique(np.quantile(column, np.linspace(0, 1, bins + 1))) for column in rows.T]
+    return [edges if len(edges) > 1 else np.array([edges[0], edges[0] + 1]) for edges in found]
+
+
+def categorical_names(X: Any, names: Collection[str], given: Any) -> tuple[str, ...]:
+    """Return the columns of numbers that are to be categories: by name, by number, or by one True or False for each."""
+    if given is None:
+        return ()
+    names = list(names)
+    found = np.asarray(given)
+    rule = "names of columns, their numbers, or True or False for each"
+    if found.ndim != 1:
+        raise ValueError(sentence("categorical_features", rule, given))
+    if found.dtype == bool and len(found) == len(names):
+        return tuple(name for name, chosen in zip(names, found, strict=True) if chosen)
+    if found.dtype.kind in "iu" and ((found >= 0) & (found < len(names))).all():
+        return tuple(names[k] for k in found)
+    unknown = [name for name in found.tolist() if name not in names]
+    if unknown or found.dtype.kind in "iub":
+        raise ValueError(sentence("categorical_features", rule, given, f"There are {len(names)} columns."))
+    return tuple(found.tolist())

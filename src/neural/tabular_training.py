@@ -1,0 +1,286 @@
+"""What is trained for a table: kinds of networks, a few of each on parts of the rows, and what they are worth together.
+
+Each network is trained without one fold of the rows, by which its best epoch is found (bagging over folds). Where it has
+not seen a row its prediction is out of fold: by these the kinds are weighed (Caruana et al., Ensemble selection from
+libraries of models, ICML 2004) and the probabilities calibrated. The numeric part follows RealMLP (Holzmüller,
+Grinsztajn and Steinwart, Better by default, NeurIPS 2024): robust scales, smooth clipping, waves of each number, strong
+decay of weights; the bins are those of Gorishniy, Rubachev and Babenko, NeurIPS 2022.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from neural import many, threads
+from neural.calibration import softmax, temperature_of
+from neural.callbacks import EarlyStopping
+from neural.columns import OnColumns
+from neural.embeddings import Embedding, PeriodicEmbedding, PiecewiseEmbedding
+from neural.errors import NeuralError
+from neural.layer import Layer
+from neural.layers import ActivationLayer, DenseLayer, DropoutLayer
+from neural.losses import CategoricalCrossentropy
+from neural.nn import NeuralNetwork
+from neural.normalization import Scaling
+from neural.optimizers import AdamW
+from neural.tabular_columns import Scaled, edges_of
+
+Array = np.ndarray[Any, Any]
+PICKS = 20  # of ensemble selection: weights are multiples of 1 / 20
+FEWEST_HELD_OUT = 2  # rows of a fold; with fewer no epoch is chosen
+FAR = 1e3  # medians so many times as large as the quartiles are apart are taken off in float64
+ONE_HOT = 8  # levels of a category up to which it is one-hot
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One way to make a network for a table and to train it.
+
+    ``numbers`` says what becomes of a number before the dense layers: "waves", "bins" or "plain". ``steps`` are updates
+    in all, about: few rows have many epochs, many rows few.
+    """
+
+    numbers: str
+    hidden: tuple[int, ...] = (192, 192, 192)
+    activation: str = "silu"
+    dropout: float = 0.1
+    label_smoothing: float = 0.05
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    batch_size: int = 128
+    steps: int = 5000
+    epochs: tuple[int, int] = (20, 200)  # the fewest and the most
+
+
+KINDS = {
+    "waves": Kind("waves"),
+    "bins": Kind("bins"),
+    "plain": Kind("plain"),
+}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Which kinds are trained, and how many folds the rows are divided into, once or a few times."""
+
+    kinds: tuple[str, ...]
+    folds: int = 5
+    repeats: int = 1
+
+
+PRESETS = {
+    "fast": Preset(("waves",), folds=3),
+    "default": Preset(("waves", "bins")),
+    "best": Preset(("waves", "bins", "plain"), folds=8, repeats=2),
+}
+
+
+# --- networks ------------------------------------------------------------------------------------------------------
+def layers_of(kind: Kind, scaled: Scaled, rows: Array, n_out: int, link: str) -> list[Layer]:
+    """Return the layers of a network for scaled rows."""
+    n_codes = len(scaled.levels)
+    n_numbers = rows.shape[1] - n_codes
+    layers = list[Layer]()
+    if n_numbers:
+        numeric: list[Layer] = [ActivationLayer("smooth_clip")]
+        if kind.numbers == "waves":
+            numeric.append(PeriodicEmbedding(4))
+            numeric[-1].rate_factor = 0.1
+        elif kind.numbers == "bins":
+            clipped = rows[:, :n_numbers] / np.sqrt(1 + (rows[:, :n_numbers] / 3.0) ** 2)
+            numeric.append(PiecewiseEmbedding(edges_of(clipped, 16)))
+        layers.append(OnColumns(numeric, first=n_numbers))
+    if n_codes:
+        layers.append(OnColumns([Embedding(scaled.levels, 8, one_hot_up_to=ONE_HOT)], last=n_codes))
+    layers.append(Scaling())
+    layers[-1].rate_factor = 6.0
+    for width in kind.hidden:
+        layers.append(DenseLayer(None, width, kind.activation))
+        if kind.dropout:
+            layers.append(DropoutLayer(kind.dropout))
+    return [*layers, DenseLayer(None, n_out, link)]
+
+
+def network_of(kind: Kind, scaled: Scaled, rows: Array, n_classes: int, seed: int) -> NeuralNetwork:
+    """Return a network for scaled rows and ``n_classes``, or for a value where that is 0."""
+    if not n_classes:
+        return NeuralNetwork(layers_of(kind, scaled, rows, 1, "linear"), "mse", random_state=seed)
+    loss = CategoricalCrossentropy(label_smoothing=kind.label_smoothing)
+    return NeuralNetwork(layers_of(kind, scaled, rows, n_classes, "softmax"), loss, random_state=seed)
+
+
+# --- training ------------------------------------------------------------------------------------------------------
+@dataclass
+class Member:
+    """A network, its kind, and the rows that it has not seen."""
+
+    network: NeuralNetwork
+    kind: str
+    held_out: Array
+    weight: float = 1.0
+
+
+@dataclass
+class Result:
+    """What a training gives: members with weights, and what they say together of rows they have not seen.
+
+    ``outputs`` (n, n_out) are calibrated probabilities, or values; ``centre`` and ``spread`` are those of the values.
+    """
+
+    members: list[Member]
+    targets: Array
+    outputs: Array
+    temperature: float = 1.0
+    centre: float = 0.0
+    spread: float = 1.0
+    said: list[str] = field(default_factory=list)
+
+    def network(self, scaled: Scaled) -> NeuralNetwork:
+        """Return all members as one network, which takes filled rows of the table, not scaled."""
+        branches = [self._branch(member, scaled) for member in self.members if member.weight]
+        if self.outputs.shape[1] == 1:
+            loss, after = "mse", list[Layer]()
+        else:
+            loss = "categorical_crossentropy"
+            after = [ActivationLayer("log"), _frozen(Scaling(1 / self.temperature)), ActivationLayer("softmax")]
+        far = np.abs(scaled.centre * scaled.factor).max() > FAR
+        dtype = "float64" if far else "float32"  # or digits of x - centre are lost
+        net = NeuralNetwork([Average(branches), *after], loss, dtype=dtype, random_state=0).build(len(scaled.centre))
+        net.columns_ = scaled.columns
+        return net
+
+    def _branch(self, member: Member, scaled: Scaled) -> list[Layer]:
+        """Return a member's layers, with the scales before them and its weight after them."""
+        layers = [layer for layer in copy.deepcopy(member.network.layers) if not isinstance(layer, DropoutLayer)]
+        n_numbers = len(scaled.centre) - len(scaled.levels)
+        if n_numbers:
+            scale = Scaling(scaled.factor[:n_numbers], scaled.centre[:n_numbers])
+            layers.insert(0, _frozen(OnColumns([scale], first=n_numbers)) if scaled.levels else _frozen(scale))
+        share = member.weight * sum(other.weight > 0 for other in self.members)  # of an average of equals
+        last = layers[-1]
+        if self.outputs.shape[1] > 1:
+            return [*layers, _frozen(Scaling(share))] if share != 1 else layers
+        last.weights = last.weights * self.spread * share
+        last.biases = (last.biases[:, 0] * self.spread + self.centre) * share
+        return layers
+
+
+def _frozen(layer: Layer) -> Layer:
+    for leaf in layer.leaves():
+        leaf.rate_factor = 0.0
+    return layer
+
+
+def train(
+    scaled: Scaled, rows: Array, targets: Array, n_classes: int, preset: Preset,
+    seed: int, time_limit: float | None, n_threads: int | None, verbose: bool,
+) -> Result:  # fmt: skip
+    """Train the networks of a preset on scaled rows (n, inputs) and targets (n,), codes of classes or values."""
+    centre, spread = (0.0, 1.0) if n_classes else (float(targets.mean()), float(targets.std()) or 1.0)
+    goals = targets if n_classes else ((targets - centre) / spread).astype(np.float32)
+    members = list[Member]()
+    for repeat in range(preset.repeats):
+        for held_out in folds(targets, preset.folds, seed + repeat) or [np.array([], int)]:
+            for name in preset.kinds:
+                net = network_of(KINDS[name], scaled, rows, n_classes, seed + 1000 * len(members))
+                members.append(Member(net, name, held_out))
+    each = [_fit_arguments(KINDS[member.kind], member.held_out, len(rows)) for member in members]
+    if time_limit is not None:
+        for arguments in each:
+            arguments["time_limit"] = time_limit * _workers(n_threads, len(members)) / len(members)
+    runs = many.train([member.network for member in members], rows, goals, each, n_threads=n_threads)
+    members = [member for member, run in zip(members, runs, strict=True) if run.error is None]
+    if not members:
+        raise NeuralError(f"Every network of the {len(runs)} diverged. The first said: {runs[0].error}")
+    return _together(members, rows, targets, n_classes, centre, spread)
+
+
+def folds(targets: Array, count: int, seed: int) -> list[Array]:
+    """Return the rows of each fold, classes alike; none where the rows are too few."""
+    count = min(count, len(targets) // FEWEST_HELD_OUT // 2)
+    return many.folds_of(targets, count, seed) if count > 1 else []
+
+
+def _fit_arguments(kind: Kind, held_out: Array, n: int) -> dict[str, Any]:
+    """Return what ``fit`` is given for one network, but for the data."""
+    n_fitted = n - len(held_out)
+    updates = -(-n_fitted // kind.batch_size)
+    epochs = int(np.clip(kind.steps // updates, *kind.epochs))
+    found: dict[str, Any] = {
+        "epochs": epochs, "batch_size": kind.batch_size, "learning_rate": kind.learning_rate, "schedule": "cosine",
+        "optimizer": AdamW(weight_decay=kind.weight_decay, beta2=0.95),
+    }  # fmt: skip
+    if len(held_out):
+        found["rows"], found["validation_rows"] = np.setdiff1d(np.arange(n), held_out), held_out
+        found["callbacks"] = [EarlyStopping("val_loss", patience=epochs)]
+    return found
+
+
+def _workers(n_threads: int | None, jobs: int) -> int:
+    return min(threads.n_threads() if n_threads is None else n_threads, jobs)
+
+
+# --- all together --------------------------------------------------------------------------------------------------
+def _together(
+    members: list[Member], rows: Array, targets: Array, n_classes: int, centre: float, spread: float
+) -> Result:
+    """Return the members weighed by their predictions for rows that they have not seen, and calibrated there."""
+    kinds = list(dict.fromkeys(member.kind for member in members))
+    unseen = {kind: _unseen([m for m in members if m.kind == kind], rows, n_classes or 1) for kind in kinds}
+    known = np.all([~np.isnan(outputs[:, 0]) for outputs in unseen.values()], axis=0)
+    if not known.any():  # too few rows to hold any out: what is said of the rows of the training has to do
+        unseen = {m.kind: m.network.predict(rows).astype(np.float64) for m in members}
+        known[:] = True
+    goals = targets if n_classes else (targets - centre) / spread
+    weights = selected([unseen[kind][known] for kind in kinds], goals[known], n_classes > 0)
+    for member in members:
+        count = sum(other.kind == member.kind for other in members)
+        member.weight = weights[kinds.index(member.kind)] / count
+    outputs = sum(w * unseen[kind] for w, kind in zip(weights, kinds, strict=True))
+    if not n_classes:
+        return Result(members, targets, np.asarray(outputs * spread + centre), centre=centre, spread=spread)
+    scores = np.log(np.maximum(outputs, np.finfo(np.float32).tiny))
+    temperature = temperature_of(scores[known], targets[known])
+    return Result(members, targets, softmax(scores / temperature), temperature)
+
+
+def _unseen(members: Sequence[Member], rows: Array, width: int) -> Array:
+    """Return the mean prediction for each row by the members that have not seen it, NaN where there is none."""
+    total, count = np.zeros((len(rows), width)), np.zeros((len(rows), 1))
+    for member in members:
+        if len(member.held_out):
+            total[member.held_out] += member.network.predict(rows[member.held_out])
+            count[member.held_out] += 1
+    with np.errstate(invalid="ignore"):
+        return total / count
+
+
+def selected(outputs: Sequence[Array], targets: Array, classes: bool) -> list[float]:
+    """Return the weight of each model: one at a time is added to the mean, with repetition, that lowers the loss most.
+
+    The loss is the logarithmic one of probabilities (n, K), or the squared error of values (n, 1).
+
+    >>> y = np.array([0.0, 1.0, 2.0])
+    >>> selected([y[:, None] + 1, y[:, None] - 1, 5 * y[:, None]], y, classes=False)
+    [0.5, 0.5, 0.0]
+    """
+    loss = _log_loss if classes else _squared_error
+    picked, total = np.zeros(len(outputs)), np.zeros_like(outputs[0])
+    for n in range(1, PICKS + 1):
+        best = int(np.argmin([loss((total + each) / n, targets) for each in outputs]))
+        picked[best] += 1
+        total += outputs[best]
+    return (picked / PICKS).tolist()
+
+
+def _log_loss(p: Array, truth: Array) -> float:
+    return float(-np.log(np.maximum(p[np.arange(len(truth)), truth], 1e-12)).mean())
+
+
+def _squared_error(outputs: Array, truth: Array) -> float:
+    return float(((outputs[:, 0] - truth) ** 2).mean())
