@@ -93,6 +93,9 @@ INLINE float logarithm_of_1_plus(float x) {  // what rounding took from 1 + x is
 }
 INLINE double logarithm_of_1_plus(double x) { return std::log1p(x); }
 
+INLINE float root(float x) { return __builtin_sqrtf(x); }
+INLINE double root(double x) { return __builtin_sqrt(x); }
+
 template <class T> INLINE T sign(T x) { return x > 0 ? T(1) : x < 0 ? T(-1) : x; }  // of NaN, NaN
 
 // e^x - 1 of x <= 0, exact near 0: 2^whole (e^r - 1) + (2^whole - 1).
@@ -195,6 +198,16 @@ template <class T> struct Softsign {
   static T backward(T da, T z, T, T) {
     const T share = 1 / (1 + size(z));
     return share * share * da;
+  }
+};
+template <class T> struct SmoothClip {
+  static T f(T z, T) {
+    const T x = held(z, T(-1e15), T(1e15)), third = x / 3;
+    return x / root(third * third + 1);
+  }
+  static T backward(T da, T z, T, T) {
+    const T third = z / 3, share = 1 / (third * third + 1);
+    return share * root(share) * da;
   }
 };
 // Far out z is held where what it is multiplied by is 0 or 1 to the last bit: 0 times infinity is NaN.
@@ -312,6 +325,7 @@ template <class T> constexpr ActivationRow<T> ACTIVATIONS[] = {
     row<T, Mish>("mish", NEEDS_Z),
     row<T, Tanh>("tanh"),
     row<T, Softsign>("softsign", NEEDS_Z),
+    row<T, SmoothClip>("smooth_clip", NEEDS_Z),
     row<T, Sigmoid>("sigmoid"),
     row<T, HardSigmoid>("hard_sigmoid"),
     {"softmax", false, Softmax<T>::forward, Softmax<T>::backward},

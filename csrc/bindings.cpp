@@ -133,7 +133,7 @@ template <class F> static void crossing(const F &f) {
 
 // --- networks --------------------------------------------------------------------------------------------------------
 // Lists come in as Python's own: nanobind ends the program if there is no memory to turn them into vectors.
-using StageTuple = std::tuple<int, int, long, long, long, long, long, double, double, bool, double, int64_t, double, int, long, long, long, double, bool>;
+using StageTuple = std::tuple<int, int, long, long, long, long, long, double, double, bool, double, int64_t, double, int, long, long, long, double, bool, Vector<const int64_t>>;
 using AugmentTuple = std::tuple<long, long, long, long, long, long, double, bool, bool, bool, uint64_t>;
 
 template <class T> void bind(nb::module_ &m, const char *name) {
@@ -146,11 +146,14 @@ template <class T> void bind(nb::module_ &m, const char *name) {
            [](Net *net, const nb::typed<nb::list, StageTuple> &rows, int link, double link_setting, int loss, bool from_outputs, Vector<const T> settings, double factor, double scale) {
              check(rows.size() > 0, "there must be a stage");
              std::vector<Stage> stages;
+             std::vector<std::vector<int64_t>> numbers;
              for (nb::handle item : rows) {
-               const auto [kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer, setting, set, partner, mean, variance, max_norm, non_negative] = nb::cast<StageTuple>(item);
-               stages.push_back({kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer, setting, set, partner, mean, variance, max_norm, non_negative});
+               const auto [kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer, setting, set, partner, mean, variance, max_norm, non_negative, more] = nb::cast<StageTuple>(item);
+               stages.push_back({kind, function, n_in, n_out, row, W, b, l1, l2, in_place, rate, layer, setting, set, partner, mean, variance, max_norm, non_negative, nullptr, 0, nullptr});
+               check(more.size() > 0 && more.data()[0] >= 0 && long(more.size()) > 4 * more.data()[0], "parts must be there");
+               numbers.emplace_back(more.data(), more.data() + more.size());
              }
-             new (net) Net(std::move(stages), link, link_setting, loss, from_outputs, {settings.data(), settings.data() + settings.size()}, factor, scale);
+             new (net) Net(std::move(stages), std::move(numbers), link, link_setting, loss, from_outputs, {settings.data(), settings.data() + settings.size()}, factor, scale);
            },
            "stages"_a, "link"_a, "link_setting"_a, "loss"_a, "from_outputs"_a, "settings"_a, "factor"_a, "scale"_a)
       .def_prop_ro("n_out", &Net::n_out)

@@ -2,8 +2,18 @@
 #pragma once
 #include <cstdint>
 
-enum Kind { DENSE, ACTIVATION, DROPOUT, NOISE, PRELU, BATCHNORM, LAYERNORM, FORK, JOIN };  // of formulas
+enum Kind {  // of formulas
+  DENSE, ACTIVATION, DROPOUT, NOISE, PRELU, BATCHNORM, LAYERNORM, FORK, JOIN, SCALING, PERIODIC, PIECEWISE, EMBEDDING, SPLIT, SPLICE
+};
 enum Input { U8, F32, F64 };               // of X
+
+// The distance between rows of so many values: an odd number of cache lines, so that no two meet in one set of the cache.
+static constexpr long distance(long width) { return ((width + 15) / 16 | 1) * 16; }
+
+// A parameter that is trained: `rows` of n numbers, `row` apart.
+struct Part {
+  int64_t start, row, n, rows;
+};
 
 // One formula of the chain. Offsets are into the flat vectors, -1 for "none".
 struct Stage {
@@ -18,10 +28,13 @@ struct Stage {
   int64_t layer;         // DROPOUT, NOISE: the number of its stream
   double setting;        // ACTIVATION: of those that have one; BATCHNORM, LAYERNORM: epsilon
   int constants;         // which set of an update's, as each learning rate has its own; -1 where nothing is trained
-  long partner;          // FORK: the value whose error is added; JOIN: the value that is added
-  long running_mean, running_variance;  // BATCHNORM: offsets
+  long partner;          // FORK, SPLIT: the value whose error is added; JOIN, SPLICE: the value that is added
+  long running_mean, running_variance;  // BATCHNORM: offsets; PIECEWISE: of starts and factors
   double max_norm;       // DENSE: of a unit's weights after an update; 0 for none
   bool non_negative;     // DENSE: no weight is below 0 after an update
+  const Part *parts;     // PERIODIC, EMBEDDING: their parameters; of all others those of `weights` and `biases`
+  long n_parts;
+  const int64_t *sizes;  // SPLIT, SPLICE, PIECEWISE, EMBEDDING: as columns.hpp says
 };
 
 constexpr int CONSTANTS = 8;  // of an update: what decay leaves of a weight, then those of the optimizer's struct; as in core.py

@@ -42,7 +42,18 @@ inline long widest(const std::vector<Stage> &stages) {
   return n;
 }
 
-// What one batch is worked out in. Rows are an odd number of cache lines apart: no two meet in one set of the cache.
+// What a PERIODIC keeps of a row: of each column its waves, and a slope for each frequency.
+inline long kept_width(const Stage &stage) {
+  const long waves = long(stage.parts[1].n), frequencies = long(stage.parts[0].n);
+  return distance(stage.n_in * ((waves + PADDED - 1) / PADDED + (frequencies + PADDED - 1) / PADDED) * PADDED);
+}
+// From the first of a stage's parts to the end of the last.
+inline long gradient_size(const Stage &stage) {
+  const Part &last = stage.parts[stage.n_parts - 1];
+  return long(last.start + std::max(last.row, last.n) * last.rows - stage.parts[0].start);
+}
+
+// What one batch is worked out in.
 template <class T> struct Workspace {
   long rows;
   bool backward;
@@ -55,7 +66,7 @@ template <class T> struct Workspace {
     A.resize(n + 1), D.resize(n + 1), kept.resize(n), statistics.resize(n), ld.resize(n + 1);
     for (size_t s = 0; s <= n; s++) {
       const long width = s ? stages[s - 1].n_out : stages[0].n_in;
-      ld[s] = ((width + PADDED - 1) / PADDED | 1) * PADDED;
+      ld[s] = distance(width);
       if (s && stages[s - 1].in_place) {
         A[s] = A[s - 1], D[s] = D[s - 1];
         continue;
@@ -66,6 +77,8 @@ template <class T> struct Workspace {
     for (size_t s = 0; s < n; s++) {
       const int kind = stages[s].kind;
       if (kind == DROPOUT || kind == BATCHNORM || kind == LAYERNORM) kept[s] = store.emplace_back(batch * ld[s + 1]);
+      if (kind == PERIODIC) kept[s] = store.emplace_back(batch * kept_width(stages[s]));
+      if (backward && stages[s].n_parts) statistics[s] = store.emplace_back(gradient_size(stages[s]));
       if (kind == BATCHNORM || kind == LAYERNORM) statistics[s] = store.emplace_back(std::max(batch, COLUMN_STATISTICS * ld[s + 1]));
     }
     for (int t = 0; t < threads; t++) scratch.emplace_back(kernels<T>().scratch(widest(stages)), false);
@@ -118,6 +131,7 @@ struct Updates {
 };
 
 template <class T> class Network {
+  std::vector<std::vector<int64_t>> numbers;  // of each stage: how many parts, those, and its sizes
   std::vector<Stage> stages;
   int link;  // the activation that turns scores into outputs, -1 for none
   double link_setting;
@@ -176,8 +190,11 @@ template <class T> class Network {
   // Rows of all gradients: one for each unit of a layer, one for each vector.
   long gradient_rows() const {
     long n = 0;
-    for (const Stage &stage : stages)
-      if (stage.weights >= 0 && stage.constants >= 0) n += (stage.kind == DENSE ? stage.n_out : 1) + (stage.biases >= 0);
+    for (const Stage &stage : stages) {
+      if (stage.constants < 0) continue;
+      if (stage.weights >= 0) n += (stage.kind == DENSE ? stage.n_out : 1) + (stage.biases >= 0);
+      for (long k = 0; k < stage.n_parts; k++) n += long(stage.parts[k].rows);
+    }
     return n;
   }
   bool constrained() const {
@@ -282,8 +299,13 @@ template <class T> class Network {
   }
 
  public:
-  Network(std::vector<Stage> stages_, int link_, double link_setting_, int loss_, bool from_outputs_, std::vector<T> settings_, double factor_, double scale_)
-      : stages(std::move(stages_)), link(link_), link_setting(link_setting_), loss(loss_), from_outputs(from_outputs_), settings(std::move(settings_)), factor(T(factor_)), scale(T(scale_)) {}
+  Network(std::vector<Stage> stages_, std::vector<std::vector<int64_t>> numbers_, int link_, double link_setting_, int loss_, bool from_outputs_, std::vector<T> settings_, double factor_, double scale_)
+      : numbers(std::move(numbers_)), stages(std::move(stages_)), link(link_), link_setting(link_setting_), loss(loss_), from_outputs(from_outputs_), settings(std::move(settings_)), factor(T(factor_)), scale(T(scale_)) {
+    for (size_t s = 0; s < stages.size(); s++) {
+      stages[s].n_parts = long(numbers[s][0]), stages[s].parts = (const Part *)(numbers[s].data() + 1);
+      stages[s].sizes = (const int64_t *)(stages[s].parts + stages[s].n_parts);
+    }
+  }
   ~Network() { delete spare.load(); }
   Network(const Network &) = delete;
 

@@ -3,6 +3,7 @@
 // an order that depends on shapes alone, so the number of threads does not change a bit.
 #pragma once
 #include "activations.hpp"
+#include "columns.hpp"
 #include "core.hpp"
 #include "gemm.hpp"
 #include "images.hpp"
@@ -134,6 +135,12 @@ template <class T> void forward(const Job<T> &job, long batch, long first, long 
       case LAYERNORM: layernorm_forward(job, s, first, last, scratch); break;
       case FORK: break;  // in place
       case JOIN: pass_on<T>(x, job.A[stage.partner] + first * ld, y, rows, n, ld_x, ld); break;
+      case SCALING: scaling_forward(job, s, first, last); break;
+      case PERIODIC: periodic_forward(job, s, first, last); break;
+      case PIECEWISE: piecewise_forward(job, s, first, last); break;
+      case EMBEDDING: embedding_forward(job, s, first, last); break;
+      case SPLIT: split_forward(job, s, first, last); break;
+      case SPLICE: splice_forward(job, s, first, last); break;
     }
   }
 }
@@ -192,7 +199,7 @@ template <class T> void penalties(const Job<T> &job) {  // before the update, ro
 
 template <class T> void backward(const Job<T> &job, long first, long last, int from, int to, T *scratch) {
   if (first >= last) return;
-  const int lowest = job.input_gradient ? 0 : 1;
+  const int lowest = job.input_gradient || job.stage[0].kind == PERIODIC ? 0 : 1;  // whose own gradients need it
   for (int s = from; s >= (to > lowest ? to : lowest); s--) {
     const Stage &stage = job.stage[s];
     const long rows = last - first, n = stage.n_in, ld = job.ld[s];  // of all but dense stages as wide before as after
@@ -212,17 +219,17 @@ template <class T> void backward(const Job<T> &job, long first, long last, int f
       case LAYERNORM: layernorm_backward(job, s, first, last, scratch); break;
       case FORK: pass_on<T>(dy, job.D[stage.partner] + first * ld, dx, rows, n, ld, ld); break;
       case JOIN: pass_on<T>(dy, nullptr, dx, rows, n, ld, ld); break;
+      case SCALING: scaling_backward(job, s, first, last); break;
+      case PERIODIC: periodic_backward(job, s, first, last); break;
+      case PIECEWISE: piecewise_backward(job, s, first, last); break;
+      case EMBEDDING: embedding_backward(job, s, first, last); break;
+      case SPLIT: split_backward(job, s, first, last); break;
+      case SPLICE: splice_backward(job, s, first, last); break;
     }
   }
 }
 
 // --- update ----------------------------------------------------------------------------------------------------------
-// A block of gradients, rows `ld` apart, and where its parameters lie: from `start` on, rows `row` apart.
-template <class T> struct Block {
-  const T *g;
-  long ld, start, row, rows, n;
-};
-
 // Change the parameters, or keep the gradient where it was asked for.
 template <class T, template <class> class Rule>
 void apply(const Job<T> &job, const Step<T> &step, const Block<T> &block, Penalty<T> penalty) {
@@ -304,11 +311,15 @@ template <class T> void update(const Job<T> &job, long batch, int thread, int th
   for (int s = job.stages - 1; s >= 0; s--) {
     const Stage &stage = job.stage[s];
     if (stage.kind == BATCHNORM && by_batch(job, stage) && !job.grads && thread == 0) move_running(job, s, batch);
-    if (stage.weights < 0 || (stage.constants < 0 && !job.grads)) continue;
+    if ((stage.weights < 0 && !stage.n_parts) || (stage.constants < 0 && !job.grads)) continue;
     const Step<T> step(job.constants + (job.grads ? 0 : stage.constants * CONSTANTS));
     const T *dy = job.D[s + 1], *x = job.A[s], *normal = job.kept[s];
     const long n = stage.n_in, ld = job.ld[s + 1];
-    if (stage.kind == DENSE) {
+    const auto change = [&](const Block<T> &block) { OPTIMIZERS<T>[job.optimizer].apply(job, step, block, {T(0), T(0), T(1)}); };
+    if (stage.kind == SCALING) update_scaling(job, s, batch, thread, threads, change);
+    else if (stage.kind == PERIODIC) update_periodic(job, s, batch, thread, threads, change);
+    else if (stage.kind == EMBEDDING) update_embedding(job, s, batch, thread, threads, change);
+    else if (stage.kind == DENSE) {
       update_weights(job, step, s, batch, thread, threads, scratch);
       if (stage.biases >= 0) update_biases(job, step, s, batch, thread, threads);
     } else if (stage.kind == PRELU) {
@@ -324,7 +335,9 @@ template <class T> void update(const Job<T> &job, long batch, int thread, int th
 template <class T, class F> INLINE void each_gradient(const Job<T> &job, const F &f) {
   for (int s = 0; s < job.stages; s++) {
     const Stage &stage = job.stage[s];
-    if (stage.weights < 0 || stage.constants < 0) continue;
+    if (stage.constants < 0) continue;
+    for (const Part *part = stage.parts; part < stage.parts + stage.n_parts; part++) f(long(part->start), long(part->row), long(part->n), long(part->rows), stage);
+    if (stage.weights < 0) continue;
     if (stage.kind == DENSE) f(stage.weights, stage.row, stage.n_in, stage.n_out, stage);
     else f(stage.weights, 0, stage.n_in, 1, stage);
     if (stage.biases >= 0) f(stage.biases, 0, stage.n_out, 1, stage);

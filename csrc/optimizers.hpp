@@ -22,8 +22,11 @@ template <class T> struct Step {
   }
 };
 
-INLINE float root(float x) { return __builtin_sqrtf(x); }
-INLINE double root(double x) { return __builtin_sqrt(x); }
+// A block of gradients, rows `ld` apart, and where its parameters lie: from `start` on, rows `row` apart.
+template <class T> struct Block {
+  const T *g;
+  long ld, start, row, rows, n;
+};
 
 // What happens to a weight besides its step: the penalty's part of the gradient, and decay.
 template <class T> struct Penalty {

@@ -8,11 +8,16 @@ from neural import (
     BatchNorm,
     DenseLayer,
     DropoutLayer,
+    Embedding,
     GaussianNoise,
     LayerNorm,
     NeuralNetwork,
+    OnColumns,
+    PeriodicEmbedding,
+    PiecewiseEmbedding,
     PReLU,
     Residual,
+    Scaling,
 )
 from neural.activations import ACTIVATIONS
 from neural.engine import NumpyEngine, Workspace
@@ -102,6 +107,28 @@ def block(rng, kind, n_in, width):
         "l2": rng.choice([0, 0.1]),
     }
     dense = DenseLayer(n_in, width, **settings)
+
+    def widened(layer):
+        """Return a layer for a part of the columns, with a dense one to either side."""
+        part = {str(rng.choice(["first", "last"])): int(layer._width or rng.integers(1, width + 1))}
+        return [dense, OnColumns([layer], **part), DenseLayer(None, width, **settings)]
+
+    def periodic():
+        form = rng.choice(["pbld", "plr"])
+        return PeriodicEmbedding(int(rng.integers(2, 4)), frequencies=int(rng.integers(1, 19)), form=form)
+
+    def piecewise():
+        edges = [np.sort(rng.normal(size=rng.integers(2, 5))) for _ in range(rng.integers(1, width + 1))]
+        layer = PiecewiseEmbedding(edges)
+        layer._width = len(edges)
+        return layer
+
+    def embedding():
+        levels = rng.integers(1, 5, rng.integers(1, width + 1)).tolist()
+        layer = Embedding(levels, rng.integers(1, 4, len(levels)).tolist(), one_hot_up_to=int(rng.integers(0, 4)))
+        layer._width = len(levels)
+        return layer
+
     extra = {
         "DenseLayer": lambda: [DenseLayer(n_in, width, activation, **settings)],
         "ActivationLayer": lambda: [dense, ActivationLayer(activation)],
@@ -114,6 +141,11 @@ def block(rng, kind, n_in, width):
             dense,
             Residual([LayerNorm(epsilon=0.1), DenseLayer(width, 3, activation), DenseLayer(3, width, **settings)]),
         ],
+        "Scaling": lambda: [dense, Scaling(0.7, [None, 0.1][rng.integers(2)]), ActivationLayer(activation)],
+        "PeriodicEmbedding": lambda: [dense, periodic(), DenseLayer(None, width, **settings)],
+        "PiecewiseEmbedding": lambda: widened(piecewise()),
+        "Embedding": lambda: widened(embedding()),
+        "OnColumns": lambda: widened(periodic()),
     }
     return extra[kind]()
 

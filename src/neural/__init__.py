@@ -8,10 +8,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from neural.activation import Activation
-from neural.activations import CustomActivation, Exponential, HardSigmoid, Linear, Sigmoid, Softmax, Softsign, Tanh
+from neural.activations import CustomActivation, Exponential, HardSigmoid, Linear, Sigmoid, SmoothClip, Softmax, Softsign, Tanh
 from neural.augment import Augment
 from neural.averages import EMA, SWA, Average
 from neural.callbacks import Callback, Checkpoint, EarlyStopping, History, ReduceOnPlateau
+from neural.columns import OnColumns
+from neural.embeddings import Embedding, PeriodicEmbedding, PiecewiseEmbedding
 from neural.errors import (
     DataUnavailable,
     EngineUnavailable,
@@ -50,7 +52,7 @@ from neural.losses import (
 )
 from neural.metrics import Accuracy, F1Score, Metrics, Precision, Recall
 from neural.nn import Network, NeuralNetwork, load
-from neural.normalization import BatchNorm, LayerNorm
+from neural.normalization import BatchNorm, LayerNorm, Scaling
 from neural.optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSProp
 from neural.rectifiers import ELU, SELU, HardSwish, LeakyReLU, ReLU, ReLU6
 from neural.residual import Residual
@@ -151,6 +153,7 @@ __all__ = [
     "DenseLayer",
     "DropoutLayer",
     "EarlyStopping",
+    "Embedding",
     "EngineUnavailable",
     "EngineWarning",
     "Exponential",
@@ -181,9 +184,12 @@ __all__ = [
     "Network",
     "NeuralError",
     "NeuralNetwork",
+    "OnColumns",
     "OneCycle",
     "Optimizer",
     "PReLU",
+    "PeriodicEmbedding",
+    "PiecewiseEmbedding",
     "Poisson",
     "Polynomial",
     "Precision",
@@ -194,9 +200,11 @@ __all__ = [
     "Recall",
     "ReduceOnPlateau",
     "Residual",
+    "Scaling",
     "Schedule",
     "SiLU",
     "Sigmoid",
+    "SmoothClip",
     "Softmax",
     "Softplus",
     "Softsign",

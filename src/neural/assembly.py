@@ -140,6 +140,8 @@ class Assembly:
         for layer in leaves:
             if isinstance(layer, DenseLayer):
                 return layer.n_in
+            if not layer.keeps_width:
+                break
         return leaves[0]._width if leaves else None
 
     def n_outputs(self, n_inputs: int | None = None) -> int:

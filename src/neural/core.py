@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from neural import activations, layers, losses, normalization, optimizers, residual, streams, threads
+from neural import activations, columns, embeddings, layers, losses, normalization, optimizers, residual, streams, threads
 from neural.augment import Augment
 from neural.engine import Data, NumpyEngine, Program, Run
 from neural.errors import EngineUnavailable, EngineWarning, one_of, sentence
@@ -42,7 +42,9 @@ KINDS: dict[type, int] = {  # as in core.hpp
     for number, kind in enumerate(
         (
             layers.DenseLayer, layers.ActivationLayer, layers.DropoutLayer, layers.GaussianNoise, layers.PReLU,
-            normalization.BatchNorm, normalization.LayerNorm, residual.Fork, residual.Join,
+            normalization.BatchNorm, normalization.LayerNorm, residual.Fork, residual.Join, normalization.Scaling,
+            embeddings.PeriodicEmbedding, embeddings.PiecewiseEmbedding, embeddings.Embedding, columns.Split,
+            columns.Splice,
         )
     )
 }  # fmt: skip
@@ -118,6 +120,7 @@ class Stage:
     running_variance: int = -1
     max_norm: float = 0.0
     non_negative: bool = False
+    more: Any = None  # how many parts, those as (start, row, n, rows), and sizes: int64
 
 
 if _core is not None and (not hasattr(_core, "stage_fields") or _core.stage_fields() != len(fields(Stage))):
@@ -141,6 +144,8 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
     for number, layer in program.chain:
         places = {p.name: p for p in program.places if p.layer == number}
         stage = Stage(KINDS[type(layer)], n_in=width, n_out=width, layer=number)
+        parts: list[Any] = []
+        sizes: list[int] = []
         if places:
             stage.constants = own_rates.index(layer.rate_factor) if layer.rate_factor else -1
         match layer:
@@ -173,6 +178,24 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
             case residual.Join():
                 begin = forks[id(layer._fork)]
                 stage.partner, stages[begin].partner = begin, len(stages) + 1
+            case normalization.Scaling():
+                stage.weights = places["scale"].start
+                stage.biases = places["centre"].start if "centre" in places else -1
+            case embeddings.PeriodicEmbedding():
+                stage.n_out, parts = layer.width_after(width), list(places.values())
+            case embeddings.PiecewiseEmbedding():
+                stage.n_out, sizes = layer.width_after(width), np.cumsum([0, *layer.bins]).tolist()
+                stage.running_mean, stage.running_variance = (places[name].start for name in layer.untrained)
+            case embeddings.Embedding():
+                stage.n_out, parts, sizes = layer.width_after(width), list(places.values()), layer.sizes()
+            case columns.Split():
+                stage.n_out, sizes, forks[id(layer)] = layer.width_after(width), [layer.part(width).start], len(stages)
+            case columns.Splice():
+                begin = forks[id(layer._split)]
+                stage.n_out, sizes = width + stages[begin].n_in - stages[begin].n_out, [layer.start]
+                stage.partner, stages[begin].partner = begin, len(stages) + 1
+        found = [(p.start, p.row, p.shape[-1], p.shape[0] if len(p.shape) == 2 else 1) for p in parts]
+        stage.more = np.array([len(parts), *(number for part in found for number in part), *sizes], np.int64)
         stages.append(stage)
         width = stage.n_out
     return [astuple(stage) for stage in stages]
@@ -214,7 +237,7 @@ class CoreEngine(NumpyEngine):
 
     def _threads_for(self, program: Program, batch: int, updates: int = FEW_UPDATES) -> int:
         """Return how many threads pay for batches of this size, so many of them; no result depends on it."""
-        flops = 6.0 * batch * sum(p.shape[0] * p.shape[1] for p in program.places if len(p.shape) == 2)
+        flops = 6.0 * batch * sum(p.shape[0] * p.shape[1] for p in program.places if p.name == "weights")
         enough = float(os.environ.get("NEURAL_FLOPS_FOR_THREADS", FLOPS_FOR_THREADS))
         return 1 if flops * min(updates / FEW_UPDATES, 1) < enough else min(self.most or n_threads(), MOST_THREADS)
 

@@ -16,7 +16,6 @@ import numpy as np
 from neural.engine import NumpyEngine, Workspace
 from neural.errors import NeuralError
 from neural.layer import Mode
-from neural.layers import ActivationLayer, PReLU
 from neural.streams import seed_from
 
 RIGHT = 1e-6  # the relative error of a right gradient is below it
@@ -132,9 +131,7 @@ def kink_distance(network: Any, X: Any, y: Any, *, training: bool = False) -> fl
     work, near = Workspace(program), [np.inf]
     x = work.load(data.X)
     for layer, own in work.layers:
-        if isinstance(layer, ActivationLayer | PReLU):
-            kinks = layer.function.kinks if isinstance(layer, ActivationLayer) else (0.0,)
-            near += [np.abs(x - kink).min() for kink in kinks]
+        near.append(layer.kink_distance(x, own))
         with np.errstate(all="ignore"):  # as engines do
             x, _ = layer.forward(x, own, Mode(training))
     if program.loss is not None:

@@ -42,6 +42,7 @@ class Layer:
     l2: float = 0.0
     penalized: ClassVar[tuple[str, ...]] = ()  # the parameters that l1 and l2 are about
     untrained: ClassVar[tuple[str, ...]] = ()  # parameters that the layer itself keeps up to date
+    keeps_width: ClassVar[bool] = True  # whether its outputs are as many as its inputs; of dense layers nobody asks
     rate_factor: float = 1.0  # the learning rate is multiplied by it; 0 freezes the layer
 
     input: Any = None  # of the last call by hand, (features, batch)
@@ -89,6 +90,10 @@ class Layer:
     def connect(self, width: int) -> None:
         """Learn the number of inputs."""
         self._width = width
+
+    def kink_distance(self, x: np.ndarray, own: Own) -> float:
+        """Return how near an input comes to where a derivative jumps; infinite without kinks."""
+        return np.inf
 
     def describe(self) -> str:
         """Return a name for tables and errors, such as ``DenseLayer of 25 units``."""

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from neural import activations, initializers
+from neural.columns import OnColumns
+from neural.embeddings import Embedding, PeriodicEmbedding, PiecewiseEmbedding
 from neural.errors import check_number, sentence, warn
 from neural.inputs import numbers
 from neural.layer import Layer, Mode
-from neural.normalization import BatchNorm, LayerNorm
+from neural.normalization import BatchNorm, LayerNorm, Scaling
 from neural.parameters import Own, Shapes
 from neural.residual import Residual
 from neural.streams import kept, normals, seed_from
@@ -224,6 +226,9 @@ class ActivationLayer(Layer):
         z, _ = cache
         return dy * np.asarray(self.function.activation_prime(z.T)).T
 
+    def kink_distance(self, x: np.ndarray, own: Own) -> float:
+        return min((float(np.abs(x - kink).min()) for kink in self.function.kinks), default=np.inf)
+
     def describe(self) -> str:
         return f"ActivationLayer {self.function.name}"
 
@@ -316,6 +321,9 @@ class PReLU(Layer):
     def initialize(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return np.full(shape, self.slope)
 
+    def kink_distance(self, x: np.ndarray, own: Own) -> float:
+        return float(np.abs(x).min())
+
     def forward(self, x: np.ndarray, own: Own, mode: Mode) -> tuple[np.ndarray, Any]:
         return np.where(x < 0, own.slopes * x, x), x
 
@@ -325,5 +333,8 @@ class PReLU(Layer):
         return np.where(x < 0, own.slopes * dy, dy)
 
 
-KINDS = (DenseLayer, ActivationLayer, DropoutLayer, GaussianNoise, PReLU, BatchNorm, LayerNorm, Residual)
+KINDS = (
+    *(DenseLayer, ActivationLayer, DropoutLayer, GaussianNoise, PReLU, BatchNorm, LayerNorm, Residual),
+    *(Scaling, PeriodicEmbedding, PiecewiseEmbedding, Embedding, OnColumns),
+)
 LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in KINDS}

@@ -1,4 +1,6 @@
-"""Layers that give their inputs a mean of 0 and a variance of 1, then a scale and a shift that are trained.
+"""Layers that centre and scale: by the batch or the row, to a mean of 0 and a variance of 1, or by trained numbers.
+
+Those that normalize:
 
 y = gain x^ + offset, with x^ = (x - mean) / sqrt(variance + epsilon). Over which numbers the mean is taken tells them
 apart.
@@ -6,11 +8,13 @@ apart.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from neural.errors import check_number, sentence
+from neural.inputs import check_finite, numbers
 from neural.layer import Layer, Mode
 from neural.parameters import Own, Shapes
 
@@ -101,3 +105,61 @@ class BatchNorm(_Normalization):
         if not by_batch:
             return np.asarray(d / spread)
         return np.asarray((d - d.mean(axis=0) - normal * (d * normal).mean(axis=0)) / spread)
+
+
+class Scaling(Layer):
+    """y_j = s_j (x_j - c_j) with a trained s for each feature, and a c if there is one (Holzmüller et al., 2024).
+
+    dx = s dy; ds = sum dy (x - c) and dc = -s sum dy over the batch. RealMLP begins with ``Scaling()``, whose
+    ``rate_factor`` is 6. A fixed step of preparation is a frozen one, which goes along into files and exports:
+    ``Scaling(1 / spread, median)`` with ``rate_factor = 0``.
+
+    Parameters
+    ----------
+    scale, centre : where s and c begin: a number for all features, or one each; with None there is no c.
+
+    >>> step = Scaling([0.5, 10.0], centre=[2.0, 0.0])
+    >>> step.forward_propagation([[4.0], [5.0]]).T
+    array([[ 1., 50.]])
+    """
+
+    def __init__(self, scale: Any = 1.0, centre: Any = None) -> None:
+        self.scale = _one_or_each("scale", scale)
+        self.centre = None if centre is None else _one_or_each("centre", centre)
+
+    def shapes(self) -> Shapes:
+        return self.per_feature("scale") if self.centre is None else self.per_feature("scale", "centre")
+
+    def initialize(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return np.broadcast_to(getattr(self, name), shape)
+
+    def width_after(self, width: int) -> int:
+        for value in (self.scale, self.centre):
+            if isinstance(value, tuple) and len(value) != width:
+                raise ValueError(sentence("the input of Scaling", f"of width {len(value)}", width))
+        return width
+
+    def forward(self, x: np.ndarray, own: Own, mode: Mode) -> tuple[np.ndarray, Any]:
+        centred = x if self.centre is None else np.subtract(x, own.centre, out=own.array("centred", x.shape))
+        return np.multiply(centred, own.scale, out=own.array("y", x.shape)), centred
+
+    def backward(self, dy: np.ndarray, cache: Any, own: Own, grads: Own) -> np.ndarray:
+        centred = cache
+        grads.scale[...] = (dy * centred).sum(axis=0)
+        dx = np.multiply(dy, own.scale, out=own.array("dx", dy.shape))
+        if self.centre is not None:
+            grads.centre[...] = -dx.sum(axis=0)
+        return dx
+
+    def describe(self) -> str:
+        return f"Scaling{'' if self._width is None else f' of {self._width} features'}"
+
+
+def _one_or_each(name: str, value: Any) -> float | tuple[float, ...]:
+    if not isinstance(value, Iterable) or isinstance(value, str):
+        return check_number(name, value)
+    found = numbers(name, value)
+    if found.ndim != 1 or not found.size:
+        raise ValueError(sentence(name, "a number, or one for each feature", found))
+    check_finite(name, found, np.float64)
+    return tuple(found.astype(float).tolist())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from neural.columns import Splice
 from neural.layer import Layer
 
 TITLE = "Summary of the Neural Network"
@@ -25,12 +26,17 @@ def rows(layers: list[Layer]) -> tuple[list[list[str]], Any]:
     total: Any
     table, total = [["Input", _text(width), _shape(width), "", "", "", "0", ""]], 0
     for layer in layers:
-        after = layer.width_after(width) if width is not None else getattr(layer, "n_out", None)
+        after = getattr(layer, "n_out", None) if width is None or _is_open(layer) else layer.width_after(width)
         shapes = _shapes(layer)
         count = None if shapes is None else layer.trainable_params
         table.append(_row(layer, width, after, shapes or {}, count))
         total, width = None if None in (total, count) else total + count, after
     return table, total
+
+
+def _is_open(layer: Layer) -> bool:
+    """Return whether a layer's outputs depend on a width besides that of its inputs that is not known yet."""
+    return isinstance(layer, Splice) and layer._split._width is None
 
 
 def _shapes(layer: Layer) -> Any:
@@ -52,6 +58,8 @@ def _first_width(layers: list[Layer]) -> int | None:
     for layer in layers:
         if hasattr(layer, "n_in"):
             return layer.n_in
+        if not layer.keeps_width:
+            break
     return layers[0]._width if layers else None
 
 

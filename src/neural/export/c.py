@@ -93,6 +93,47 @@ static void prelu(int n, const double *slopes, double *x) {
   for (i = 0; i < n; ++i) x[i] = x[i] < 0.0 ? slopes[i] * x[i] : x[i];
 }
 """,
+    "periodic": """\
+/* Of each x: x itself if plain, then linear functions of cos(2 pi c x + phase), and else of the sines, too. */
+static void periodic(int n, int k, int units, const double *c, const double *w, const double *b, const double *phases,
+                     int plain, const double *x, double *y) {
+  const int waves = plain ? k : 2 * k;
+  int i, j, u;
+  for (i = 0; i < n; ++i, c += k, phases += k, w += units * waves, b += units, y += units) {
+    if (plain) *y++ = x[i];
+    for (u = 0; u < units; ++u) y[u] = b[u];
+    for (j = 0; j < k; ++j) {
+      const double z = x[i] * c[j] * 6.283185307179586 + phases[j];
+      for (u = 0; u < units; ++u) y[u] += w[u * waves + j] * cos(z);
+      for (u = 0; u < units && !plain; ++u) y[u] += w[u * waves + k + j] * sin(z);
+    }
+  }
+}
+""",
+    "piecewise": """\
+static void piecewise(int n, const int32_t *bins, const double *starts, const double *factors, const double *x,
+                      double *y) {
+  int i, j;
+  for (i = 0; i < n; ++i)
+    for (j = 0; j < bins[i]; ++j) {
+      const double v = (x[i] - *starts++) * *factors++;
+      *y++ = j > 0 && v < 0.0 ? 0.0 : j + 1 < bins[i] && v > 1.0 ? 1.0 : v;
+    }
+}
+""",
+    "embedding": """\
+/* The row of its table for each code, rounded; zeros for a code that is in none. */
+static void embedding(int n, const int32_t *levels, const int32_t *widths, const double *tables, const double *x,
+                      double *y) {
+  int i, j;
+  for (i = 0; i < n; ++i) {
+    const int known = x[i] >= -0.5 && x[i] < (double)levels[i] - 0.5;
+    const double *row = tables + (known ? (int32_t)(x[i] + 0.5) : 0) * widths[i];
+    for (j = 0; j < widths[i]; ++j) *y++ = known ? row[j] : x[i] * 0.0;
+    tables += levels[i] * widths[i];
+  }
+}
+""",
     "add": """\
 static void add(int n, const double *x, double *y) {
   int i;
@@ -145,12 +186,16 @@ int main(void) {{
 #endif
 """
 DENSE = ("dense", "dense_int8")
+MOVING = (*DENSE, "periodic", "piecewise", "embedding", "splice")  # from one buffer into the other
 KEPT = {  # which arrays of an operation are written down
     "dense": ("weights", "biases"),
     "dense_int8": ("weights", "factor", "biases"),
     "affine": ("centre", "factor", "shift"),
     "layer_norm": ("gain", "offset"),
     "prelu": ("slopes",),
+    "periodic": ("frequencies", "weights", "biases", "phases"),
+    "piecewise": ("bins", "starts", "factors"),
+    "embedding": ("levels", "widths", "tables"),
 }
 
 
@@ -191,7 +236,7 @@ def files(plan: Plan, vectors: Vectors, path: Path, about: str, proof: str) -> d
 def _in(dtype: np.dtype, text: str) -> str:
     """Return code that is written in double in the type of the network; @double stays double."""
     if dtype == np.float32:
-        text = re.sub(r"\b(exp|expm1|log1p|tanh|fabs|sqrt|erfc|floor)\(", r"\1f(", text)
+        text = re.sub(r"\b(exp|expm1|log1p|tanh|fabs|sqrt|erfc|floor|cos|sin)\(", r"\1f(", text)
         text = re.sub(r"(?<![@\w])double\b", "float", text)
         text = re.sub(r"(?<![\w.])(\d+\.\d*(e[+-]?\d+)?|\d+e[+-]?\d+)(?![\w.])", r"\1f", text)
     return text.replace("@double", "double")
@@ -224,9 +269,9 @@ def _constants(plan: Plan) -> tuple[list[str], int]:
     for number, operation in enumerate(plan.operations):
         for name in KEPT.get(operation.kind, ()):
             values = operation.arrays.get(name, np.zeros(operation.width))  # a layer without biases
-            whole = values.dtype == np.int8
+            whole = values.dtype.kind == "i"
             values = values if whole else values.astype(plan.dtype)
-            kind = "int8_t" if whole else _in(plan.dtype, "double")
+            kind = f"{values.dtype.name}_t" if whole else _in(plan.dtype, "double")
             size += values.nbytes
             texts.append(f"static const {kind} {name}_{number}[{values.size}] = {{\n{_numbers(values)}}};\n")
     return texts, size
@@ -242,17 +287,17 @@ def _numbers(values: np.ndarray) -> str:
 class _Body:
     """The lines of the function that predicts, and the buffers that they need.
 
-    Dense layers go from one buffer to the other, the last of them into y, and all else happens in place.
+    Layers that change widths go from one buffer to the other, the last of them into y, and all else happens in place.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.lines, self.buffers = list[str](), dict[str, int]()
         self.here, self.width, self.depth = "x", plan.n_in, 0
-        self.last = max((k for k, o in enumerate(plan.operations) if o.kind in DENSE), default=-1)
+        self.last = max((k for k, o in enumerate(plan.operations) if o.kind in MOVING), default=-1)
         for number, operation in enumerate(plan.operations):
             arrays = [f"{name}_{number}" for name in KEPT.get(operation.kind, ())]
             arguments = [*arrays, *map(repr, operation.numbers.values())]
-            step = self.dense if operation.kind in DENSE else self.keep if operation.kind == "keep" else self.in_place
+            step = self.moving if operation.kind in MOVING else getattr(self, operation.kind, self.in_place)
             step(number, operation, arguments)
             self.width = operation.width
         if self.here == "x":
@@ -269,11 +314,39 @@ class _Body:
     def other(self, number: int) -> str:
         return "y" if number >= self.last else "b" if self.here == "a" else "a"
 
-    def dense(self, number: int, operation: Operation, arguments: list[str]) -> None:
+    def moving(self, number: int, operation: Operation, arguments: list[str]) -> None:
         there = self.buffer(self.other(number), operation.width)
-        whole = [self.buffer("q", self.width)] if operation.kind == "dense_int8" else []
-        self.call(operation.kind, self.width, operation.width, *arguments, self.here, *whole, there)
+        if operation.kind == "splice":
+            self.splice(operation, there)
+        else:
+            whole = [self.buffer("q", self.width)] if operation.kind == "dense_int8" else []
+            self.call(operation.kind, *self.sizes(operation), *arguments, self.here, *whole, there)
         self.here = there
+
+    def sizes(self, operation: Operation) -> list[int]:
+        """Return how wide things are, as the function of a layer that changes widths takes it."""
+        if operation.kind in DENSE:
+            return [self.width, operation.width]
+        if operation.kind == "periodic":
+            return [self.width, operation.arrays["phases"].shape[1], len(operation.arrays["biases"]) // self.width]
+        return [self.width]
+
+    def split(self, number: int, operation: Operation, arguments: list[str]) -> None:
+        self.keep(number, operation, arguments)
+        start, there = int(operation.numbers["start"]), self.here
+        if self.here == "x":
+            there = self.buffer(self.other(number), operation.width)
+        if start or there != self.here:
+            self.call("copy", operation.width, f"{self.here} + {start}", there)
+        self.here = there
+
+    def splice(self, operation: Operation, there: str) -> None:
+        self.depth -= 1
+        kept, start, stop = f"kept_{self.depth}", int(operation.numbers["start"]), int(operation.numbers["stop"])
+        self.call("copy", start, kept, there)
+        self.call("copy", self.width, self.here, f"{there} + {start}")
+        end = start + self.width
+        self.call("copy", operation.width - end, f"{kept} + {stop}", f"{there} + {end}")
 
     def keep(self, number: int, operation: Operation, arguments: list[str]) -> None:
         self.call("copy", self.width, self.here, self.buffer(f"kept_{self.depth}", self.width))

@@ -21,6 +21,7 @@ EACH = {
     "mish": "(z < -800.0 ? -800.0 : z) * tanh(log1p(exp(z < 25.0 ? z : 25.0)))",
     "tanh": "tanh(z)",
     "softsign": "clip(z, -1e30, 1e30) / (1.0 + fabs(clip(z, -1e30, 1e30)))",
+    "smooth_clip": "clip(z, -1e15, 1e15) / sqrt(1.0 + clip(z, -1e15, 1e15) / 3.0 * (clip(z, -1e15, 1e15) / 3.0))",
     "sigmoid": "1.0 / (1.0 + exp(-z))",
     "hard_sigmoid": "clip(0.2 * z + 0.5, 0.0, 1.0)",
     "exponential": "exp(z)",

@@ -49,6 +49,53 @@ const layer_norm = (x, gain, offset, epsilon) => {
     "prelu": """\
 const prelu = (x, slopes) => x.map((z, i) => (z < 0 ? slopes[i] * z : z));
 """,
+    "periodic": """\
+const periodic = (x, c, w, b, phases, plain) => { // x itself if plain, then functions of cos(2 pi c x + phase), of sin
+  const k = c.length / x.length, units = b.length / x.length, waves = plain ? k : 2 * k, y = [];
+  x.forEach((value, i) => {
+    if (plain) y.push(value);
+    for (let u = i * units; u < (i + 1) * units; ++u) {
+      let sum = b[u];
+      for (let j = 0; j < k; ++j) {
+        const z = value * c[i * k + j] * 6.283185307179586 + phases[i * k + j];
+        sum += w[u * waves + j] * cos(z);
+        if (!plain) sum += w[u * waves + k + j] * sin(z);
+      }
+      y.push(sum);
+    }
+  });
+  return Float64Array.from(y);
+};
+""",
+    "piecewise": """\
+const piecewise = (x, bins, starts, factors) => {
+  const y = Float64Array.from(starts);
+  let k = 0;
+  x.forEach((value, i) => {
+    for (let j = 0; j < bins[i]; ++j, ++k) {
+      const v = (value - starts[k]) * factors[k];
+      y[k] = j > 0 && v < 0 ? 0 : j + 1 < bins[i] && v > 1 ? 1 : v;
+    }
+  });
+  return y;
+};
+""",
+    "embedding": """\
+const embedding = (x, levels, widths, tables) => { // the row of each code, rounded; zeros for one that is in no table
+  const y = [];
+  let start = 0;
+  x.forEach((code, i) => {
+    const known = code >= -0.5 && code < levels[i] - 0.5;
+    const row = start + (known ? Math.floor(code + 0.5) : 0) * widths[i];
+    for (let j = 0; j < widths[i]; ++j) y.push(known ? tables[row + j] : code * 0);
+    start += levels[i] * widths[i];
+  });
+  return Float64Array.from(y);
+};
+""",
+    "splice": """\
+const splice = (x, whole, start, stop) => Float64Array.from([...whole.slice(0, start), ...x, ...whole.slice(stop)]);
+""",
     "add": """\
 const add = (x, y) => x.map((z, i) => z + y[i]);
 """,
@@ -62,11 +109,12 @@ const softmax_each = (x) => {
 };
 """
 KEPT = {"dense": ("weights", "biases"), "affine": ("centre", "factor", "shift"), "layer_norm": ("gain", "offset")}
-KEPT |= {"prelu": ("slopes",)}
+KEPT |= {"prelu": ("slopes",), "periodic": ("frequencies", "weights", "biases", "phases")}
+KEPT |= {"piecewise": ("bins", "starts", "factors"), "embedding": ("levels", "widths", "tables")}
 FILE = """\
 // {about}
 // Proof: {proof}.
-const {{ exp, expm1, log1p, tanh, sqrt, abs: fabs }} = Math;
+const {{ exp, expm1, log1p, tanh, sqrt, cos, sin, abs: fabs }} = Math;
 const numbers = (text) =>
   Float64Array.from(new {array}(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer));
 
@@ -109,7 +157,7 @@ def files(plan: Plan, vectors: Vectors, path: Path, about: str, proof: str) -> d
         for name in KEPT.get(operation.kind, ())
     ]
     body = "".join(f"  {_line(number, operation)}\n" for number, operation in enumerate(plan.operations))
-    if "keep" in plan.kinds():
+    if plan.kinds() & {"keep", "split"}:
         body = f"  const kept = [];\n{body}"
     text = FILE.format(
         about=about,
@@ -137,9 +185,11 @@ def _line(number: int, operation: Operation) -> str:
     """Return the line for an operation."""
     if operation.kind == "keep":
         return "kept.push(x);"
+    if operation.kind == "split":
+        return f"kept.push(x); x = x.slice({operation.numbers['start']}, {operation.numbers['stop']});"
     name = f"{operation.name}_each" if operation.kind == "activation" else operation.kind
     arrays = [f"{array}_{number}" for array in KEPT.get(operation.kind, ())]
-    more = ["kept.pop()"] if operation.kind == "add" else map(repr, operation.numbers.values())
+    more = [*(["kept.pop()"] if operation.kind in ("add", "splice") else []), *map(repr, operation.numbers.values())]
     return f"x = {name}({', '.join(['x', *arrays, *more])});"
 
 

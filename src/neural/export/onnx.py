@@ -21,7 +21,7 @@ from neural.export.protobuf import message
 from neural.smooth import HART_BOTTOM, HART_TOP
 
 OPSET, IR_VERSION = 28, 11
-TYPES = {"float32": 1, "float64": 11}
+TYPES = {"float32": 1, "float64": 11, "int64": 7}
 FLOAT, INT, STRING = 1, 2, 3  # types of attributes, and the fields that they are in: f = 2, i = 3, s = 4
 TABLE = "neural.export.onnx.EACH"
 
@@ -55,10 +55,11 @@ class Graph:
         self.dtype, self.nodes, self.constants = dtype, list[bytes](), list[bytes]()
 
     def constant(self, values: Any) -> str:
-        """Add an array, or a number, in the type of the network, and return its name."""
-        array, name = np.ascontiguousarray(values, self.dtype.newbyteorder("<")), f"c{len(self.constants)}"
-        shape = [(1, size) for size in np.shape(values)]
-        self.constants.append(message(*shape, (2, TYPES[self.dtype.name]), (8, name), (9, array.tobytes())))
+        """Add an array, or a number, in the type of the network (whole numbers as they are), and return its name."""
+        whole = isinstance(values, np.ndarray) and values.dtype.kind == "i"
+        dtype, name = np.dtype("int64") if whole else self.dtype, f"c{len(self.constants)}"
+        array, shape = np.ascontiguousarray(values, dtype.newbyteorder("<")), [(1, size) for size in np.shape(values)]
+        self.constants.append(message(*shape, (2, TYPES[dtype.name]), (8, name), (9, array.tobytes())))
         return name
 
     def add(self, kind: str, *inputs: Any, **attributes: Any) -> str:
@@ -116,7 +117,13 @@ def _hard_swish(g: Graph, z: str) -> str:
     return g.add("Mul", g.add("Max", z, -3.0), share)
 
 
-# What onnxruntime has no operator for, made of simpler ones: silu in both types, the others in float64.
+def _smooth_clip(g: Graph, z: str) -> str:
+    held = g.add("Clip", z, -1e15, 1e15)
+    third = g.add("Div", held, 3.0)
+    return g.add("Div", held, g.add("Sqrt", g.add("Add", g.add("Mul", third, third), 1.0)))
+
+
+# What onnxruntime has no operator for, made of simpler ones: those in BOTH in both types, the others in float64.
 COMPOSED: dict[str, Callable[..., str]] = {
     "leaky_relu": lambda g, z, slope: g.add("Max", z, g.add("Mul", z, slope)),
     "elu": lambda g, z, alpha: _below(g, z, 1.0, alpha),
@@ -128,12 +135,16 @@ COMPOSED: dict[str, Callable[..., str]] = {
     "silu": lambda g, z: g.add("Mul", z, g.add("Sigmoid", z)),
     "mish": lambda g, z: g.add("Mul", g.add("Max", z, -800.0), g.add("Tanh", _softplus(g, g.add("Min", z, 25.0)))),
     "softsign": _softsign,
+    "smooth_clip": _smooth_clip,
     "hard_sigmoid": lambda g, z: g.add("Clip", g.add("Add", g.add("Mul", z, 0.2), 0.5), 0.0, 1.0),
 }
 
 
+BOTH = ("silu", "smooth_clip")
+
+
 def _activation(g: Graph, x: str, operation: Operation, kept: list[str]) -> str:
-    if operation.name in COMPOSED and (g.dtype == np.float64 or operation.name == "silu"):
+    if operation.name in COMPOSED and (g.dtype == np.float64 or operation.name in BOTH):
         return COMPOSED[operation.name](g, x, **operation.numbers)
     kind, attributes, constants = row_of(operation, EACH, TABLE)
     known = {k: operation.numbers[v] if isinstance(v, str) else v for k, v in attributes.items()}
@@ -173,6 +184,66 @@ def _keep(g: Graph, x: str, operation: Operation, kept: list[str]) -> str:
     return x
 
 
+def _whole(*numbers: int) -> np.ndarray:
+    return np.array(numbers, np.int64)
+
+
+def _columns(g: Graph, x: str, start: int, stop: int) -> str:
+    return g.add("Slice", x, _whole(start), _whole(stop), _whole(1))
+
+
+def _split(g: Graph, x: str, operation: Operation, kept: list[str]) -> str:
+    kept.append(x)
+    return _columns(g, x, *map(int, operation.numbers.values()))
+
+
+def _splice(g: Graph, x: str, operation: Operation, kept: list[str]) -> str:
+    whole, (start, stop) = kept.pop(), map(int, operation.numbers.values())
+    before = [_columns(g, whole, 0, start)] if start else []
+    return g.add("Concat", *before, x, _columns(g, whole, stop, 2**31), axis=1)
+
+
+def _periodic(g: Graph, x: str, operation: Operation, kept: list[str]) -> str:
+    c, w, b, phases = operation.arrays.values()
+    n, plain = len(c), operation.numbers["plain"]
+    each = g.add("Reshape", x, _whole(-1, n, 1))  # (rows, n, 1), then (rows, n, waves)
+    z = g.add("Add", g.add("Mul", g.add("Mul", each, c), 2 * np.pi), phases)
+    waves = [g.add("Sin", g.add("Add", z, np.pi / 2)) if g.dtype == np.float64 else g.add("Cos", z)]
+    if not plain:
+        waves = [g.add("Concat", *waves, g.add("Sin", z), axis=2)]
+    row = g.add("Reshape", *waves, _whole(-1, n, 1, w.shape[1]))
+    linear = g.add("MatMul", row, np.ascontiguousarray(w.reshape(n, -1, w.shape[1]).transpose(0, 2, 1)))
+    y = g.add("Add", g.add("Reshape", linear, _whole(-1, n, len(b) // n)), b.reshape(n, -1))
+    y = g.add("Concat", each, y, axis=2) if plain else y
+    return g.add("Reshape", y, _whole(-1, operation.width))
+
+
+def _piecewise(g: Graph, x: str, operation: Operation, kept: list[str]) -> str:
+    bins, starts, factors = operation.arrays.values()
+    last = np.cumsum(bins) - 1
+    far = float(np.finfo(g.dtype).max)
+    low, high = np.zeros(len(starts)), np.ones(len(starts))
+    low[last - bins + 1], high[last] = -far, far
+    each = g.add("Gather", x, np.repeat(np.arange(len(bins)), bins), axis=1)
+    y = g.add("Mul", g.add("Sub", each, starts), factors)
+    return g.add("Min", g.add("Max", y, low), high)
+
+
+def _embedding(g: Graph, x: str, operation: Operation, kept: list[str]) -> str:
+    levels, widths, tables = operation.arrays.values()
+    found, start = [], 0
+    for j, (n, width) in enumerate(zip(levels.tolist(), widths.tolist(), strict=True)):
+        table = np.vstack([tables[start : start + n * width].reshape(n, width), np.zeros(width)])
+        code = _columns(g, x, j, j + 1)
+        rounded = g.add("Floor", g.add("Add", code, 0.5))
+        known = g.add("And", g.add("GreaterOrEqual", rounded, 0.0), g.add("Less", rounded, float(n)))
+        number = g.add("Cast", g.add("Where", known, rounded, float(n)), to=TYPES["int64"])
+        row = g.add("Reshape", g.add("Gather", table, number, axis=0), _whole(-1, width))
+        found.append(g.add("Add", row, g.add("Mul", code, 0.0)))
+        start += n * width
+    return g.add("Concat", *found, axis=1)
+
+
 NODES: dict[str, Callable[[Graph, str, Operation, list[str]], str]] = {
     "scale": lambda g, x, operation, kept: g.add("Mul", x, operation.numbers["factor"]),
     "dense": _dense,
@@ -181,6 +252,11 @@ NODES: dict[str, Callable[[Graph, str, Operation, list[str]], str]] = {
     "prelu": _prelu,
     "activation": _activation,
     "keep": _keep,
+    "periodic": _periodic,
+    "piecewise": _piecewise,
+    "embedding": _embedding,
+    "split": _split,
+    "splice": _splice,
     "add": lambda g, x, operation, kept: g.add("Add", x, kept.pop()),
 }
 

@@ -14,14 +14,19 @@ from typing import Any
 import numpy as np
 
 from neural.activations import ACTIVATIONS
+from neural.columns import Splice, Split
+from neural.embeddings import Embedding, PeriodicEmbedding, PiecewiseEmbedding
 from neural.errors import one_of, sentence
 from neural.inputs import check_finite
 from neural.layer import Layer
 from neural.layers import ActivationLayer, DenseLayer, DropoutLayer, GaussianNoise, PReLU
-from neural.normalization import BatchNorm, LayerNorm
+from neural.normalization import BatchNorm, LayerNorm, Scaling
 from neural.residual import Fork, Join
 
-KINDS = ("scale", "dense", "affine", "layer_norm", "prelu", "activation", "keep", "add")
+KINDS = (
+    *("scale", "dense", "affine", "layer_norm", "prelu", "activation", "keep", "add"),
+    *("periodic", "piecewise", "embedding", "split", "splice"),
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,8 @@ class Operation:
     """One step: its kind, how wide its result is, its arrays and numbers by name, and the activation's name.
 
     ``scale`` multiplies by ``numbers["factor"]``; ``keep`` puts a copy of x aside, ``add`` adds the one that was put
-    aside last.
+    aside last. ``split`` puts it aside, too, and goes on with the columns from ``start`` to ``stop`` - 1; ``splice``
+    puts x in their place into what was put aside.
     """
 
     kind: str
@@ -83,6 +89,38 @@ def _layer_norm(layer: Any, width: int, own: Values) -> list[Operation]:
     return [Operation("layer_norm", width, own, {"epsilon": layer.epsilon})]
 
 
+def _scaling(layer: Any, width: int, own: Values) -> list[Operation]:
+    nothing = np.zeros(width)
+    arrays = {"centre": own.get("centre", nothing), "factor": own["scale"], "shift": nothing}
+    return [Operation("affine", width, arrays)]
+
+
+def _periodic(layer: Any, width: int, own: Values) -> list[Operation]:
+    arrays = {"phases": np.zeros_like(own["frequencies"]), **own}
+    arrays = {name: arrays[name] for name in ("frequencies", "weights", "biases", "phases")}
+    return [Operation("periodic", layer.width_after(width), arrays, {"plain": layer.plain})]
+
+
+def _piecewise(layer: Any, width: int, own: Values) -> list[Operation]:
+    return [Operation("piecewise", layer.width_after(width), {"bins": np.array(layer.bins, np.int32), **own})]
+
+
+def _embedding(layer: Any, width: int, own: Values) -> list[Operation]:
+    tables = [layer.table(j, own, np.float64) for j in range(width)]
+    arrays = {"levels": np.array(layer.levels, np.int32), "widths": np.array([t.shape[1] for t in tables], np.int32)}
+    return [Operation("embedding", layer.width_after(width), {**arrays, "tables": np.concatenate(tables, axis=None)})]
+
+
+def _split(layer: Any, width: int, own: Values) -> list[Operation]:
+    part = layer.part(width)
+    return [Operation("split", part.stop - part.start, numbers={"start": part.start, "stop": part.stop})]
+
+
+def _splice(layer: Any, width: int, own: Values) -> list[Operation]:
+    part = layer._split.part(layer._split._width)
+    return [Operation("splice", layer.width_after(width), numbers={"start": part.start, "stop": part.stop})]
+
+
 def _nothing(layer: Any, width: int, own: Values) -> list[Operation]:
     return []
 
@@ -95,6 +133,12 @@ ROWS: dict[type[Layer], Callable[[Any, int, Values], list[Operation]]] = {
     PReLU: lambda layer, width, own: [Operation("prelu", width, own)],
     Fork: lambda layer, width, own: [Operation("keep", width)],
     Join: lambda layer, width, own: [Operation("add", width)],
+    Scaling: _scaling,
+    PeriodicEmbedding: _periodic,
+    PiecewiseEmbedding: _piecewise,
+    Embedding: _embedding,
+    Split: _split,
+    Splice: _splice,
     DropoutLayer: _nothing,
     GaussianNoise: _nothing,
 }
@@ -130,7 +174,7 @@ def plan_of(net: Any) -> Plan:
 
 
 def _own(number: int, layer: Layer) -> str:
-    ours = {kind.__name__ for kind in ROWS} - {"Fork", "Join"} | {"Residual"}
+    ours = {kind.__name__ for kind in ROWS} - {"Fork", "Join", "Split", "Splice"} | {"Residual", "OnColumns"}
     step = "Make it of those layers, or leave it in Python."
     return sentence(f"layer {number + 1} of an export", one_of(ours), layer, step)
 

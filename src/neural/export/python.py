@@ -27,6 +27,7 @@ EACH = {  # of an array z (n, width); a setting goes by its own name
     "mish": "np.maximum(z, -800) * np.tanh(np.log1p(np.exp(np.minimum(z, 25))))",
     "tanh": "np.tanh(z)",
     "softsign": "np.clip(z, -1e30, 1e30) / (1 + abs(np.clip(z, -1e30, 1e30)))",
+    "smooth_clip": "np.clip(z, -1e15, 1e15) / np.sqrt(1 + np.square(np.clip(z, -1e15, 1e15) / 3))",
     "sigmoid": "logistic(z)",
     "hard_sigmoid": "np.clip(0.2 * z + 0.5, 0, 1)",
     "exponential": "np.exp(z)",
@@ -41,6 +42,34 @@ def logistic(z):
     "shares": """\
 def shares(e):
     return e / e.sum(axis=1, keepdims=True)
+""",
+    "periodic": """\
+def periodic(x, frequencies, weights, biases, phases, plain):
+    n = x.shape[1]
+    z = x[:, :, None] * frequencies * x.dtype.type(6.283185307179586) + phases
+    waves = np.cos(z) if plain else np.concatenate([np.cos(z), np.sin(z)], axis=2)
+    found = np.matmul(waves[:, :, None], weights.reshape(n, -1, weights.shape[1]).transpose(0, 2, 1))[:, :, 0]
+    found += biases.reshape(n, -1)
+    return (np.concatenate([x[:, :, None], found], axis=2) if plain else found).reshape(len(x), -1)
+""",
+    "piecewise": """\
+def piecewise(x, bins, starts, factors):
+    bins = bins.astype(int)
+    last = np.cumsum(bins) - 1
+    low, high = np.zeros(len(starts), x.dtype), np.ones(len(starts), x.dtype)
+    low[last - bins + 1], high[last] = -np.inf, np.inf
+    return np.clip((np.repeat(x, bins, axis=1) - starts) * factors, low, high)
+""",
+    "embedding": """\
+def embedding(x, levels, widths, tables):
+    found, start = [], 0
+    for code, n, width in zip(x.T, levels.astype(int), widths.astype(int)):
+        known = (code >= -0.5) & (code < n - 0.5)
+        table = tables[start : start + n * width].reshape(n, width)
+        row = np.floor(np.where(known, code, 0) + 0.5).astype(int)
+        found.append(np.where(known[:, None], table[row], code[:, None] * 0))
+        start += n * width
+    return np.hstack(found)
 """,
     "tail": f"""\
 def tail(t):  # the share of the standard normal above t >= 0: Hart et al., 1968, no. 5666
@@ -61,6 +90,11 @@ LINES = {  # of each kind of operation; {n} is its number
     "prelu": "x = np.where(x < 0, slopes_{n} * x, x)",
     "keep": "kept.append(x)",
     "add": "x = x + kept.pop()",
+    "periodic": "x = periodic(x, frequencies_{n}, weights_{n}, biases_{n}, phases_{n}, {plain})",
+    "piecewise": "x = piecewise(x, bins_{n}, starts_{n}, factors_{n})",
+    "embedding": "x = embedding(x, levels_{n}, widths_{n}, tables_{n})",
+    "split": "kept.append(x)\nx = x[:, {start}:{stop}]",
+    "splice": "whole = kept.pop()\nx = np.hstack([whole[:, :{start}], x, whole[:, {stop}:]])",
 }
 FILE = """\
 # {about}
@@ -123,7 +157,7 @@ def files(plan: Plan, vectors: Vectors, path: Path, about: str, proof: str) -> d
         dtype=kind,
         type=plan.dtype.name,
         constants="".join(constants),
-        functions=_functions(plan),
+        functions=_functions(plan, body),
         body=textwrap.indent(body or "pass", 8 * " "),
         allowed=vectors.allowed,
         x=_numbers(vectors.X),
@@ -144,9 +178,9 @@ def _lines(number: int, operation: Operation) -> str:
     return LINES[operation.kind].format(n=number, biases=biases, **operation.numbers)
 
 
-def _functions(plan: Plan) -> str:
+def _functions(plan: Plan, body: str) -> str:
     found = ""
     for o in plan.activations():
         found += f"\ndef {o.name}_each({', '.join(['z', *o.numbers])}):\n    return {row_of(o, EACH, TABLE)}\n\n"
-    used = [text for name, text in FORMULAS.items() if f"{name}(" in found]
+    used = [text for name, text in FORMULAS.items() if f"{name}(" in found + body]
     return "".join(f"\n{text}\n" for text in used) + found

@@ -29,6 +29,7 @@ ACTIVATION: dict[str, Callable[..., Any]] = {  # (modules, settings by name)
     "mish": lambda m: m.nn.Mish(),
     "tanh": lambda m: m.nn.Tanh(),
     "softsign": lambda m: m.nn.Softsign(),
+    "smooth_clip": lambda m: m.Formula("smooth_clip", lambda z: z / (1 + (z / 3) ** 2).sqrt()),
     "sigmoid": lambda m: m.nn.Sigmoid(),
     "hard_sigmoid": lambda m: m.Formula("hard_sigmoid", lambda z: (0.2 * z + 0.5).clamp(0, 1)),  # torch's is z / 6
     "exponential": lambda m: m.Formula("exponential", lambda z: z.exp()),
@@ -50,7 +51,7 @@ def to_torch(net: Any) -> Any:
 
 @cache
 def _modules() -> SimpleNamespace:
-    """Return torch, its modules, and four that it does not have."""
+    """Return torch, its modules, and those that it does not have."""
     try:
         import torch
     except ImportError:
@@ -96,9 +97,93 @@ def _modules() -> SimpleNamespace:
         def extra_repr(self) -> str:
             return str(self.name)
 
-    return SimpleNamespace(
-        torch=torch, nn=torch.nn, **{kind.__name__: kind for kind in (Residual, Scale, Noise, Formula)}
-    )
+    class OnColumns(torch.nn.Sequential):
+        """The layers for the columns from ``start`` on, ``n`` of them; the others go round."""
+
+        def __init__(self, modules: Any, n: int, at_end: bool) -> None:
+            super().__init__(*modules)
+            self.n, self.at_end = n, at_end
+
+        def forward(self, x: Any) -> Any:
+            block: Any = super().forward
+            start = x.shape[1] - self.n if self.at_end else 0
+            part = block(x[:, start : start + self.n])
+            return torch.cat([x[:, :start], part, x[:, start + self.n :]], dim=1)
+
+    class Scaling(torch.nn.Module):
+        """y = scale (x - centre)."""
+
+        def __init__(self, n: int, centred: bool) -> None:
+            super().__init__()
+            self.scale = torch.nn.Parameter(torch.ones(n))
+            self.centre = torch.nn.Parameter(torch.zeros(n)) if centred else None
+
+        def forward(self, x: Any) -> Any:
+            return (x if self.centre is None else x - self.centre) * self.scale
+
+    class PeriodicEmbedding(torch.nn.Module):
+        """Of each column linear functions of cos(2 pi c x + b), and x itself; or of the cosines and sines without b."""
+
+        def __init__(self, n: int, frequencies: int, units: int, plain: bool) -> None:
+            super().__init__()
+            waves = frequencies if plain else 2 * frequencies
+            self.n = n
+            self.frequencies = torch.nn.Parameter(torch.empty(n, frequencies))
+            self.phases = torch.nn.Parameter(torch.empty(n, frequencies)) if plain else None
+            self.weights = torch.nn.Parameter(torch.empty(n * units, waves))
+            self.biases = torch.nn.Parameter(torch.empty(n * units))
+
+        def forward(self, x: Any) -> Any:
+            z = x[:, :, None] * self.frequencies * (2 * torch.pi)
+            waves = torch.cat([z.cos(), z.sin()], dim=2) if self.phases is None else (z + self.phases).cos()
+            weights = self.weights.reshape(self.n, -1, waves.shape[2])
+            y = torch.einsum("mnk,nuk->mnu", waves, weights) + self.biases.reshape(self.n, -1)
+            y = y if self.phases is None else torch.cat([x[:, :, None], y], dim=2)
+            return y.reshape(len(x), -1)
+
+    class PiecewiseEmbedding(torch.nn.Module):
+        """Each column by the bins between its edges, the first and the last of them open."""
+
+        def __init__(self, edges: Any) -> None:
+            super().__init__()
+            for j, row in enumerate(edges):
+                self.register_buffer(f"edges_{j}", torch.tensor(row, dtype=torch.float64))
+            self.n = len(edges)
+
+        def forward(self, x: Any) -> Any:
+            found = []
+            for j in range(self.n):
+                edges = self.get_buffer(f"edges_{j}")
+                y = (x[:, j : j + 1] - edges[:-1]) / edges.diff()
+                low, high = torch.zeros_like(y[0]), torch.ones_like(y[0])
+                low[0], high[-1] = -torch.inf, torch.inf
+                found.append(y.clamp(low, high))
+            return torch.cat(found, dim=1)
+
+    class Embedding(torch.nn.Module):
+        """The row of its table for each code; zeros for one that is in none."""
+
+        def __init__(self, tables: Any, fixed: Any) -> None:
+            super().__init__()
+            for j, (table, stays) in enumerate(zip(tables, fixed, strict=True)):
+                values = torch.from_numpy(table)
+                if stays:
+                    self.register_buffer(f"table_{j}", values)
+                else:
+                    self.register_parameter(f"table_{j}", torch.nn.Parameter(values))
+            self.n = len(tables)
+
+        def forward(self, x: Any) -> Any:
+            found = []
+            for j in range(self.n):
+                table, code = getattr(self, f"table_{j}"), (x[:, j] + 0.5).floor()
+                known = (code >= 0) & (code < len(table))
+                rows = torch.nn.functional.embedding(torch.where(known, code, 0).long(), table)
+                found.append(torch.where(known[:, None], rows, 0 * x[:, j : j + 1]))
+            return torch.cat(found, dim=1)
+
+    kinds = (Residual, Scale, Noise, Formula, OnColumns, Scaling, PeriodicEmbedding, PiecewiseEmbedding, Embedding)
+    return SimpleNamespace(torch=torch, nn=torch.nn, **{kind.__name__: kind for kind in kinds})
 
 
 def _filled(m: SimpleNamespace, layer: Any, module: Any, **names: str) -> list[Any]:
@@ -138,6 +223,27 @@ def _residual(m: SimpleNamespace, layer: Any) -> list[Any]:
     return [m.Residual(*[module for inner in layer.layers for module in _of(m, inner)])]
 
 
+def _scaling(m: SimpleNamespace, layer: Any) -> list[Any]:
+    return _filled(m, layer, m.Scaling(layer._width, layer.centre is not None), **{name: name for name in layer.shapes()})
+
+
+def _periodic(m: SimpleNamespace, layer: Any) -> list[Any]:
+    sizes = layer._width, layer.frequencies, layer.width - layer.plain, bool(layer.plain)
+    return _filled(m, layer, m.PeriodicEmbedding(*sizes), **{name: name for name in layer.shapes()})
+
+
+def _embedding(m: SimpleNamespace, layer: Any) -> list[Any]:
+    own = {name: layer.parameter(name) for name in layer.shapes()}
+    columns = range(len(layer.levels))
+    tables = [layer.table(j, own, np.float64).astype(np.float64) for j in columns]
+    return [m.Embedding(tables, [layer.is_one_hot(j) for j in columns])]
+
+
+def _on_columns(m: SimpleNamespace, layer: Any) -> list[Any]:
+    modules = [module for inner in layer.layers for module in _of(m, inner)]
+    return [m.OnColumns(modules, layer.first or layer.last, layer.first is None)]
+
+
 LAYER: dict[str, Callable[[Any, Any], list[Any]]] = {
     "DenseLayer": _dense,
     "ActivationLayer": lambda m, layer: _activation(m, layer.function),
@@ -147,6 +253,11 @@ LAYER: dict[str, Callable[[Any, Any], list[Any]]] = {
     "BatchNorm": _batch_norm,
     "LayerNorm": _layer_norm,
     "Residual": _residual,
+    "Scaling": _scaling,
+    "PeriodicEmbedding": _periodic,
+    "PiecewiseEmbedding": lambda m, layer: [m.PiecewiseEmbedding(layer.edges)],
+    "Embedding": _embedding,
+    "OnColumns": _on_columns,
 }
 
 
