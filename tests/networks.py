@@ -114,7 +114,7 @@ def block(rng, kind, n_in, width):
         return [dense, OnColumns([layer], **part), DenseLayer(None, width, **settings)]
 
     def periodic():
-        form = rng.choice(["pbld", "plr"])
+        form = str(rng.choice(["pbld", "plr"]))
         return PeriodicEmbedding(int(rng.integers(2, 4)), frequencies=int(rng.integers(1, 19)), form=form)
 
     def piecewise():

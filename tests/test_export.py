@@ -17,6 +17,7 @@ from neural import (
     DropoutLayer,
     Layer,
     NeuralNetwork,
+    OnColumns,
     Residual,
 )
 from neural.activations import ACTIVATIONS
@@ -94,10 +95,10 @@ def test_a_thousand_networks_in_all_languages(turn, tmp_path):
 def test_every_row_of_the_registries_can_be_exported():
     elementwise = set(ACTIVATIONS) - {"softmax"}
     assert set(expressions.EACH) == elementwise
-    assert set(python.EACH) == set(onnx.EACH) == set(ACTIVATIONS)
+    assert set(python.EACH) == set(onnx.EACH) | set(onnx.COMPOSED) == set(ACTIVATIONS)
     leaves = {type(leaf) for kind in LAYERS.values() for leaf in made(kind).leaves()}
     assert set(ROWS) == leaves
-    in_all = set(KINDS) - {"activation", "keep"}
+    in_all = set(KINDS) - {"activation", "keep", "split", "splice"}  # which C has by copies
     assert in_all <= set(c.FUNCTIONS)
     assert in_all <= set(javascript.FUNCTIONS)
     assert set(KINDS) - {"activation"} == set(python.LINES)
@@ -106,7 +107,10 @@ def test_every_row_of_the_registries_can_be_exported():
 
 def made(kind):
     arguments = {"DenseLayer": (2, 3), "ActivationLayer": ("relu",), "DropoutLayer": (0.1,), "GaussianNoise": (0.1,)}
-    return kind(*arguments.get(kind.__name__, ([DenseLayer(2, 2)],) if kind is Residual else ()))
+    arguments |= {"PiecewiseEmbedding": ([[0, 1]],), "Embedding": ([3],), "Residual": ([DenseLayer(2, 2)],)}
+    if kind is OnColumns:
+        return OnColumns([DenseLayer(2, 2)], first=2)
+    return kind(*arguments.get(kind.__name__, ()))
 
 
 # --- far out ---------------------------------------------------------------------------------------------------------
@@ -443,7 +447,12 @@ def dense(*layers):
 
 
 REFUSED = {
-    "own layer": (dense(Double()), "a.py", {}, r"layer 2 of an export must be one of .*'Residual'. Got Double\(\)"),
+    "own layer": (
+        dense(Double()),
+        "a.py",
+        {},
+        r"layer 2 of an export must be one of .*'Residual', 'Scaling'. Got Double\(\)",
+    ),
     "own activation": (dense(ActivationLayer(Cube())), "a.c", {}, r"Got 'cube'. Write its formula .*expressions.EACH"),
     "own function": (dense(ActivationLayer((np.sin, np.cos))), "a.py", {}, r"Got 'sin'. Write .*export.python.EACH"),
     "our name": (

@@ -113,6 +113,7 @@ def test_functions_of_two_and_of_four():
 AUTO = {
     "relu": "he", "leaky_relu": "he", "relu6": "he", "elu": "he", "hard_swish": "he", "gelu": "he", "gelu_tanh": "he",
     "silu": "he", "mish": "he", "selu": "lecun_normal", "linear": "xavier", "softplus": "xavier", "tanh": "xavier",
+    "smooth_clip": "xavier",
     "softsign": "xavier", "sigmoid": "xavier", "hard_sigmoid": "xavier", "softmax": "xavier", "exponential": "xavier",
 }  # fmt: skip
 

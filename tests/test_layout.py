@@ -54,7 +54,7 @@ LEVELS = (
     ("attribution_plots", "container", "guessing", "preprocessing", "rectifiers", "smooth"),
     ("activations",),
     ("layer", "targets", "classification_metrics", "probability_metrics", "regression_metrics"),
-    ("metrics", "normalization", "residual", "loss"),
+    ("metrics", "normalization", "residual", "columns", "embeddings", "loss"),
     ("layers", "classification_losses", "regression_losses"),
     ("chain", "checks", "losses"),
     ("engine", "export.plan", "export.pytorch", "summary", "config", "folding"),

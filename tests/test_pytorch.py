@@ -5,6 +5,7 @@ PyTorch has nothing of the kind, the line is the formula in PyTorch's words, who
 says so; where it has something else under the same name, the line says what differs.
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -69,6 +70,7 @@ ACTIVATION = {
     "mish": lambda f, z: F.mish(z),
     "tanh": lambda f, z: torch.tanh(z),
     "softsign": lambda f, z: F.softsign(z),
+    "smooth_clip": lambda f, z: z / torch.sqrt(1 + (z / 3) ** 2),  # theirs has none
     "sigmoid": lambda f, z: torch.sigmoid(z),
     "hard_sigmoid": lambda f, z: torch.clamp(z / 5 + 0.5, 0, 1),  # as in ONNX; theirs is z/6 + 1/2
     "exponential": lambda f, z: torch.exp(z),
@@ -118,7 +120,56 @@ def batch_norm(layer, x, p, place):
     return F.batch_norm(x, *running, p["gain"], p["offset"], True, layer.momentum, layer.epsilon)
 
 
+def scaled(layer, x, p, place):
+    return (x - p.get("centre", 0)) * p["scale"]
+
+
+def periodic(layer, x, p, place):
+    """Column by column, by torch's linear; PyTorch has no such layer."""
+    found, units = [], len(p["biases"]) // x.shape[1]
+    for j in range(x.shape[1]):
+        z, part = 2 * math.pi * x[:, j : j + 1] * p["frequencies"][j], slice(j * units, (j + 1) * units)
+        waves = torch.cos(z + p["phases"][j]) if "phases" in p else torch.cat([torch.cos(z), torch.sin(z)], dim=1)
+        found += [x[:, j : j + 1]] if "phases" in p else []
+        found.append(F.linear(waves, p["weights"][part], p["biases"][part]))
+    return torch.cat(found, dim=1)
+
+
+def piecewise(layer, x, p, place):
+    """Bin by bin; PyTorch has no such layer."""
+    found = []
+    for j, edges in enumerate(layer.edges):
+        for t, (low, high) in enumerate(itertools.pairwise(edges)):
+            y = (x[:, j] - low) / (high - low)
+            y = torch.where(y < 0, 0, y) if t > 0 else y
+            found.append(torch.where(y > 1, 1, y) if t < len(edges) - 2 else y)
+    return torch.stack(found, dim=1)
+
+
+def embedded(layer, x, p, place):
+    """By torch's embedding, of codes with a row of zeros behind the others."""
+    found = []
+    for j, n in enumerate(layer.levels):
+        table = torch.eye(n) if n != 2 else torch.tensor([[-1.0], [1.0]])
+        table = p.get(f"table_{j}", table)
+        table = torch.cat([table, torch.zeros(1, table.shape[1])])
+        code = torch.floor(x[:, j].detach() + 0.5)
+        found.append(F.embedding(torch.where((code >= 0) & (code < n), code, n).long(), table))
+    return torch.cat(found, dim=1)
+
+
+def on_columns(layer, x, p, place):
+    start = 0 if layer.last is None else x.shape[1] - layer.last
+    stop = start + (layer.first or layer.last)
+    return torch.cat([x[:, :start], chain(layer.layers, x[:, start:stop], p, place), x[:, stop:]], dim=1)
+
+
 LAYER = {
+    "Scaling": scaled,
+    "PeriodicEmbedding": periodic,
+    "PiecewiseEmbedding": piecewise,
+    "Embedding": embedded,
+    "OnColumns": on_columns,
     "DenseLayer": dense,
     "ActivationLayer": lambda layer, x, p, place: ACTIVATION[layer.function.name](layer.function, x),
     "DropoutLayer": dropped,
@@ -133,7 +184,7 @@ LAYER = {
 def chain(layers, x, parameters, places):
     """Return what the layers make of ``x`` in PyTorch; the last two arguments are dictionaries by ``id``."""
     for layer in layers:
-        inner = type(layer).__name__ == "Residual"
+        inner = type(layer).__name__ in ("Residual", "OnColumns")
         p, place = (parameters, places) if inner else (parameters[id(layer)], places[id(layer)])
         x = LAYER[type(layer).__name__](layer, x, p, place)
     return x
@@ -253,7 +304,7 @@ def in_torch(net, X, y, weights):
     rows = torch.stack([LOSS[loss.name](loss, scores[i : i + 1], targets[i : i + 1]) for i in range(len(X))])
     penalty = sum(
         layer.l1 * W.abs().sum() + (layer.l2 or loss.l2) / 2 * (W**2).sum()
-        for layer, W in ((a, p["weights"]) for a, p in zip(net.leaves, values, strict=True) if "weights" in p)
+        for layer, W in ((a, p["weights"]) for a, p in zip(net.leaves, values, strict=True) if "weights" in a.penalized)
     )
     cost = (w * rows).sum() / w.sum() + penalty / len(X)
     cost.backward()
@@ -295,7 +346,7 @@ def test_random_networks_of_all_rows(engine):
                 there = theirs[name].grad
                 equal(ours[name] / size, torch.zeros(ours[name].shape) if there is None else there / size)
         networks += 1
-    assert set(LAYERS) - compared == {"Residual"}  # which is there as its parts
+    assert set(LAYERS) - compared == {"Residual", "OnColumns"}  # which are there as their parts
     assert networks > 200
 
 

@@ -8,7 +8,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from neural.activation import Activation
-from neural.activations import CustomActivation, Exponential, HardSigmoid, Linear, Sigmoid, SmoothClip, Softmax, Softsign, Tanh
+from neural.activations import (
+    CustomActivation,
+    Exponential,
+    HardSigmoid,
+    Linear,
+    Sigmoid,
+    SmoothClip,
+    Softmax,
+    Softsign,
+    Tanh,
+)
 from neural.augment import Augment
 from neural.averages import EMA, SWA, Average
 from neural.callbacks import Callback, Checkpoint, EarlyStopping, History, ReduceOnPlateau

@@ -29,6 +29,7 @@ class Network32:
                 int,
                 float,
                 bool,
+                NDArray[np.int64],
             ]
         ],
         link: int,
@@ -130,6 +131,7 @@ class Network64:
                 int,
                 float,
                 bool,
+                NDArray[np.int64],
             ]
         ],
         link: int,

@@ -82,7 +82,7 @@ class Splice(Layer):
 
 
 class OnColumns(Layer):
-    """Layers for the first, or the last, of the columns; the others go on as they are: y = [f(x_1), x_2], or [x_1, f(x_2)].
+    """Layers for the first, or the last, of the columns; the others go round them: y = [f(x_1), x_2], or [x_1, f(x_2)].
 
     What numbers and codes of categories need before a dense layer takes them together. The layers may end narrower or
     wider than they began. Backward, dx = [f'(x_1) dy_1, dy_2].

@@ -15,7 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from neural import activations, columns, embeddings, layers, losses, normalization, optimizers, residual, streams, threads
+from neural import (
+    activations,
+    columns,
+    embeddings,
+    layers,
+    losses,
+    normalization,
+    optimizers,
+    residual,
+    streams,
+    threads,
+)
 from neural.augment import Augment
 from neural.engine import Data, NumpyEngine, Program, Run
 from neural.errors import EngineUnavailable, EngineWarning, one_of, sentence

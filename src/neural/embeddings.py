@@ -34,8 +34,8 @@ class PeriodicEmbedding(Layer):
     ----------
     width : columns for each column; with "pbld" x itself is the first of them.
     frequencies : how many for each column.
-    sigma : c starts normal with this deviation, b uniform within -pi to pi, and W and d as in a linear layer of PyTorch.
-        Numbers should be centred and scaled. What is far below 1 / sigma apart can hardly be told apart at the start.
+    sigma : c starts normal with this deviation, b uniform within -pi to pi, and W and d uniform within 1 / sqrt(waves)
+        of 0. Numbers should be centred and scaled: waves of a start that are far longer than they spread say little.
     form : "pbld" or "plr".
 
     >>> layer = PeriodicEmbedding(2, frequencies=1)
@@ -191,7 +191,7 @@ class PiecewiseEmbedding(Layer):
 
 
 class Embedding(Layer):
-    """Each code of a category, 0, 1, 2 ..., as a row of its column's table, which is trained; x is (n, columns) of codes.
+    """Each code of a category, 0, 1, 2 ..., as a row of its column's table, which is trained.
 
     Backward, the row of each code gets its dy, summed over the batch; codes have no derivative, so dx is 0. A code is
     rounded to the nearest whole number; one that is in no table, such as -1 for what is missing or was never seen, has
@@ -199,7 +199,7 @@ class Embedding(Layer):
 
     Parameters
     ----------
-    levels : the number of codes of each column.
+    levels : the number of codes of each column; there is one for each input.
     width : columns for each column, or a list of them.
     one_hot_up_to : columns with at most so many levels are one-hot instead, with nothing to train: as many columns as
         levels, 1 at the code; of two levels one column, -1 and 1. 0 has none.
@@ -238,7 +238,7 @@ class Embedding(Layer):
         return self.levels[column] <= self.one_hot_up_to
 
     def sizes(self) -> list[int]:
-        """Return of each column its levels, its first column of the result, its width, and the number of its table or -1."""
+        """Return of each column its levels, its place in the result, its width, and the number of its table or -1."""
         starts, tables = np.cumsum([0, *self._widths]).tolist(), list(self.shapes())
         numbers = [-1 if self.is_one_hot(j) else tables.index(f"table_{j}") for j in range(len(self.levels))]
         rows = zip(self.levels, starts[:-1], self._widths, numbers, strict=True)

@@ -41,9 +41,10 @@ def _is_open(layer: Layer) -> bool:
 
 def _shapes(layer: Layer) -> Any:
     """Return the shapes of a layer's parameters; None as long as its width is not known."""
-    if getattr(layer, "n_in", 0) is None:
+    try:
+        shapes = layer.shapes()
+    except ValueError:  # which says so
         return None
-    shapes = layer.shapes()
     return None if any(None in shape for shape in shapes.values()) else shapes
 
 

@@ -224,7 +224,9 @@ def _residual(m: SimpleNamespace, layer: Any) -> list[Any]:
 
 
 def _scaling(m: SimpleNamespace, layer: Any) -> list[Any]:
-    return _filled(m, layer, m.Scaling(layer._width, layer.centre is not None), **{name: name for name in layer.shapes()})
+    return _filled(
+        m, layer, m.Scaling(layer._width, layer.centre is not None), **{name: name for name in layer.shapes()}
+    )
 
 
 def _periodic(m: SimpleNamespace, layer: Any) -> list[Any]:
