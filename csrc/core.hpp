@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-enum Kind { DENSE, ACTIVATION, DROPOUT, NOISE, PRELU, BATCHNORM, LAYERNORM, FORK, JOIN };  // of formulas
+enum Kind { DENSE, ACTIVATION, DROPOUT, NOISE, PRELU, BATCHNORM, LAYERNORM, FORK, JOIN, SPLIT, TURN, MEET };  // of formulas
 enum Input { U8, F32, F64 };               // of X
 
 // One formula of the chain. Offsets are into the flat vectors, -1 for "none".
@@ -16,9 +16,9 @@ struct Stage {
   bool in_place;         // writes over its input, which nobody needs any more
   double rate;           // DROPOUT: the share dropped; NOISE: its deviation; BATCHNORM: momentum
   int64_t layer;         // DROPOUT, NOISE: the number of its stream
-  double setting;        // ACTIVATION: of those that have one; BATCHNORM, LAYERNORM: epsilon
+  double setting;        // ACTIVATION: of those that have one; BATCHNORM, LAYERNORM: epsilon; MEET: how many chains
   int constants;         // which set of an update's, as each learning rate has its own; -1 where nothing is trained
-  long partner;          // FORK: the value whose error is added; JOIN: the value that is added
+  long partner;          // FORK: the value whose error is added; JOIN: the value that is added; SPLIT, TURN: the mean; MEET: its SPLIT
   long running_mean, running_variance;  // BATCHNORM: offsets
   double max_norm;       // DENSE: of a unit's weights after an update; 0 for none
   bool non_negative;     // DENSE: no weight is below 0 after an update

@@ -42,6 +42,9 @@ inline long widest(const std::vector<Stage> &stages) {
   return n;
 }
 
+// The stage of the SPLIT that a TURN goes back to.
+inline size_t split_of(const std::vector<Stage> &stages, size_t turn) { return size_t(stages[size_t(stages[turn].partner) - 1].partner); }
+
 // What one batch is worked out in. Rows are an odd number of cache lines apart: no two meet in one set of the cache.
 template <class T> struct Workspace {
   long rows;
@@ -60,7 +63,8 @@ template <class T> struct Workspace {
         A[s] = A[s - 1], D[s] = D[s - 1];
         continue;
       }
-      A[s] = store.emplace_back(batch * ld[s]);
+      if (s && stages[s - 1].kind == TURN) A[s] = A[split_of(stages, s - 1)];  // back to what went into the first chain
+      else A[s] = store.emplace_back(batch * ld[s]);
       if (backward) D[s] = store.emplace_back(batch * ld[s]);
     }
     for (size_t s = 0; s < n; s++) {

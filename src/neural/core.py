@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from neural import activations, layers, losses, normalization, optimizers, residual, streams, threads
+from neural import activations, branches, layers, losses, normalization, optimizers, residual, streams, threads
 from neural.augment import Augment
 from neural.engine import Data, NumpyEngine, Program, Run
 from neural.errors import EngineUnavailable, EngineWarning, one_of, sentence
@@ -43,6 +43,7 @@ KINDS: dict[type, int] = {  # as in core.hpp
         (
             layers.DenseLayer, layers.ActivationLayer, layers.DropoutLayer, layers.GaussianNoise, layers.PReLU,
             normalization.BatchNorm, normalization.LayerNorm, residual.Fork, residual.Join,
+            branches.Split, branches.Turn, branches.Meet,
         )
     )
 }  # fmt: skip
@@ -138,6 +139,7 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
     stages: list[Stage] = []
     own_rates = factors(program)
     forks: dict[int, int] = {}  # by identity: layers with the same settings are equal
+    turns: dict[int, list[Stage]] = {}
     for number, layer in program.chain:
         places = {p.name: p for p in program.places if p.layer == number}
         stage = Stage(KINDS[type(layer)], n_in=width, n_out=width, layer=number)
@@ -173,6 +175,16 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
             case residual.Join():
                 begin = forks[id(layer._fork)]
                 stage.partner, stages[begin].partner = begin, len(stages) + 1
+            case branches.Split():
+                stage.in_place, forks[id(layer)], turns[id(layer)] = True, len(stages), []
+            case branches.Turn():
+                stage.n_out = stages[forks[id(layer._split)]].n_in
+                turns[id(layer._split)].append(stage)
+            case branches.Meet():
+                begin = forks[id(layer._split)]
+                stage.partner, stage.setting = begin, layer._chains
+                for other in (stages[begin], *turns[id(layer._split)]):
+                    other.partner = len(stages) + 1
         stages.append(stage)
         width = stage.n_out
     return [astuple(stage) for stage in stages]

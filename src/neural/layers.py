@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from neural import activations, initializers
+from neural.branches import AverageLayer
 from neural.errors import check_number, sentence, warn
 from neural.inputs import numbers
 from neural.layer import Layer, Mode
@@ -325,5 +326,8 @@ class PReLU(Layer):
         return np.where(x < 0, own.slopes * dy, dy)
 
 
-KINDS = (DenseLayer, ActivationLayer, DropoutLayer, GaussianNoise, PReLU, BatchNorm, LayerNorm, Residual)
+KINDS = (
+    *(DenseLayer, ActivationLayer, DropoutLayer, GaussianNoise, PReLU, BatchNorm, LayerNorm),
+    *(Residual, AverageLayer),
+)
 LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in KINDS}
