@@ -253,6 +253,19 @@ template <class T> struct Mish {
   }
 };
 
+template <class T> constexpr T TINY = T(1.1754943508222875e-38);  // 2^-126: logarithms are taken of no less
+template <class T> struct Log {
+  static T f(T z, T) { return logarithm(z < TINY<T> ? TINY<T> : z); }
+  static T backward(T da, T z, T, T) { return z <= TINY<T> ? T(0) : da / z; }
+};
+template <class T> struct Logit {
+  static T f(T z, T) {
+    const T p = held(z, T(0), T(1)), rest = 1 - p;
+    return logarithm((p < TINY<T> ? TINY<T> : p) / (rest < TINY<T> ? TINY<T> : rest));
+  }
+  static T backward(T da, T z, T, T) { return z <= TINY<T> || z >= 1 ? T(0) : da / ((1 - z) * z); }
+};
+
 // Values of one stage: rows `ld` apart, which are padded with zeros to whole vectors. In place is fine.
 template <class T> struct ActivationRow {
   const char *name;
@@ -330,6 +343,8 @@ template <class T> constexpr ActivationRow<T> ACTIVATIONS[] = {
     row<T, HardSigmoid>("hard_sigmoid"),
     {"softmax", false, Softmax<T>::forward, Softmax<T>::backward},
     row<T, Exponential>("exponential"),
+    row<T, Log>("log", NEEDS_Z),
+    row<T, Logit>("logit", NEEDS_Z),
 };
 
 }  // namespace

@@ -3,7 +3,8 @@
 #include <cstdint>
 
 enum Kind {  // of formulas
-  DENSE, ACTIVATION, DROPOUT, NOISE, PRELU, BATCHNORM, LAYERNORM, FORK, JOIN, SCALING, PERIODIC, PIECEWISE, EMBEDDING, SPLIT, SPLICE
+  DENSE, ACTIVATION, DROPOUT, NOISE, PRELU, BATCHNORM, LAYERNORM, FORK, JOIN, SCALING, PERIODIC, PIECEWISE, EMBEDDING, SPLIT, SPLICE, BRANCH,
+  TURN, MEET
 };
 enum Input { U8, F32, F64 };               // of X
 
@@ -26,9 +27,9 @@ struct Stage {
   bool in_place;         // writes over its input, which nobody needs any more
   double rate;           // DROPOUT: the share dropped; NOISE: its deviation; BATCHNORM: momentum
   int64_t layer;         // DROPOUT, NOISE: the number of its stream
-  double setting;        // ACTIVATION: of those that have one; BATCHNORM, LAYERNORM: epsilon
+  double setting;        // ACTIVATION: of those that have one; BATCHNORM, LAYERNORM: epsilon; MEET: how many chains
   int constants;         // which set of an update's, as each learning rate has its own; -1 where nothing is trained
-  long partner;          // FORK, SPLIT: the value whose error is added; JOIN, SPLICE: the value that is added
+  long partner;          // FORK, SPLIT: the value whose error is added; JOIN, SPLICE: the value that is added; BRANCH, TURN: the mean; MEET: its BRANCH
   long running_mean, running_variance;  // BATCHNORM: offsets; PIECEWISE: of starts and factors
   double max_norm;       // DENSE: of a unit's weights after an update; 0 for none
   bool non_negative;     // DENSE: no weight is below 0 after an update

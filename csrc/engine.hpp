@@ -53,6 +53,9 @@ inline long gradient_size(const Stage &stage) {
   return long(last.start + std::max(last.row, last.n) * last.rows - stage.parts[0].start);
 }
 
+// The stage of the BRANCH that a TURN goes back to.
+inline size_t branch_of(const std::vector<Stage> &stages, size_t turn) { return size_t(stages[size_t(stages[turn].partner) - 1].partner); }
+
 // What one batch is worked out in.
 template <class T> struct Workspace {
   long rows;
@@ -71,7 +74,8 @@ template <class T> struct Workspace {
         A[s] = A[s - 1], D[s] = D[s - 1];
         continue;
       }
-      A[s] = store.emplace_back(batch * ld[s]);
+      if (s && stages[s - 1].kind == TURN) A[s] = A[branch_of(stages, s - 1)];  // back to what went into the first chain
+      else A[s] = store.emplace_back(batch * ld[s]);
       if (backward) D[s] = store.emplace_back(batch * ld[s]);
     }
     for (size_t s = 0; s < n; s++) {

@@ -118,6 +118,29 @@ template <class T> INLINE void pass_on(const T *x, const T *z, T *y, long rows, 
     for (long k = 0; k < n; k++) y[r * ld + k] = z ? x[r * ld_x + k] + z[r * ld + k] : x[r * ld_x + k];
 }
 
+// Chains side by side stand one after the other: BRANCH, a chain, TURN, a chain, ..., MEET. f(s) for each TURN between two.
+template <class F> INLINE void each_turn(const Stage *stage, int branch, int meet, const F &f) {
+  for (int s = branch + 1; s < meet; s++)
+    if (stage[s].kind == TURN && stage[s].partner == meet + 1) f(s);
+}
+// The mean of what the chains have made, added up in their order.
+template <class T> void meet_forward(const Job<T> &job, int s, long first, long last) {
+  const Stage &stage = job.stage[s];
+  const long n = stage.n_in, ld = job.ld[s], rows = last - first;
+  const T share = T(1 / stage.setting);
+  T *const y = job.A[s + 1] + first * ld;
+  const T *sum = nullptr;
+  const auto add = [&](int k) {
+    pass_on<T>(job.A[k] + first * ld, sum, y, rows, n, ld, ld);
+    sum = y;
+  };
+  each_turn(job.stage, int(stage.partner), s, add);
+  add(s);
+  for (long r = 0; r < rows; r++)
+    INDEPENDENT
+    for (long k = 0; k < n; k++) y[r * ld + k] *= share;
+}
+
 template <class T> void forward(const Job<T> &job, long batch, long first, long last, int from, int to, T *scratch) {
   if (first >= last) return;
   if (from == 0 && !job.direct) gather(job, first, last);
@@ -141,6 +164,8 @@ template <class T> void forward(const Job<T> &job, long batch, long first, long 
       case EMBEDDING: embedding_forward(job, s, first, last); break;
       case SPLIT: split_forward(job, s, first, last); break;
       case SPLICE: splice_forward(job, s, first, last); break;
+      case BRANCH: case TURN: break;  // in place, and back to what is there
+      case MEET: meet_forward(job, s, first, last); break;
     }
   }
 }
@@ -197,6 +222,23 @@ template <class T> void penalties(const Job<T> &job) {  // before the update, ro
   }
 }
 
+// What a chain that ends before stage s has of the error of the mean.
+template <class T> void error_of_chain(const Job<T> &job, int s, int meet, long first, long last) {
+  const long n = job.stage[s].n_in, ld = job.ld[s];
+  const T share = T(1 / job.stage[meet].setting);
+  const T *dy = job.D[meet + 1] + first * ld;
+  T *dx = job.D[s] + first * ld;
+  for (long r = 0; r < last - first; r++)
+    INDEPENDENT
+    for (long k = 0; k < n; k++) dx[r * ld + k] = dy[r * ld + k] * share;
+}
+// The errors of the chains meet where they began.
+template <class T> void branch_backward(const Job<T> &job, int s, long first, long last) {
+  const long n = job.stage[s].n_in, ld = job.ld[s];
+  T *dx = job.D[s] + first * ld;
+  each_turn(job.stage, s, int(job.stage[s].partner) - 1, [&](int k) { pass_on<T>(job.D[k + 1] + first * ld, dx, dx, last - first, n, ld, ld); });
+}
+
 template <class T> void backward(const Job<T> &job, long first, long last, int from, int to, T *scratch) {
   if (first >= last) return;
   const int lowest = job.input_gradient || job.stage[0].kind == PERIODIC ? 0 : 1;  // whose own gradients need it
@@ -225,6 +267,9 @@ template <class T> void backward(const Job<T> &job, long first, long last, int f
       case EMBEDDING: embedding_backward(job, s, first, last); break;
       case SPLIT: split_backward(job, s, first, last); break;
       case SPLICE: splice_backward(job, s, first, last); break;
+      case BRANCH: branch_backward(job, s, first, last); break;
+      case TURN: error_of_chain(job, s, int(stage.partner) - 1, first, last); break;
+      case MEET: error_of_chain(job, s, s, first, last); break;
     }
   }
 }

@@ -1,7 +1,7 @@
 """Activations that are bounded or linear, a user's own, and the table of all names.
 
 What every activation is stands in activation.py. Those that let the positive side through are in rectifiers.py and
-smooth.py.
+smooth.py; logarithms are in logarithms.py.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from neural.activation import newer as newer
 from neural.activation import of_class_or_instance
 from neural.errors import look_up, one_of, sentence, warn
 from neural.inputs import broadcast
+from neural.logarithms import Log, Logit
 from neural.rectifiers import ELU, SELU, HardSwish, LeakyReLU, ReLU, ReLU6
 from neural.smooth import GELU, GELUTanh, Mish, SiLU, Softplus
 
@@ -326,7 +327,7 @@ ACTIVATIONS: dict[str, type[Activation]] = {
     for kind in (
         *(Linear, ReLU, LeakyReLU, ReLU6, ELU, SELU, HardSwish),
         *(Softplus, GELU, GELUTanh, SiLU, Mish),
-        *(Tanh, Softsign, SmoothClip, Sigmoid, HardSigmoid, Exponential, Softmax),
+        *(Tanh, Softsign, SmoothClip, Sigmoid, HardSigmoid, Exponential, Softmax, Log, Logit),
     )
 }
 SYNONYMS: dict[str, type[Activation]] = {"swish": SiLU}

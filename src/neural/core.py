@@ -17,6 +17,7 @@ import numpy as np
 
 from neural import (
     activations,
+    branches,
     columns,
     embeddings,
     layers,
@@ -55,7 +56,7 @@ KINDS: dict[type, int] = {  # as in core.hpp
             layers.DenseLayer, layers.ActivationLayer, layers.DropoutLayer, layers.GaussianNoise, layers.PReLU,
             normalization.BatchNorm, normalization.LayerNorm, residual.Fork, residual.Join, normalization.Scaling,
             embeddings.PeriodicEmbedding, embeddings.PiecewiseEmbedding, embeddings.Embedding, columns.Split,
-            columns.Splice,
+            columns.Splice, branches.Split, branches.Turn, branches.Meet,
         )
     )
 }  # fmt: skip
@@ -152,6 +153,7 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
     stages: list[Stage] = []
     own_rates = factors(program)
     forks: dict[int, int] = {}  # by identity: layers with the same settings are equal
+    turns: dict[int, list[Stage]] = {}
     for number, layer in program.chain:
         places = {p.name: p for p in program.places if p.layer == number}
         stage = Stage(KINDS[type(layer)], n_in=width, n_out=width, layer=number)
@@ -205,6 +207,16 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
                 begin = forks[id(layer._split)]
                 stage.n_out, sizes = width + stages[begin].n_in - stages[begin].n_out, [layer.start]
                 stage.partner, stages[begin].partner = begin, len(stages) + 1
+            case branches.Split():
+                stage.in_place, forks[id(layer)], turns[id(layer)] = True, len(stages), []
+            case branches.Turn():
+                stage.n_out = stages[forks[id(layer._split)]].n_in
+                turns[id(layer._split)].append(stage)
+            case branches.Meet():
+                begin = forks[id(layer._split)]
+                stage.partner, stage.setting = begin, layer._chains
+                for other in (stages[begin], *turns[id(layer._split)]):
+                    other.partner = len(stages) + 1
         found = [(p.start, p.row, p.shape[-1], p.shape[0] if len(p.shape) == 2 else 1) for p in parts]
         stage.more = np.array([len(parts), *(number for part in found for number in part), *sizes], np.int64)
         stages.append(stage)

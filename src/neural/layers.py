@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from neural import activations, initializers
+from neural.branches import AverageLayer
 from neural.columns import OnColumns
 from neural.embeddings import Embedding, PeriodicEmbedding, PiecewiseEmbedding
 from neural.errors import check_number, sentence, warn
@@ -334,7 +335,7 @@ class PReLU(Layer):
 
 
 KINDS = (
-    *(DenseLayer, ActivationLayer, DropoutLayer, GaussianNoise, PReLU, BatchNorm, LayerNorm, Residual),
+    *(DenseLayer, ActivationLayer, DropoutLayer, GaussianNoise, PReLU, BatchNorm, LayerNorm, Residual, AverageLayer),
     *(Scaling, PeriodicEmbedding, PiecewiseEmbedding, Embedding, OnColumns),
 )
 LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in KINDS}

@@ -1,4 +1,4 @@
-"""A block of layers with a way round it: y = x + f(x)."""
+"""What layers made of others have in common; and a block of layers with a way round it: y = x + f(x)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,27 @@ class Join(Layer):
         return dy
 
 
-class Residual(Layer):
+class Block(Layer):
+    """The root of layers made of others: the last of their leaves ends as wide as it begins, and so do they."""
+
+    def expanded(self) -> list[Layer]:
+        return [part for leaf in self.leaves() for part in leaf.expanded()]
+
+    def width_after(self, width: int) -> int:
+        return self.widths(width)[-1]
+
+
+def widths_along(layers: Iterable[Layer], width: int) -> tuple[list[int], int]:
+    """Return the number of inputs of each leaf of the layers, and the width at their end."""
+    found: list[int] = []
+    for layer in layers:
+        inside = layer.widths(width)
+        found += inside
+        width = inside[-1] if isinstance(layer, Block) else layer.width_after(width)  # once each, however deep
+    return found, width
+
+
+class Residual(Block):
     """y = x + f(x), f being layers that end as wide as they began (He, Zhang, Ren and Sun, 2016); dx = dy + f'(x) dy.
 
     >>> from neural import DenseLayer, NeuralNetwork
@@ -56,21 +76,11 @@ class Residual(Layer):
     def leaves(self) -> list[Layer]:
         return [self._fork, *(leaf for layer in self.layers for leaf in layer.leaves()), self._join]
 
-    def expanded(self) -> list[Layer]:
-        return [part for leaf in self.leaves() for part in leaf.expanded()]
-
     def widths(self, width: int) -> list[int]:
-        found, before = [width], width
-        for layer in self.layers:
-            found += layer.widths(width)
-            if not isinstance(layer, Residual):  # which ends as wide as it began, or has just said that it does not
-                width = layer.width_after(width)
-        if width != before:
-            raise ValueError(sentence("a Residual's last layer", f"as wide as its input, {before}", width))
-        return [*found, width]
-
-    def width_after(self, width: int) -> int:
-        return self.widths(width)[-1]
+        inside, after = widths_along(self.layers, width)
+        if after != width:
+            raise ValueError(sentence("a Residual's last layer", f"as wide as its input, {width}", after))
+        return [width, *inside, width]
 
     def describe(self) -> str:
         return f"Residual of {len(self.layers)} layers"

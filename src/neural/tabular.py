@@ -29,7 +29,7 @@ from neural.conformal import ConformalIntervals, ConformalSets
 from neural.errors import sentence
 from neural.nn import NeuralNetwork
 from neural.tables import Number
-from neural.tabular_columns import Scaled, categorical_names, learned, texts_of_numbers
+from neural.tabular_columns import categorical_names, learned, texts_of_numbers
 from neural.tabular_training import PRESETS, train
 
 Array = np.ndarray[Any, Any]
