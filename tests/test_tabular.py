@@ -114,7 +114,7 @@ def test_the_same_seed_gives_the_same_bits_whatever_the_threads(table, regressor
 def test_the_one_network_says_what_its_members_say_together(table, regressor):
     X = table[0]
     found = regressor._result
-    rows = regressor._scaled.scaled(regressor.rows(X)).astype(np.float32)
+    rows = regressor._scaled.scaled(regressor.rows(X))
     each = [member.weight * member.network.predict(rows)[:, 0] for member in found.members]
     expected = np.sum(each, axis=0) * found.spread + found.centre
     np.testing.assert_allclose(regressor.predict(X), expected, rtol=1e-4, atol=1e-4)
@@ -207,7 +207,7 @@ def test_a_bad_table_to_predict_is_refused(classifier, table):
         classifier.predict(X.rename(columns={"age": "years"}))
     with pytest.raises(ValueError, match="age"):
         classifier.predict(X.assign(age="old"))
-    with pytest.raises(ValueError, match="size.*finite"):
+    with pytest.raises(ValueError, match=r"size.*finite"):
         classifier.predict(X.assign(size=np.inf))
     with pytest.raises(ValueError, match="level"):
         classifier.predict_set(X, 1.5)

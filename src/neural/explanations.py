@@ -154,8 +154,9 @@ def explain(
     steps = check_number("steps", steps, low=1, whole=True)
     rng = np.random.default_rng(seed_from(random_state))
     if before is not None:
+        inner = net if hasattr(last, "before_") else last  # whose own step is in ``before``
         return preprocessing.explained(before, X, baseline, method, feature_names, lambda rows, background: explain(
-            last, rows, method, target=target, of=of, baseline=background, steps=steps, random_state=rng
+            inner, rows, method, target=target, of=of, baseline=background, steps=steps, random_state=rng
         ))  # fmt: skip
     if target is not None:
         target = _column_of_class(target, classes_of(last), net)

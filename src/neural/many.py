@@ -144,10 +144,10 @@ def train(
 ) -> Runs:
     """Fit networks to the same rows, all threads at work; ``each`` has arguments of ``fit`` for one network alone.
 
-    Arguments of ``fit`` for all of them go by name; besides them ``each`` may have ``rows``, the numbers of the rows that
-    this network is fitted to, and ``validation_rows``, of those by which it is watched. Callbacks are copied, so that each network has its own patience. A
-    fit that diverges is noted, and the others go on; any other error ends them all, and names the network. Ctrl-C ends
-    them within an epoch.
+    Arguments of ``fit`` for all of them go by name; besides them ``each`` may have ``rows``, the numbers of the rows
+    that this network is fitted to, and ``validation_rows``, of those by which it is watched. Callbacks are copied, so
+    that each network has its own patience. A fit that diverges is noted, and the others go on; any other error ends
+    them all, and names the network. Ctrl-C ends them within an epoch.
 
     >>> from neural import DenseLayer
     >>> networks = [NeuralNetwork([DenseLayer(1, 1)], "mse", random_state=seed) for seed in range(3)]
@@ -169,7 +169,7 @@ def train(
     for net, choice in zip(networks, choices, strict=True):
         own = {name: value for name, value in choice.items() if name not in OF_ROWS}
         _check_names(own, FIT)
-        parts = [choice[name] if name in choice else None for name in OF_ROWS]
+        parts = [choice.get(name) for name in OF_ROWS]
         jobs.append(_Job(Run(net, own), X, y, {**fit, **own}, *(_row_numbers(part, len(X)) for part in parts)))
     return _all(jobs, n_threads)
 

@@ -1,9 +1,9 @@
 """A table as a network takes it: which columns, and how each becomes numbers.
 
 A number stays as it is; where it is missing stands the mean of the training rows, and a 1 in a column of its own if
-some were missing there. A category is a 1 in the column of its value: one-hot; or a code, the number of its value, which
-a layer looks up. ``Columns`` lies in the model file as plain values (docs/file-format.md), so that what predicts does
-exactly what training did.
+some were missing there. A category is a 1 in the column of its value: one-hot; or a code, the number of its value,
+which a layer looks up. ``Columns`` lies in the model file as plain values (docs/file-format.md), so that what predicts
+does exactly what training did.
 """
 
 from __future__ import annotations

@@ -28,7 +28,6 @@ from neural import frames
 from neural.conformal import ConformalIntervals, ConformalSets
 from neural.errors import sentence
 from neural.nn import NeuralNetwork
-from neural.tables import Number
 from neural.tabular_columns import categorical_names, learned, texts_of_numbers
 from neural.tabular_training import PRESETS, train
 
@@ -77,14 +76,7 @@ class BaseTabular(BaseEstimator):
     def rows(self, X: Any) -> Array:
         """Return the rows of a table as ``network_`` takes them, (n, inputs): numbers, then codes of categories."""
         check_is_fitted(self)
-        found = self._read(X, reset=False)
-        for column in self._scaled.columns.columns:
-            numeric = found[column.name].dtype != object
-            if not isinstance(column, Number):
-                found[column.name] = texts_of_numbers(found[column.name]) if numeric else found[column.name]
-            elif not numeric:
-                raise ValueError(sentence(f"the column {column.name}", "of numbers, as in the fit", found[column.name]))
-        return self._scaled.columns.fill(found)
+        return self._scaled.fill(self._read(X, reset=False))
 
     @property
     def before_(self) -> _ToRows:
@@ -114,7 +106,7 @@ class BaseTabular(BaseEstimator):
         self._scaled = learned(arrays, chosen, name, self._task)
         seed = check_random_state(self.random_state).randint(2**31)
         self._result = train(
-            self._scaled, self._scaled.rows(arrays), targets, n_classes, PRESETS[self.preset],
+            self._scaled, self._scaled.scaled(self._scaled.fill(arrays)), targets, n_classes, PRESETS[self.preset],
             seed, self.time_limit, self.n_threads, bool(self.verbose),
         )  # fmt: skip
         self.network_ = self._packed()

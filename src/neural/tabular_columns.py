@@ -32,13 +32,27 @@ class Scaled:
     factor: Array
     levels: tuple[int, ...]
 
-    def rows(self, arrays: Mapping[str, Array]) -> Array:
-        """Return the rows as the network's first layer has them, float32: numbers scaled, then codes."""
-        return self.scaled(self.columns.fill(arrays)).astype(np.float32)
+    def fill(self, arrays: Mapping[str, Array]) -> Array:
+        """Return the rows of a table (n, inputs), none missing, and codes for categories; numbers are not scaled.
+
+        ValueError for texts in a column that had numbers.
+        """
+        found = dict[str, Array]()
+        for column in self.columns.columns:
+            values = arrays[column.name]
+            texts = values.dtype == object
+            if isinstance(column, Number) and texts:
+                if not all(value is None for value in values):
+                    raise ValueError(sentence(f"the column {column.name}", "of numbers, as in the fit", values))
+                values = np.full(len(values), np.nan)
+            elif not isinstance(column, Number) and not texts:
+                values = texts_of_numbers(values)
+            found[column.name] = values
+        return self.columns.fill(found)
 
     def scaled(self, rows: Array) -> Array:
-        """Return filled rows (n, inputs), scaled."""
-        return (rows - self.centre) * self.factor
+        """Return filled rows as networks are trained on them, float32: numbers scaled, then codes."""
+        return ((rows - self.centre) * self.factor).astype(np.float32)
 
 
 def learned(

@@ -1,8 +1,8 @@
-"""What is trained for a table: kinds of networks, a few of each on parts of the rows, and what they are worth together.
+"""What is trained for a table: kinds of networks, some of each on parts of the rows, and what they are worth together.
 
-Each network is trained without one fold of the rows, by which its best epoch is found (bagging over folds). Where it has
-not seen a row its prediction is out of fold: by these the kinds are weighed (Caruana et al., Ensemble selection from
-libraries of models, ICML 2004) and the probabilities calibrated. The numeric part follows RealMLP (Holzmüller,
+Each network is trained without one fold of the rows, by which its best epoch is found (bagging over folds). Where it
+has not seen a row its prediction is out of fold: by these the kinds are weighed (Caruana et al., Ensemble selection
+from libraries of models, ICML 2004) and the probabilities calibrated. The numeric part follows RealMLP (Holzmüller,
 Grinsztajn and Steinwart, Better by default, NeurIPS 2024): robust scales, smooth clipping, waves of each number, strong
 decay of weights; the bins are those of Gorishniy, Rubachev and Babenko, NeurIPS 2022.
 """
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from neural import many, threads
+from neural.branches import AverageLayer
 from neural.calibration import softmax, temperature_of
 from neural.callbacks import EarlyStopping
 from neural.columns import OnColumns
@@ -94,9 +95,10 @@ def layers_of(kind: Kind, scaled: Scaled, rows: Array, n_out: int, link: str) ->
         elif kind.numbers == "bins":
             clipped = rows[:, :n_numbers] / np.sqrt(1 + (rows[:, :n_numbers] / 3.0) ** 2)
             numeric.append(PiecewiseEmbedding(edges_of(clipped, 16)))
-        layers.append(OnColumns(numeric, first=n_numbers))
+        layers += [OnColumns(numeric, first=n_numbers)] if n_codes else numeric
     if n_codes:
-        layers.append(OnColumns([Embedding(scaled.levels, 8, one_hot_up_to=ONE_HOT)], last=n_codes))
+        codes = Embedding(scaled.levels, 8, one_hot_up_to=ONE_HOT)
+        layers.append(OnColumns([codes], last=n_codes) if n_numbers else codes)
     layers.append(Scaling())
     layers[-1].rate_factor = 6.0
     for width in kind.hidden:
@@ -150,7 +152,9 @@ class Result:
             after = [ActivationLayer("log"), _frozen(Scaling(1 / self.temperature)), ActivationLayer("softmax")]
         far = np.abs(scaled.centre * scaled.factor).max() > FAR
         dtype = "float64" if far else "float32"  # or digits of x - centre are lost
-        net = NeuralNetwork([Average(branches), *after], loss, dtype=dtype, random_state=0).build(len(scaled.centre))
+        net = NeuralNetwork([AverageLayer(branches), *after], loss, dtype=dtype, random_state=0).build(
+            len(scaled.centre)
+        )
         net.columns_ = scaled.columns
         return net
 
