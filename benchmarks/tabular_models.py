@@ -102,7 +102,7 @@ def _pytabkit(stem: str) -> Callable[[str, int, int], Any]:
 # --- this package --------------------------------------------------------------------------------------------------
 def _ours(preset: str) -> Callable[[str, int, int], Any]:
     def build(task: str, seed: int, threads: int) -> Any:
-        return _of("neural", task, "Tabular")(preset=preset, random_state=seed)
+        return _of("neural", task, "Tabular")(preset=preset, random_state=seed, n_threads=threads)
 
     return build
 

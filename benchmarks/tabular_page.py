@@ -29,10 +29,10 @@ This page, its chart and [{name}.json]({name}.json), which has every single resu
 SUMMARY = """\
 Over {n} splits of {sets} sets, on which all of these have been. The error is 1 - accuracy, or the root mean squared
 error over the standard deviation of the target; of a set it is the mean over the splits. `mean rank`: 1 is the best.
-`error`: exp(mean(log(error + {shift}))) - {shift} over the sets. `against LightGBM`: on how many sets it has less,
-the same and more error. `worst`: the greatest ratio of the errors, each + {shift}, to the best other model that is not of this
-package. Log loss and calibration error (ECE, {bins} bins): means over the sets of classes. Seconds: medians over the
-sets of medians over the splits.
+`error`: exp(mean(log(error + {shift}))) - {shift} over the sets. `against LightGBM`: on how many sets it has less, the
+same and more error. `worst`: the greatest ratio of the errors, each + {shift}, to the best other model that is not of
+this package. Log loss and calibration error (ECE, {bins} bins): means over the sets of classes. Seconds: medians over
+the sets of medians over the splits.
 """
 
 Results = dict[str, dict[str, Any]]  # of each model what tabular.py keeps
