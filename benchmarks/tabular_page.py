@@ -31,8 +31,8 @@ Over {n} splits of {sets} sets, on which all of these have been. The error is 1 
 error over the standard deviation of the target; of a set it is the mean over the splits. `mean rank`: 1 is the best.
 `error`: exp(mean(log(error + {shift}))) - {shift} over the sets. `against LightGBM`: on how many sets it has less, the
 same and more error. `worst`: the greatest ratio of the errors, each + {shift}, to the best other model that is not of
-this package. Log loss and calibration error (ECE, {bins} bins): means over the sets of classes. Seconds: medians over
-the sets of medians over the splits.
+this package. Log loss and calibration error (ECE, {bins} bins): means over the sets of classes. Seconds of the
+processor: medians over the sets of medians over the splits.
 """
 
 Results = dict[str, dict[str, Any]]  # of each model what tabular.py keeps
@@ -185,8 +185,11 @@ def by_set(results: Results) -> list[str]:
     parts = {
         "Errors: mean ± standard deviation over the splits": ("error", _mean_and_spread),
         "Log loss: mean ± standard deviation": ("logloss", _mean_and_spread),
-        "Seconds to fit: median, least to greatest": ("fit", _median_and_range),
-        "Seconds to predict a quarter of the rows: median, least to greatest": ("predict", _median_and_range),
+        "Seconds of the processor to fit: median, least to greatest": ("fit", _median_and_range),
+        "Seconds of the processor to predict a quarter of the rows: median, least to greatest": (
+            "predict",
+            _median_and_range,
+        ),
     }
     lines = []
     for title, (what, shown) in parts.items():
