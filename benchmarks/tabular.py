@@ -115,15 +115,11 @@ def measure(name: str, options: argparse.Namespace) -> int:
     found |= {"title": model.title, "categories": model.categories, "threads": options.threads}
     found |= {"machine": page.machine(), "date": datetime.now().astimezone().isoformat(timespec="seconds")}
     version = tabular_page.version(model.package)
+    tables = {table.name: table for table in map(there, options.sets) if table is not None}
     for split in range(options.splits):
-        for name_of_set in options.sets:
-            records = found["sets"].setdefault(name_of_set, [])
+        for table in tables.values():
+            records = found["sets"].setdefault(table.name, [])
             if any(record["split"] == split for record in records):
-                continue
-            try:
-                table = tabular_data.table(name_of_set)
-            except (ImportError, DataUnavailable) as error:
-                print(f"{name_of_set}: skipped, {error}", flush=True)
                 continue
             try:
                 record = {"split": split, "version": version, **measured(model, table, split, options.threads)}
@@ -133,8 +129,17 @@ def measure(name: str, options: argparse.Namespace) -> int:
                 continue
             records.append(record)
             atomic.write(path, [tabular_page.dumped(found).encode()])
-            print(f"{name}, {name_of_set}: {tabular_page.told(record)}", flush=True)
+            print(f"{name}, {table.name}: {tabular_page.told(record)}", flush=True)
     return failed
+
+
+def there(name: str) -> tabular_data.Table | None:
+    """Return a set; None, and a line that says why, if it is not to be had."""
+    try:
+        return tabular_data.table(name)
+    except (ImportError, DataUnavailable) as error:
+        print(f"{name}: skipped, {error}", flush=True)
+        return None
 
 
 def measured(model: Model, table: tabular_data.Table, split: int, threads: int) -> dict[str, float]:

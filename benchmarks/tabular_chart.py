@@ -17,7 +17,7 @@ def draw(errors: scores.Errors, whole: list[str], path: Path) -> None:
     names = sorted(errors)
     figure = Figure(figsize=(10, 1.6 + 0.34 * len(names)), layout="constrained")
     ax = figure.subplots()
-    colours = dict(zip([m for m in models if MODELS[m].baseline], colormaps["tab10"].colors, strict=False))
+    colours = dict(zip([m for m in MODELS if MODELS[m].baseline], colormaps["Paired"].colors[::-1], strict=False))
     for model in models:
         ours = not MODELS[model].baseline
         least = {n: min(e for m, e in errors[n].items() if MODELS[m].baseline) for n in names if model in errors[n]}

