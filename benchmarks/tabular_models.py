@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 
@@ -51,6 +52,17 @@ def columns(model: Any, scale: bool, impute: bool = True) -> Any:
     return make_pipeline(make_column_transformer((each, numbers), (one_hot, categories)), model)
 
 
+def imputed(model: Any) -> Any:
+    """Return ``model`` behind the median for missing numbers; what it gets is still a DataFrame."""
+    from sklearn.compose import make_column_selector, make_column_transformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+
+    medians = (SimpleImputer(strategy="median"), make_column_selector(dtype_include="number"))
+    filled = make_column_transformer(medians, remainder="passthrough", verbose_feature_names_out=False)
+    return make_pipeline(filled.set_output(transform="pandas"), model)
+
+
 def scaled_target(model: Any, task: str) -> Any:
     """Return ``model`` that learns a standardised target, if it is a number."""
     from sklearn.compose import TransformedTargetRegressor
@@ -64,8 +76,8 @@ def _of(module: str, task: str, stem: str) -> Any:
     return getattr(importlib.import_module(module), stem + {"cls": "Classifier", "reg": "Regressor"}[task])
 
 
-def _lightgbm(task: str, seed: int, threads: int) -> Any:
-    return _of("lightgbm", task, "LGBM")(random_state=seed, n_jobs=threads, verbose=-1)
+def _lightgbm(task: str, seed: int, threads: int, **settings: Any) -> Any:
+    return _of("lightgbm", task, "LGBM")(random_state=seed, n_jobs=threads, verbose=-1, **settings)
 
 
 def _xgboost(task: str, seed: int, threads: int) -> Any:
@@ -94,7 +106,7 @@ def _scikit_mlp_scaled(task: str, seed: int, threads: int) -> Any:
 
 def _pytabkit(stem: str) -> Callable[[str, int, int], Any]:
     def build(task: str, seed: int, threads: int) -> Any:
-        return _of("pytabkit", task, stem)(random_state=seed, n_threads=threads, device="cpu", verbosity=0)
+        return imputed(_of("pytabkit", task, stem)(random_state=seed, n_threads=threads, device="cpu", verbosity=0))
 
     return build
 
@@ -109,17 +121,26 @@ def _ours(preset: str) -> Callable[[str, int, int], Any]:
 
 PRESETS = ("fast", "default", "best")
 ONE_HOT = "one-hot; missing numbers: the median"
+BY_DTYPE = "its own, by pandas' category dtype"
+MEDIAN = "its own; missing numbers: the median"
 OURS = {
     f"neural-{preset}": Model(f"neural, {preset}", _ours(preset), "neural.tabular", "neural-dense", "its own", False)
     for preset in PRESETS
 }
 MODELS: dict[str, Model] = OURS | {
-    "lightgbm": Model("LightGBM", _lightgbm, "lightgbm sklearn", "lightgbm", "its own, by pandas' category dtype"),
+    "lightgbm": Model("LightGBM", _lightgbm, "lightgbm sklearn", "lightgbm", BY_DTYPE),
+    "lightgbm-child": Model(
+        "LightGBM, min_child_weight=1",
+        partial(_lightgbm, min_child_weight=1.0),
+        "lightgbm sklearn",
+        "lightgbm",
+        BY_DTYPE,
+    ),
     "xgboost": Model("XGBoost", _xgboost, "xgboost sklearn", "xgboost", "its own, enable_categorical=True"),
     "forest": Model("random forest", _forest, "sklearn", "scikit-learn", "one-hot; missing numbers: its own"),
     "linear": Model("logistic regression, ridge, scaled", _linear, "sklearn", "scikit-learn", ONE_HOT),
     "sklearn-mlp": Model("scikit-learn's MLP, unscaled", _scikit_mlp, "sklearn", "scikit-learn", ONE_HOT),
     "sklearn-mlp-scaled": Model("scikit-learn's MLP, scaled", _scikit_mlp_scaled, "sklearn", "scikit-learn", ONE_HOT),
-    "realmlp": Model("RealMLP", _pytabkit("RealMLP_TD_"), "pytabkit torch", "pytabkit", "its own"),
-    "tabm": Model("TabM", _pytabkit("TabM_D_"), "pytabkit torch", "pytabkit", "its own"),
+    "realmlp": Model("RealMLP", _pytabkit("RealMLP_TD_"), "pytabkit torch", "pytabkit", MEDIAN),
+    "tabm": Model("TabM", _pytabkit("TabM_D_"), "pytabkit torch", "pytabkit", MEDIAN),
 }

@@ -20,7 +20,7 @@ import tabular  # noqa: E402
 import tabular_data  # noqa: E402
 import tabular_page  # noqa: E402
 import tabular_scores as scores  # noqa: E402
-from tabular_models import MODELS  # noqa: E402
+from tabular_models import MODELS, imputed  # noqa: E402
 
 from neural import DataUnavailable  # noqa: E402
 
@@ -266,6 +266,18 @@ def test_it_runs_and_goes_on_where_it_was(tmp_path, capsys):
 
 def test_with_nothing_to_show_it_fails(tmp_path):
     assert tabular.main(["--render", "--out", str(tmp_path / "none")]) == 1
+
+
+def test_numbers_are_filled_in_and_categories_stay():
+    class Keeps:
+        def fit(self, X, y):
+            self.X = X
+            return self
+
+    frame = tabular_data.tidy(toy(), TOY).drop(columns="kind")
+    kept = imputed(Keeps()).fit(frame, None)[-1].X
+    assert kept["yes"].tolist() == [1.0, 0.0, 0.0, 0.0]
+    assert list(kept["town"].cat.codes) == [2, 0, -1, 1]
 
 
 def test_a_model_that_is_not_there_is_refused(capsys):
