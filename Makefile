@@ -5,7 +5,7 @@ QUICK ?=
 N ?= auto
 DOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 
-.PHONY: demo test test-all parity check sanitize bench bench-peers docs docs-serve wheel dist packaging clean
+.PHONY: demo test test-all parity check sanitize bench bench-tabular bench-peers docs docs-serve wheel dist packaging clean
 
 demo: .venv/installed-demo  ## the experiments on real data -> report/index.html (QUICK=1: within a minute)
 	$(BIN)/neural demo $(if $(QUICK),--quick)
@@ -28,6 +28,9 @@ check: .venv/installed-test
 
 bench: .venv/installed-test  ## all measurements, against whichever peers are installed (ARGS="--only W1") -> bench/
 	$(BIN)/python benchmarks/bench.py $(ARGS)
+
+bench-tabular: .venv/installed-tabular-bench  ## models of tables on real data: errors and seconds (ARGS="--models neural,lightgbm")
+	$(BIN)/python benchmarks/tabular.py $(ARGS)
 
 bench-peers: .venv/installed-bench  ## PyTorch, JAX, scikit-learn, ONNX Runtime: some gigabytes
 

@@ -26,7 +26,7 @@ def bars(results: list[Result], title: str, paths: Iterable[Path]) -> None:
         _bars(ax, result)
     for ax in axes[len(results) :]:
         ax.set_visible(False)
-    _save(figure, title, paths)
+    save(figure, title, paths)
 
 
 def _bars(ax: Any, result: Result) -> None:
@@ -71,10 +71,11 @@ def curves(curves: list[dict[str, Any]], title: str, paths: Iterable[Path]) -> N
     for ax in axes[len(curves) :]:
         ax.set_visible(False)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
-    _save(figure, title, paths)
+    save(figure, title, paths)
 
 
-def _save(figure: Figure, title: str, paths: Iterable[Path]) -> None:
+def save(figure: Figure, title: str, paths: Iterable[Path]) -> None:
+    """Write a chart with its title to each path."""
     figure.suptitle(title, fontsize=10)
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "neural"}):  # text stays text: a fifth of the size
         for path in paths:

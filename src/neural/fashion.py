@@ -227,32 +227,38 @@ def _bar(name: str, done: int, total: int) -> str:
 
 
 def _from_debian(scratch: Path, progress: bool) -> Path:
-    """Unpack Debian's package into ``scratch``; nothing is installed, so this needs no root."""
+    if progress:
+        print(f"fetching Debian's package {DEBIAN_PACKAGE} (31 MB)", file=sys.stderr)
+    return unpack_debian(DEBIAN_PACKAGE, scratch) / DEBIAN_FOLDER.relative_to("/")
+
+
+def unpack_debian(package: str, scratch: Path) -> Path:
+    """Download a package of Debian's and return the folder in ``scratch`` that has its files; OSError if it cannot.
+
+    Nothing is installed, so this needs no root.
+    """
     import shutil
 
     for tool in ("apt-get", "dpkg-deb"):
         if shutil.which(tool) is None:
             raise OSError(f"there is no {tool} on this machine")
-    if progress:
-        print(f"fetching Debian's package {DEBIAN_PACKAGE} (31 MB)", file=sys.stderr)
-    _apt_download(scratch)
-    package = next(scratch.glob(f"{DEBIAN_PACKAGE}_*.deb"))
-    _run("dpkg-deb", "-x", str(package), "unpacked", cwd=scratch)
-    return scratch / "unpacked" / DEBIAN_FOLDER.relative_to("/")
+    _apt_download(package, scratch)
+    _run("dpkg-deb", "-x", str(next(scratch.glob(f"{package}_*.deb"))), "unpacked", cwd=scratch)
+    return scratch / "unpacked"
 
 
-def _apt_download(scratch: Path) -> None:
+def _apt_download(package: str, scratch: Path) -> None:
     # Root's apt would drop to the user _apt, who may not write in a private temporary folder.
     options = ["-o", "APT::Sandbox::User=root"]
     try:
-        _run("apt-get", *options, "download", DEBIAN_PACKAGE, cwd=scratch)
+        _run("apt-get", *options, "download", package, cwd=scratch)
     except OSError:  # a fresh container has no package lists, and /var/lib/apt is root's: make our own
         lists, cache = scratch / "lists", scratch / "cache"
         (lists / "partial").mkdir(parents=True)
         (cache / "archives" / "partial").mkdir(parents=True)
         options += ["-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={cache}"]
         _run("apt-get", *options, "update", cwd=scratch)
-        _run("apt-get", *options, "download", DEBIAN_PACKAGE, cwd=scratch)
+        _run("apt-get", *options, "download", package, cwd=scratch)
 
 
 def _run(*command: str, cwd: Path) -> None:
