@@ -14,20 +14,10 @@ from neural import cli
 from neural.cli import report, train
 from neural.cli.fitting import divide
 from neural.cli.recipe import Recipe
-from tests.tables_of_files import flowers, make, write_csv
+from tests.tables_of_files import flowers, write_csv
 
+pytestmark = pytest.mark.usefixtures("here")
 FILES = {"model.neural", "history.csv", "report.html", "run.toml"}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return make(tmp_path_factory.mktemp("files"))
-
-
-@pytest.fixture(autouse=True)
-def here(folder, monkeypatch):
-    monkeypatch.chdir(folder)
-    return folder
 
 
 def rows_of(path):

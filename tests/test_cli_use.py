@@ -17,18 +17,9 @@ import neural
 from neural import cli
 from neural.cli import app, bench
 from neural.loggers import CSVLogger
-from tests.tables_of_files import flowers, make, write_csv
+from tests.tables_of_files import flowers, write_csv
 
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return make(tmp_path_factory.mktemp("files"))
-
-
-@pytest.fixture(autouse=True)
-def here(folder, monkeypatch):
-    monkeypatch.chdir(folder)
-    return folder
+pytestmark = pytest.mark.usefixtures("here")
 
 
 @pytest.fixture

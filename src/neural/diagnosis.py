@@ -55,6 +55,7 @@ def doctor(
     *,
     history: Any = None,
     claim: float | None = None,
+    feature_names: Any = None,
 ) -> Diagnosis:
     """Return what is wrong with a network: findings in plain words, none where all is well. It changes nothing.
 
@@ -64,6 +65,7 @@ def doctor(
     X, y : the rows it was trained on; ``X_test, y_test`` rows it was not, for what cannot be seen without them.
     history : what ``fit`` returned; None takes ``net.history_``, the last fit alone.
     claim : a difference in accuracy that the test rows are to show.
+    feature_names : what the network's inputs are called; None takes the columns of a data frame, or their numbers.
 
     >>> from neural import DenseLayer, NeuralNetwork
     >>> rng = np.random.default_rng(0)
@@ -84,6 +86,6 @@ def doctor(
     if last is not net:  # an estimator, whose classes are its own, and whose network knows columns
         y, y_test = (each if each is None else columns_of("y", each, classes_of(last)) for each in (y, y_test))
         history = getattr(last, "history_", None) if history is None else history
-    case = case_of(net, X, y, X_test, y_test, history, claim)
+    case = case_of(net, X, y, X_test, y_test, history, claim, feature_names)
     with np.errstate(all="ignore"):
         return Diagnosis(finding for check in CHECKS.values() for finding in check(case))
