@@ -22,7 +22,7 @@ HOME = {"README.md": "index.md", "LICENSE": None}  # read elsewhere, or not at a
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)#:\s]*)(#[^)\s]*)?\)")
 FENCED = re.compile(r"^(```.*?^```[^\n]*$)", re.MULTILINE | re.DOTALL)
 PROMPT = re.compile(r"^```python\n(?=>>>)", re.MULTILINE)
-CHAPTER = re.compile(r"course/\d.*\.md")
+CHAPTER = re.compile(r"(course/\d|notebooks/).*\.md")
 
 
 def on_files(files: Any, config: Any) -> Any:
