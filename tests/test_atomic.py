@@ -33,10 +33,10 @@ def test_a_fault_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch, step, 
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="a file in a folder that is there"):
+    with pytest.raises(ValueError, match=r"a file in a folder that is there. Got '.*a.bin'. Make the folder '.*none'"):
         atomic.write(tmp_path / "none" / "a.bin", [b""])
     (tmp_path / "b").mkdir()
-    with pytest.raises(ValueError, match="a file in a folder that is there"):
+    with pytest.raises(ValueError, match=r"a file in a folder that is there.* That is a folder: name a file in it"):
         atomic.write(tmp_path / "b", [b""])
     assert os.listdir(tmp_path) == ["b"]
 

@@ -39,6 +39,18 @@ def start(*arguments, **options):
     return subprocess.Popen([sys.executable, "-m", "neural", *arguments], env=environment, **options)
 
 
+def test_an_export_names_its_inputs(folder, capsys):
+    assert cli.main(["export", "values", "named.py"]) == 0
+    assert (
+        capsys.readouterr().err == "It takes 2 inputs: rooms; noise (neural inspect values says how they are made).\n"
+    )
+    table = flowers() | {f"n{k}": [str(j * k % 17) for j in range(120)] for k in range(3, 12)}
+    write_csv(folder / "wide.csv", table)
+    assert cli.main(["train", "wide.csv", "-t", "species", "-o", "wide", "-q", "--epochs", "2"]) == 0
+    assert cli.main(["export", "wide", "named.py"]) == 0
+    assert "; n3; n4; and 7 more (neural" in capsys.readouterr().err
+
+
 # --- predict and evaluate ------------------------------------------------------------------------------------------
 def test_predictions_are_csv_with_the_probability_of_each_class(said):
     rows = list(csv.DictReader(io.StringIO(said("predict run flowers.csv"))))

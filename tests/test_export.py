@@ -455,6 +455,7 @@ REFUSED = {
     "not built": (NeuralNetwork([DenseLayer(None, 3)]), "a.py", {}, "^The network must be built to be exported"),
     "no layers": (NeuralNetwork(), "a.py", {}, "^The network must "),
     "suffix": (dense(), "a.txt", {}, r"the suffix of an export must be one of '.c', .*Got '.txt'"),
+    "no folder": (dense(), "none/m.c", {}, r"Got '.*m.c'. Make the folder '.*none' first"),
     "no suffix": (dense(), "a", {}, r"the suffix of an export"),
     "int4": (dense(), "a.c", {"quantize": "int4"}, "quantize must be None or 'int8'. Got 'int4'"),
     "int8 of py": (dense(), "a.py", {"quantize": "int8", "X": [[1, 2]]}, r"int8 must be a .c file"),

@@ -21,8 +21,10 @@ def file_path(path: Any) -> str:
     """Return the path of a file that can be written, as text; ValueError if its folder is not there."""
     if not isinstance(path, str | os.PathLike) or not isinstance(found := os.fspath(path), str):
         raise TypeError(sentence("path", "text or a Path", path))
-    if os.path.isdir(found) or not os.path.isdir(os.path.dirname(found) or "."):
-        raise ValueError(sentence("path", "a file in a folder that is there", found))
+    folder = os.path.dirname(found) or "."
+    if os.path.isdir(found) or not os.path.isdir(folder):
+        step = "That is a folder: name a file in it." if os.path.isdir(found) else f"Make the folder {folder!r} first."
+        raise ValueError(sentence("path", "a file in a folder that is there", found, step))
     return os.path.realpath(found)  # of a link, what it leads to: the link stays
 
 

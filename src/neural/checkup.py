@@ -59,6 +59,7 @@ class Case:
     history: History
     claim: float | None
     names: tuple[str, ...] | None = None
+    alpha: tuple[float, bool] | None = None  # of an estimator: its penalty, and whether somebody has set it
 
     def column(self, k: int) -> str:
         """Return what to call a column: by its name where it has one."""

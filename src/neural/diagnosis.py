@@ -6,6 +6,7 @@ yields nothing.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +47,13 @@ CHECKS: dict[str, Callable[[Case], Findings]] = {
 }  # fmt: skip
 
 
+def _alpha_of(estimator: Any) -> tuple[float, bool] | None:
+    """Return an estimator's alpha, and whether it is another than the default; None for what has none."""
+    parameter = inspect.signature(type(estimator)).parameters.get("alpha")
+    alpha = getattr(estimator, "alpha", None)
+    return None if parameter is None or alpha is None else (float(alpha), alpha != parameter.default)
+
+
 def doctor(
     model: Any,
     X: Any,
@@ -76,7 +84,7 @@ def doctor(
     """
     (net, before), (last, _) = network_of(model), last_step(model)
     if net._loss is None:
-        raise ValueError(sentence("model", "a network with a loss", model, "net.use_loss('categorical_crossentropy')."))
+        raise ValueError(sentence("model", "a network with a loss", model, net._next_loss()))
     if (X_test is None) != (y_test is None):
         raise ValueError(sentence("X_test and y_test", "given both or neither", (X_test, y_test)))
     if claim is not None:
@@ -87,5 +95,6 @@ def doctor(
         y, y_test = (each if each is None else columns_of("y", each, classes_of(last)) for each in (y, y_test))
         history = getattr(last, "history_", None) if history is None else history
     case = case_of(net, X, y, X_test, y_test, history, claim, feature_names)
+    case.alpha = _alpha_of(last)
     with np.errstate(all="ignore"):
         return Diagnosis(finding for check in CHECKS.values() for finding in check(case))

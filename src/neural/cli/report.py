@@ -17,7 +17,7 @@ import neural
 from neural import canvas
 from neural.cli.fitting import Outcome
 from neural.cli.recipe import HISTORY, MODEL, REPEAT, REPORT
-from neural.cli.telling import described, ended, judged_on, score_rows
+from neural.cli.telling import described, doubt, ended, judged_on, score_rows
 from neural.figures import save
 from neural.metrics import confusion_matrix
 from neural.page import Block, Bullets, Fold, Heading, Picture, Table, Text, to_html
@@ -71,6 +71,8 @@ def _blocks(outcome: Outcome, folder: Path) -> Iterator[Block]:
     head, *rows = score_rows(outcome)
     yield Heading("How good it is")
     yield Table(f"{judged_on(plan)}; with the interval in which the true value lies at 95 %.", head, rows)
+    if doubt(outcome):
+        yield Text(doubt(outcome))
     yield _mistakes(outcome, folder)
     yield Heading("What the columns were taken for")
     yield Table(

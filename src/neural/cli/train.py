@@ -12,7 +12,7 @@ import typer
 from neural.cli.answers import DONE, STOPPED, Answer, Json, Quiet, table
 from neural.cli.fitting import Outcome, Plan, fit, plan_of, read
 from neural.cli.recipe import HISTORY, MODEL, REPEAT, REPORT, Recipe, from_toml
-from neural.cli.telling import described, document, ended, judged_on, score_rows
+from neural.cli.telling import described, document, doubt, ended, judged_on, score_rows
 from neural.errors import sentence
 from neural.table_files import read_table
 
@@ -67,6 +67,8 @@ def train(
     write(outcome, digest, Path(recipe.out))
     answer.text(_told(outcome))
     answer.document(document(outcome))
+    if doubt(outcome):
+        answer.note(f"neural: {doubt(outcome)} Ask: neural doctor {recipe.out} {recipe.data}")
     if outcome.interrupted:
         answer.note("neural: Ctrl-C ended the training; what was best so far is kept.")
     return STOPPED if outcome.interrupted else DONE
