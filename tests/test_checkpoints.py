@@ -214,6 +214,53 @@ def test_a_users_own_callback_remembers_what_it_says(tmp_path):
     assert counts[0].seen.tolist() == [2, 2, 2]
 
 
+class Keeps(Callback):
+    """Remembers what it is given, and what it was given back."""
+
+    def __init__(self, kept):
+        self.kept, self.back = kept, None
+
+    def state(self):
+        return self.kept
+
+    def restore_state(self, state):
+        self.back = state
+
+
+ODD_STATES = [
+    {"kind": "mine", "more": np.arange(3.0)}, {"kind": "activation", "name": "relu", "settings": {}},
+    {"vector": 3}, {"vector": "training.state.memory.mean"}, {"tensor": "x", "shape": [2]}, {"float": "inf"},
+    {"names": [["a", 1]]}, {"inner": {"names": 1}, "one": {"kind": {"vector": [1, 2]}}},
+    {"best_params": np.arange(3.0), "none": np.zeros((0, 2))}, {"a.b": 1, "a": {"b": 2}}, {"low": -np.inf, "": 0},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("state", ODD_STATES, ids=str)
+def test_a_state_comes_back_whatever_its_names_are(state, tmp_path):
+    net, after = NeuralNetwork([DenseLayer(4, 1)], "mse", random_state=0), Keeps({})
+    net.fit(X, LABELS, 2, callbacks=Keeps(state), checkpoint=tmp_path / "run", verbose=0)
+    other = NeuralNetwork([DenseLayer(4, 1)], "mse", random_state=0)
+    other.fit(X, LABELS, 2, callbacks=after, checkpoint=tmp_path / "run", resume=True, verbose=0)
+    np.testing.assert_equal(after.back, state)
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "words"),
+    [
+        ({1: 2}, TypeError, "a name in training.fit.callbacks.0Keeps must be text"),
+        ({"a": np.array(["x"])}, TypeError, "0Keeps.a must be an array of numbers"),
+        ({"a": np.array([1j])}, TypeError, "an array of numbers"),
+        ({"a.b": np.ones(1), "a": {"b": np.ones(2)}}, ValueError, "the names in a state must be different"),
+        ({"a": [{"kind": 1}]}, TypeError, "numbers, text, lists"),
+    ],
+)
+def test_a_state_that_cannot_be_kept_is_refused(state, error, words, tmp_path):
+    net = NeuralNetwork([DenseLayer(4, 1)], "mse", random_state=0)
+    with pytest.raises(error, match=words):
+        net.fit(X, LABELS, 2, callbacks=Keeps(state), checkpoint=tmp_path / "run", verbose=0)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("kind", [CSVLogger, JSONLogger])
 def test_logs_hold_every_epoch_once(kind, tmp_path):
     run_in_pieces(tmp_path / "run", [9, 8, 7], network, with_=lambda: [kind(tmp_path / "log")], every=2)
