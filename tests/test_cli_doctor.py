@@ -90,6 +90,10 @@ def test_another_table_counts_as_trained_on(here, said):
     _, out, message = said("run", "more.csv")
     assert "Trained on: 200 rows of more.csv. Not trained on: none, so less can be seen." in out
     assert "--test TABLE" in message
+    odd = flowers(50, seed=6)
+    odd["colour"][0] = "mauve"
+    write_csv(here / "odd.csv", odd)
+    assert "colour: 1 value is new" in said("run", "flowers.csv", "--test", "odd.csv")[2]
     _, out, _ = said("run", "flowers.csv", "--test", "flowers.csv")
     assert "duplicate rows" in out
     code, out, _ = said("run", "flowers.csv", "--test", "more.csv", "--claim", "0.001")

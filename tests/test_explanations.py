@@ -237,6 +237,16 @@ def test_expected_gradients_are_the_mean_over_the_draws(first, most, monkeypatch
     np.testing.assert_allclose(found.values, np.mean(each, axis=0), rtol=1e-11, atol=1e-13)
 
 
+def test_as_text_it_is_a_table_the_largest_first():
+    net = NeuralNetwork([DenseLayer(12, 1, init=[np.arange(12.0)])], "mse", dtype="float64")
+    found = explain(net, np.ones((2, 12)))
+    first, *lines = str(found).splitlines()
+    assert first == "integrated of 2 rows, mean size of the values:"
+    assert [line.split() for line in lines[:2]] == [["x11", "11"], ["x10", "10"]]
+    assert lines[10:] == ["and 2 more"]
+    assert repr(found) == str(found)
+
+
 def test_affine_layers_that_come_first_are_run_once_and_nothing_changes():
     """What goes in after an activation has no such short way: the values are those of the plain formula."""
     net, X, b = network("tanh", seed=4), rows(), rows(1, seed=5)

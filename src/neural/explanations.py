@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = np.ndarray[Any, Any]
+MOST_LINES = 10  # of an explanation as text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """What :func:`explain` returns, for n rows and their features.
 
@@ -69,6 +70,17 @@ class Explanation:
         order = np.argsort(-np.abs(self.values[row]), kind="stable")[:n]
         data, values = self.data[row].tolist(), self.values[row].tolist()
         return [(self.feature_names[k], data[k], values[k]) for k in order]
+
+    def __str__(self) -> str:
+        sizes = np.abs(self.values).mean(axis=0)
+        order = np.argsort(-sizes, kind="stable")[:MOST_LINES]
+        width = max(len(self.feature_names[k]) for k in order)
+        lines = [f"{self.feature_names[k]:{width}}  {sizes[k]:.4g}" for k in order]
+        more = [f"and {len(sizes) - MOST_LINES} more"] if len(sizes) > MOST_LINES else []
+        rows = f"{len(self)} row{'s' if len(self) > 1 else ''}"
+        return "\n".join([f"{self.method} of {rows}, mean size of the values:", *lines, *more])
+
+    __repr__ = __str__
 
     def to_shap(self) -> Any:
         """Return a ``shap.Explanation``, for that package's plots; ImportError without it."""

@@ -29,6 +29,7 @@ class Rows:
     X: Array
     y: Array
     what: str
+    remarks: tuple[str, ...] = ()  # what had to be made up
 
 
 def doctor(
@@ -57,6 +58,8 @@ def doctor(
     if test is not None:
         aside = rows_of(net, read_table(test), test)
     answer.text(f"Trained on: {trained.what}. Not trained on: {aside.what if aside else 'none, so less can be seen'}.")
+    for text in (*trained.remarks, *(aside.remarks if aside else ())):
+        answer.note(f"neural: {text}")
     if not aside:
         answer.note("neural: --test TABLE gives rows that it was not trained on.")
     found = diagnose(
@@ -76,7 +79,8 @@ def rows_of(net: NeuralNetwork, frame: Any, name: str) -> Rows:
     there, truth, _ = truth_of(net, frame)
     if not len(truth):
         raise ValueError(f"{name} must have rows whose {columns_of(net).target!r} the model knows. Got none.")
-    return Rows(columns_of(net).encode(frame[there]).rows, truth, f"{count(len(truth), 'row')} of {name}")
+    encoded, name = columns_of(net).encode(frame[there]), "the standard input" if name == "-" else name
+    return Rows(encoded.rows, truth, f"{count(len(truth), 'row')} of {name}", tuple(encoded.remarks))
 
 
 def divided(net: NeuralNetwork, settings: str, frame: Any, digest: str | None) -> tuple[Rows, Rows] | None:
