@@ -38,9 +38,7 @@ docs-serve: .venv/installed-docs  ## the same at http://127.0.0.1:8000, built ag
 	$(DOCS) serve
 
 notebooks: .venv/installed-docs  ## the chapters of the course and the notebooks of docs/, run -> notebooks/*.ipynb
-	mkdir -p notebooks
-	for page in docs/course/[0-9]*.md docs/notebooks/*.md; do \
-	  $(BIN)/jupytext --quiet --to ipynb --execute -o notebooks/$$(basename $$page .md).ipynb $$page || exit 1; done
+	$(BIN)/python docs/run_notebooks.py notebooks
 
 wheel: .venv/installed-wheel  ## sdist, wheel with the core and wheel without -> dist/
 	rm -rf dist

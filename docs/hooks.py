@@ -77,15 +77,20 @@ def chapter(path: Path) -> str:
     """Return a chapter with the outputs of its cells; an error in a cell ends the build."""
     text = path.read_text()
     if text not in _run:
-        import jupytext
-        from nbclient import NotebookClient
-
-        notebook = jupytext.reads(text, fmt="md")
-        with tempfile.TemporaryDirectory() as folder:
-            options: Any = {"resources": {"metadata": {"path": folder}}, "extra_arguments": ["--log-level=ERROR"]}
-            NotebookClient(notebook, timeout=120, coalesce_streams=True, **options).execute()
-        _run[text] = "\n\n".join(map(_cell, notebook.cells))
+        _run[text] = "\n\n".join(map(_cell, executed(text).cells))
     return _run[text]
+
+
+def executed(text: str) -> Any:
+    """Return the notebook of a chapter's text, all its cells run in an empty folder."""
+    import jupytext
+    from nbclient import NotebookClient
+
+    notebook = jupytext.reads(text, fmt="md")
+    with tempfile.TemporaryDirectory() as folder:
+        options: Any = {"resources": {"metadata": {"path": folder}}, "extra_arguments": ["--log-level=ERROR"]}
+        NotebookClient(notebook, timeout=120, coalesce_streams=True, **options).execute()
+    return notebook
 
 
 def _cell(cell: Any) -> str:
