@@ -118,4 +118,10 @@ def _text(text: str) -> str:
 
 
 def _shown(html: str) -> str:
+    r"""Return HTML as one block of Markdown, which an empty line would end.
+
+    >>> _shown("<p>\n  a</p><pre>b\n\n  c</pre>")
+    '<div class="output"><p> a</p><pre>b&#10;&#10;  c</pre></div>'
+    """
+    html = re.sub(r"<pre.*?</pre>", lambda found: found[0].replace("\n", "&#10;"), html, flags=re.DOTALL)
     return '<div class="output">' + re.sub(r"\n\s*", " ", html) + "</div>"

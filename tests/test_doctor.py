@@ -256,6 +256,7 @@ def test_an_estimator_has_classes_and_a_history_of_its_own():
         doctor(model, X, np.where(y == 0, "d", "a"))
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_a_penalty_that_nobody_has_set_is_no_fault_and_goes_by_its_name():
     pytest.importorskip("sklearn")
     from neural import MLPClassifier

@@ -27,7 +27,7 @@ class Diagnosis(list[Finding]):
         return [finding.name for finding in self]
 
     def _repr_html_(self) -> str:
-        return notebook.as_printed(str(self))
+        return notebook.as_printed(str(self), wrap=True)
 
     def __str__(self) -> str:
         return "\n".join(map(str, self)) or f"Nothing found. {len(CHECKS)} checks were made."
