@@ -171,7 +171,7 @@ class Importance:
         order, mean, spread = np.argsort(-self.mean, kind="stable"), self.mean, self.spread
         width = max(map(len, self.feature_names))
         lines = [f"{self.feature_names[k]:{width}}  {mean[k]:8.4f} +- {spread[k]:.4f}" for k in order]
-        return "\n".join([f"{self.metric} is {self.score:.4g}, and worse without", *lines])
+        return "\n".join([f"{self.metric} is {self.score:.4g}; with a column dealt out anew it is worse by", *lines])
 
     __repr__ = __str__
 
