@@ -262,7 +262,7 @@ def test_a_penalty_that_nobody_has_set_is_no_fault_and_goes_by_its_name():
     from neural import MLPClassifier
 
     _, X, y, *_ = fitted("iris")
-    for settings, names in (({}, False), ({"alpha": 1e-6}, True)):
+    for settings, names in (({}, False), ({"alpha": 0}, False), ({"alpha": 1e-6}, True)):
         model = MLPClassifier((8,), max_iter=40, random_state=0, learning_rate_init=0.01, **settings).fit(X, y)
         found = doctor(model, X, y)
         assert ("penalty without effect" in found.names) == names

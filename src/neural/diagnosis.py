@@ -51,7 +51,9 @@ def _alpha_of(estimator: Any) -> tuple[float, bool] | None:
     """Return an estimator's alpha, and whether it is another than the default; None for what has none."""
     parameter = inspect.signature(type(estimator)).parameters.get("alpha")
     alpha = getattr(estimator, "alpha", None)
-    return None if parameter is None or alpha is None else (float(alpha), alpha != parameter.default)
+    if parameter is None or not isinstance(alpha, int | float | np.number):
+        return None
+    return float(alpha), bool(alpha != parameter.default)
 
 
 def doctor(

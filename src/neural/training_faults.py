@@ -152,7 +152,7 @@ def penalty_without_effect(case: Case) -> Findings:
     ]
     if case.alpha is not None:  # an estimator, where it goes by that name, and the default is nobody's wish
         value, is_set = case.alpha
-        penalties = [("alpha", value)] if is_set else []
+        penalties = [("alpha", value)] if is_set and value else []
     costs, parts = case.epochs("loss"), case.epochs("penalty")
     if not penalties or not len(costs) or not len(parts) or costs[-1] <= 0:
         return
