@@ -11,7 +11,8 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from neural.errors import sentence
@@ -55,6 +56,24 @@ def _flush_folder(folder: str) -> None:
             os.fsync(number)
         finally:
             os.close(number)
+
+
+@contextlib.contextmanager
+def together(folder: Path, last: str) -> Iterator[Path]:
+    """Give an empty folder; what is written there is moved into ``folder`` at the end, the file named ``last`` last.
+
+    If the block ends in an error, nothing of it is moved.
+    """
+    import tempfile  # slow to import, and seldom wanted
+
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as name:
+        scratch = Path(name)
+        yield scratch
+        files = sorted(path for path in scratch.rglob("*") if path.is_file())
+        for path in sorted(files, key=lambda path: path.name == last):
+            place = folder / path.relative_to(scratch)
+            place.parent.mkdir(exist_ok=True)
+            os.replace(path, place)
 
 
 def sweep(path: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import neural
-from neural import canvas
+from neural import atomic, canvas
 from neural.cli.fitting import Outcome
 from neural.cli.recipe import HISTORY, MODEL, REPEAT, REPORT
 from neural.cli.telling import described, doubt, ended, judged_on, score_rows
@@ -35,15 +35,12 @@ def write(outcome: Outcome, digest: str | None, folder: Path) -> None:
     recipe = replace(outcome.plan.recipe, data_sha256=digest)
     if outcome.interrupted:
         recipe = replace(recipe, epochs=len(outcome.history))
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as name:
-        scratch = Path(name)
+    with tempfile.TemporaryDirectory() as drawn, atomic.together(folder, last=REPORT) as scratch:
         outcome.net.columns_ = outcome.plan.columns
         outcome.net.save(scratch / MODEL, metrics={score.name: score.value for score in outcome.scores})
         (scratch / HISTORY).write_text(history_text(outcome.history), encoding="utf-8", newline="")
         (scratch / REPEAT).write_text(recipe.to_toml(str(folder)), encoding="utf-8")
-        (scratch / REPORT).write_text(page(outcome, scratch), encoding="utf-8")
-        for file in (MODEL, HISTORY, REPEAT, REPORT):
-            os.replace(scratch / file, folder / file)
+        (scratch / REPORT).write_text(page(outcome, Path(drawn)), encoding="utf-8")
 
 
 def history_text(history: Any) -> str:
