@@ -5,7 +5,7 @@ QUICK ?=
 N ?= auto
 DOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 
-.PHONY: demo test test-all parity check sanitize bench bench-tabular bench-peers docs docs-serve wheel dist packaging clean
+.PHONY: demo test test-all parity check sanitize bench bench-tabular bench-peers docs docs-serve notebooks wheel dist packaging clean
 
 demo: .venv/installed-demo  ## the experiments on real data -> report/index.html (QUICK=1: within a minute)
 	$(BIN)/neural demo $(if $(QUICK),--quick)
@@ -40,6 +40,9 @@ docs: .venv/installed-docs  ## the site -> site/index.html; a warning is an erro
 docs-serve: .venv/installed-docs  ## the same at http://127.0.0.1:8000, built again at each change
 	$(DOCS) serve
 
+notebooks: .venv/installed-docs  ## the chapters of the course and the notebooks of docs/, run -> notebooks/*.ipynb
+	$(BIN)/python docs/run_notebooks.py notebooks
+
 wheel: .venv/installed-wheel  ## sdist, wheel with the core and wheel without -> dist/
 	rm -rf dist
 	$(BIN)/python -m build --sdist
@@ -54,7 +57,7 @@ packaging: wheel  ## each of them in an empty environment, the source out of sig
 	sh tests/packaging.sh
 
 clean:
-	rm -rf .venv build dist site bench report .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build dist site notebooks bench report .pytest_cache .mypy_cache .ruff_cache
 
 sanitize: .venv/installed-test  ## the core's own tests under the address and undefined-behaviour sanitizers, and the thread one
 	$(BIN)/python -m pip install -q cmake ninja nanobind

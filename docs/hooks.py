@@ -22,7 +22,7 @@ HOME = {"README.md": "index.md", "LICENSE": None}  # read elsewhere, or not at a
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)#:\s]*)(#[^)\s]*)?\)")
 FENCED = re.compile(r"^(```.*?^```[^\n]*$)", re.MULTILINE | re.DOTALL)
 PROMPT = re.compile(r"^```python\n(?=>>>)", re.MULTILINE)
-CHAPTER = re.compile(r"course/\d.*\.md")
+CHAPTER = re.compile(r"(course/\d|notebooks/).*\.md")
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -77,15 +77,20 @@ def chapter(path: Path) -> str:
     """Return a chapter with the outputs of its cells; an error in a cell ends the build."""
     text = path.read_text()
     if text not in _run:
-        import jupytext
-        from nbclient import NotebookClient
-
-        notebook = jupytext.reads(text, fmt="md")
-        with tempfile.TemporaryDirectory() as folder:
-            options: Any = {"resources": {"metadata": {"path": folder}}, "extra_arguments": ["--log-level=ERROR"]}
-            NotebookClient(notebook, timeout=120, coalesce_streams=True, **options).execute()
-        _run[text] = "\n\n".join(map(_cell, notebook.cells))
+        _run[text] = "\n\n".join(map(_cell, executed(text).cells))
     return _run[text]
+
+
+def executed(text: str) -> Any:
+    """Return the notebook of a chapter's text, all its cells run in an empty folder."""
+    import jupytext
+    from nbclient import NotebookClient
+
+    notebook = jupytext.reads(text, fmt="md")
+    with tempfile.TemporaryDirectory() as folder:
+        options: Any = {"resources": {"metadata": {"path": folder}}, "extra_arguments": ["--log-level=ERROR"]}
+        NotebookClient(notebook, timeout=120, coalesce_streams=True, **options).execute()
+    return notebook
 
 
 def _cell(cell: Any) -> str:
@@ -113,4 +118,10 @@ def _text(text: str) -> str:
 
 
 def _shown(html: str) -> str:
+    r"""Return HTML as one block of Markdown, which an empty line would end.
+
+    >>> _shown("<p>\n  a</p><pre>b\n\n  c</pre>")
+    '<div class="output"><p> a</p><pre>b&#10;&#10;  c</pre></div>'
+    """
+    html = re.sub(r"<pre.*?</pre>", lambda found: found[0].replace("\n", "&#10;"), html, flags=re.DOTALL)
     return '<div class="output">' + re.sub(r"\n\s*", " ", html) + "</div>"

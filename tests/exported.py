@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 import numpy as np
+import pytest
 
 from neural import DenseLayer, NeuralNetwork
 from neural.activations import ACTIVATIONS
@@ -188,3 +189,8 @@ def run_onnx(nets, inputs, folder):
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         found += session.run(None, {"inputs": X})
     return found
+
+
+def needs(tool):
+    """Return the mark of a test that this program is needed for."""
+    return pytest.mark.skipif(shutil.which(tool) is None, reason=f"there is no {tool}")

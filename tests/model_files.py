@@ -2,10 +2,22 @@
 
 import hashlib
 import json
+import re
 
 import numpy as np
+import pytest
 
-from neural import BatchNorm, DenseLayer, DropoutLayer, LeakyReLU, NeuralNetwork, Residual, container, model_file
+from neural import (
+    BatchNorm,
+    DenseLayer,
+    DropoutLayer,
+    LeakyReLU,
+    ModelFileError,
+    NeuralNetwork,
+    Residual,
+    container,
+    model_file,
+)
 from neural.container import HEAD, START
 
 
@@ -71,3 +83,41 @@ def changed(content, change):
     header, data = take_apart(content)
     change(header)
     return put_together(header, data)
+
+
+# --- changes of a header, and how they are refused -------------------------------------------------------------------
+def refused(content, words):
+    with pytest.raises(ModelFileError) as caught:
+        loaded(content)
+    assert re.search(words, str(caught.value)), caught.value
+
+
+def header_of(content):
+    return take_apart(content)[0]
+
+
+def with_text(content, change):
+    """Return the file with its header's text changed, and sealed again."""
+    header, data = take_apart(content)
+    return put_together(change(text_of(header).encode()), data)
+
+
+def meta(key, value):
+    return lambda header: header["__metadata__"].update({key: value})
+
+
+def net(key, value):
+    return lambda header: header["__metadata__"]["network"].update({key: value})
+
+
+def layer(change, number=0):
+    """Return a change of one layer's description."""
+    return lambda header: change(header["__metadata__"]["network"]["layers"][number])
+
+
+def tensor(change, name="layer1.weights"):
+    return lambda header: change(header[name])
+
+
+def settings(**new):
+    return layer(lambda described: described["settings"].update(new))

@@ -1,6 +1,7 @@
 """Files written whole or not at all: a fault at any step leaves the old file, and no litter."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -33,10 +34,10 @@ def test_a_fault_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch, step, 
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="a file in a folder that is there"):
+    with pytest.raises(ValueError, match=r"a file in a folder that is there. Got '.*a.bin'. Make the folder '.*none'"):
         atomic.write(tmp_path / "none" / "a.bin", [b""])
     (tmp_path / "b").mkdir()
-    with pytest.raises(ValueError, match="a file in a folder that is there"):
+    with pytest.raises(ValueError, match=r"a file in a folder that is there.* That is a folder: name a file in it"):
         atomic.write(tmp_path / "b", [b""])
     assert os.listdir(tmp_path) == ["b"]
 
@@ -51,3 +52,25 @@ def test_a_link_stays_a_link_and_permissions_stay(tmp_path):
     assert link.is_symlink()
     assert path.read_bytes() == b"new"
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_files_are_moved_together_and_one_of_them_last(tmp_path, monkeypatch):
+    moved, real = [], os.replace
+    monkeypatch.setattr(os, "replace", lambda source, place: (moved.append(Path(place).name), real(source, place)))
+    with atomic.together(tmp_path, last="index.html") as scratch:
+        (scratch / "inner").mkdir()
+        for name in ("results.json", "index.html", "inner/0101.png"):
+            (scratch / name).write_text("new")
+        assert moved == []
+    assert moved == ["0101.png", "results.json", "index.html"]
+    assert (tmp_path / "inner" / "0101.png").read_text() == "new"
+
+    def fails_on_the_way():
+        with atomic.together(tmp_path, last="index.html") as scratch:
+            (scratch / "index.html").write_text("half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fails_on_the_way()
+    assert (tmp_path / "index.html").read_text() == "new"
+    assert sorted(os.listdir(tmp_path)) == ["index.html", "inner", "results.json"]

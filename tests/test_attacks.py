@@ -3,10 +3,13 @@
 Whatever the bytes: ModelFileError in words, at once, with little memory, no import, no process, no other file.
 """
 
+import atexit
 import io
 import json
 import os
 import pickle
+import shutil
+import tempfile
 import tracemalloc
 import zipfile
 import zlib
@@ -21,7 +24,8 @@ from neural.container import HEAD, MOST_HEADER
 from tests.model_files import changed, dumps, loaded, network, put_together, saved, seal, take_apart, text_of
 from tests.processes import in_a_process
 
-MARK = "/tmp/neural-attack-mark"
+MARK = os.path.join(tempfile.mkdtemp(prefix="neural-attack-"), "mark")  # what an attack that works would leave
+atexit.register(shutil.rmtree, os.path.dirname(MARK), ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

@@ -80,7 +80,11 @@ def from_start(start):
 
 STRUCTURES = [  # a network, how it is made good for MSE, and what fit, evaluate and loss_and_gradient say
     ("no layers", (chain(loss="mse"), lambda net: net.add(DenseLayer(None, 3))), ValueError, ["layer", "none"]),
-    ("no loss", (chain(DenseLayer(None, 3), loss=None), mse), ValueError, ["no loss", "use_loss"]),
+    ("no loss", (chain(DenseLayer(None, 3), loss=None), mse), ValueError, ["no loss", "use_loss('mse')"]),
+    ("no loss of two classes", (chain(DenseLayer(None, 3, "sigmoid"), loss=None), mse), ValueError,
+     ["use_loss('binary_crossentropy')"]),
+    ("no loss of classes", (chain(DenseLayer(None, 3, "softmax"), loss=None), mse), ValueError,
+     ["use_loss('categorical_crossentropy')"]),
     ("categorical after tanh", (chain(DenseLayer(4, 3, "tanh")), mse), ValueError,
      ["CategoricalCrossentropy", "from 0 to 1", "tanh", "softmax"]),
     ("categorical after relu", (chain(DenseLayer(4, 3, "relu")), mse), ValueError,

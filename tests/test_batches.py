@@ -258,3 +258,26 @@ def test_a_len_that_is_wrong():
     with pytest.raises(ValueError, match=r"as many as their len\(\) says, 7. Got 6"):
         streamed(net, Wrong(X, LABELS), schedule=Cosine())
     assert net.state.step == 0
+
+
+@each_engine
+def test_a_batch_whose_weights_are_all_0_is_what_it_is_within_rows_in_memory(engine):
+    """Its own J is 0, and the optimizer goes on by its memory: the bits are those of the fit of all rows."""
+    rng = np.random.default_rng(0)
+    X, y, weights = rng.normal(size=(12, 3)), np.repeat([1, 0, 0, 1], 3), np.arange(12) % 4 + 1.0
+    given = {"class_weight": {0: 0.0, 1: 2.0}, "optimizer": "adam", "epochs": 3, "learning_rate": 0.1, "verbose": 0}
+
+    def net():
+        layers = [DenseLayer(3, 4, "relu"), DenseLayer(4, 2, "softmax")]
+        return NeuralNetwork(layers, "categorical_crossentropy", random_state=0, engine=engine)
+
+    whole, loaded = net(), net()
+    expected = whole.fit(X, y, batch_size=3, sample_weight=weights, shuffle=False, **given)
+    parts = [(X[k : k + 3], y[k : k + 3], weights[k : k + 3]) for k in range(0, 12, 3)]
+    found = loaded.fit(parts, **given)
+    assert loaded.params.tobytes() == whole.params.tobytes()
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    before = loaded.params.copy()
+    with pytest.raises(ValueError, match="the weights of the batches must be above 0 for one sample of an epoch"):
+        loaded.fit(parts[1:3], **given)
+    np.testing.assert_array_equal(loaded.params, before)

@@ -1,30 +1,24 @@
 """Fits that are saved, killed and go on: they end in the bits of one that was not."""
 
 import os
-import random
-import signal
-import time
 
 import numpy as np
 import pytest
 
 import neural
 from neural import (
-    BatchNorm,
     Callback,
-    Checkpoint,
     DenseLayer,
-    DropoutLayer,
     EarlyStopping,
     ModelFileError,
     NeuralNetwork,
-    ReduceOnPlateau,
     Warmup,
     model_file,
 )
 from neural.loggers import CSVLogger, JSONLogger
 from neural.optimizers import OPTIMIZERS
 from tests.model_files import changed
+from tests.small_fit import fit, network, watched
 from tests.small_network import LABELS, X
 
 STEPWISE = [name for name in OPTIMIZERS if not OPTIMIZERS[name].whole]
@@ -48,25 +42,6 @@ class StopsAt(Callback):
         self.made += 1
         if self.made == self.update:
             raise Stop
-
-
-def network(seed=0, **settings):
-    layers = [
-        DenseLayer(4, 9, "relu"),
-        BatchNorm(),
-        DropoutLayer(0.2),
-        DenseLayer(9, 6, "tanh"),
-        DenseLayer(6, 3, "softmax"),
-    ]
-    return NeuralNetwork(layers, neural.CategoricalCrossentropy(l2=0.01), random_state=seed, **settings)
-
-
-def fit(net, *more, **settings):
-    given = {
-        "epochs": 6, "learning_rate": 0.05, "batch_size": 16, "verbose": 0, "callbacks": list(more),
-        "schedule": Warmup(3, then="cosine"), "optimizer": "adam",
-    }  # fmt: skip
-    return net.fit(X, LABELS, **given | settings)
 
 
 def run_in_pieces(path, stops, make, **settings):
@@ -141,11 +116,6 @@ def test_a_seed_that_nobody_knows_is_kept(tmp_path):
         ends.append(net.params.tobytes())
         assert net.seed == net.state.seed == seed
     assert ends[0] == ends[1]
-
-
-def watched():
-    plateau = ReduceOnPlateau("val_loss", drop=0.5, patience=1)
-    return [EarlyStopping("val_accuracy", patience=4), plateau, Checkpoint("val_loss")]
 
 
 @pytest.mark.parametrize("stops", [[2], [13], [30, 4], [5, 5, 5]], ids=str)
@@ -242,6 +212,53 @@ def test_a_users_own_callback_remembers_what_it_says(tmp_path):
     run_in_pieces(tmp_path / "run", [8, 9], network, with_=with_)
     assert counts[0].epochs == 6
     assert counts[0].seen.tolist() == [2, 2, 2]
+
+
+class Keeps(Callback):
+    """Remembers what it is given, and what it was given back."""
+
+    def __init__(self, kept):
+        self.kept, self.back = kept, None
+
+    def state(self):
+        return self.kept
+
+    def restore_state(self, state):
+        self.back = state
+
+
+ODD_STATES = [
+    {"kind": "mine", "more": np.arange(3.0)}, {"kind": "activation", "name": "relu", "settings": {}},
+    {"vector": 3}, {"vector": "training.state.memory.mean"}, {"tensor": "x", "shape": [2]}, {"float": "inf"},
+    {"names": [["a", 1]]}, {"inner": {"names": 1}, "one": {"kind": {"vector": [1, 2]}}},
+    {"best_params": np.arange(3.0), "none": np.zeros((0, 2))}, {"a.b": 1, "a": {"b": 2}}, {"low": -np.inf, "": 0},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("state", ODD_STATES, ids=str)
+def test_a_state_comes_back_whatever_its_names_are(state, tmp_path):
+    net, after = NeuralNetwork([DenseLayer(4, 1)], "mse", random_state=0), Keeps({})
+    net.fit(X, LABELS, 2, callbacks=Keeps(state), checkpoint=tmp_path / "run", verbose=0)
+    other = NeuralNetwork([DenseLayer(4, 1)], "mse", random_state=0)
+    other.fit(X, LABELS, 2, callbacks=after, checkpoint=tmp_path / "run", resume=True, verbose=0)
+    np.testing.assert_equal(after.back, state)
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "words"),
+    [
+        ({1: 2}, TypeError, "a name in training.fit.callbacks.0Keeps must be text"),
+        ({"a": np.array(["x"])}, TypeError, "0Keeps.a must be an array of numbers"),
+        ({"a": np.array([1j])}, TypeError, "an array of numbers"),
+        ({"a.b": np.ones(1), "a": {"b": np.ones(2)}}, ValueError, "the names in a state must be different"),
+        ({"a": [{"kind": 1}]}, TypeError, "numbers, text, lists"),
+    ],
+)
+def test_a_state_that_cannot_be_kept_is_refused(state, error, words, tmp_path):
+    net = NeuralNetwork([DenseLayer(4, 1)], "mse", random_state=0)
+    with pytest.raises(error, match=words):
+        net.fit(X, LABELS, 2, callbacks=Keeps(state), checkpoint=tmp_path / "run", verbose=0)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("kind", [CSVLogger, JSONLogger])
@@ -398,119 +415,6 @@ def test_a_tampered_checkpoint_is_refused(where, value, half):
     with pytest.raises(ModelFileError):
         fit(net, StopsAt(), checkpoint=half, resume=True)
     assert net.params.tobytes() == before
-
-
-# --- killed --------------------------------------------------------------------------------------------------------
-class Reports(Callback):
-    """Writes a byte for each epoch, before it is saved."""
-
-    def __init__(self, pipe):
-        self.pipe = pipe
-
-    def on_epoch_end(self, training):
-        os.write(self.pipe, bytes([training.epoch]))
-
-
-EPOCHS = 50
-
-
-def long_fit(path, pipe, every):
-    net = network()
-    fit(
-        net,
-        Reports(pipe),
-        *watched()[1:2],
-        epochs=EPOCHS,
-        validation_split=0.2,
-        checkpoint=path,
-        every=every,
-        resume=True,
-    )
-    return net
-
-
-def killed_once(path, every, rng):
-    """Let a child fit, and kill it some way on; return the epochs that it said it had made, none if it finished."""
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.close(read)
-            long_fit(path, write, every)
-            os.write(write, b"\xff")
-        finally:
-            os._exit(0)
-    os.close(write)
-    made = b""
-    for _ in range(rng.randrange(4)):
-        made += os.read(read, 1)
-    time.sleep(rng.random() * 0.004)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    while more := os.read(read, 4096):
-        made += more
-    os.close(read)
-    return made
-
-
-def kill(folder, times, seed):
-    rng = random.Random(seed)
-    sink = os.open(os.devnull, os.O_WRONLY)
-    kills = runs = 0
-    while kills < times:
-        every, path = rng.choice([1, 1, 3, 0.5]), folder / f"run{runs}"
-        straight = long_fit(folder / "straight", sink, 1)
-        os.remove(folder / "straight")
-        while kills < times:
-            made = killed_once(path, every, rng)
-            if made.endswith(b"\xff"):
-                break
-            kills += 1
-            if path.exists():  # whole, and not more than an interval behind
-                kept = model_file.read(path).network["epoch"]
-                assert kept >= (made[-1] if made else 0) - max(1, every)
-                assert neural.load(path).n_inputs == 4
-        net = long_fit(path, sink, every)
-        assert net.params.tobytes() == straight.params.tobytes()
-        assert sorted(os.listdir(folder)) == sorted(f"run{n}" for n in range(runs + 1))  # no litter
-        runs += 1
-    os.close(sink)
-
-
-@needs_fork
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_killed_thirty_times_it_ends_in_the_same_bits(tmp_path):
-    kill(tmp_path, 30, 0)
-
-
-@needs_fork
-@pytest.mark.nightly
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_killed_five_hundred_times(tmp_path):
-    kill(tmp_path, 500, 1)
-
-
-@needs_fork
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_killed_while_saving_the_old_or_the_new_model_is_whole(tmp_path):
-    rng = random.Random(2)
-    path, nets = tmp_path / "net", [network(seed).build() for seed in range(2)]
-    wanted = []
-    for net in nets:
-        net.save(path)
-        wanted.append(path.read_bytes())
-    for _ in range(20):
-        child = os.fork()
-        if child == 0:
-            while True:
-                for net in nets:
-                    net.save(path)
-        time.sleep(rng.random() * 0.02)
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        assert path.read_bytes() in wanted
-    fit(nets[0], epochs=1, checkpoint=path)
-    assert os.listdir(tmp_path) == ["net"]
 
 
 def test_other_settings_of_a_callback_are_refused(tmp_path):

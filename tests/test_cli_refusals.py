@@ -6,7 +6,6 @@ import re
 import pytest
 
 from neural import cli, table_files
-from tests.tables_of_files import make
 
 TRAIN = "train flowers.csv -t species "
 OPTIONS = [  # of neural train, with a word of the refusal
@@ -182,11 +181,6 @@ COMMANDS = [
     ("demo --seed x", "seed"),
 ]
 CASES = [(TRAIN + options, words) for options, words in OPTIONS] + COMMANDS
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return make(tmp_path_factory.mktemp("files"))
 
 
 def content_of(folder):

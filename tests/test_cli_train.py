@@ -14,20 +14,10 @@ from neural import cli
 from neural.cli import report, train
 from neural.cli.fitting import divide
 from neural.cli.recipe import Recipe
-from tests.tables_of_files import flowers, make, write_csv
+from tests.tables_of_files import flowers, write_csv
 
+pytestmark = pytest.mark.usefixtures("here")
 FILES = {"model.neural", "history.csv", "report.html", "run.toml"}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return make(tmp_path_factory.mktemp("files"))
-
-
-@pytest.fixture(autouse=True)
-def here(folder, monkeypatch):
-    monkeypatch.chdir(folder)
-    return folder
 
 
 def rows_of(path):
@@ -129,6 +119,22 @@ def test_options_reach_the_network():
 def test_without_rows_to_judge_by_it_says_so(capsys):
     run("train flowers.csv -t species -o t0 --test 0 --epochs 2")
     assert "stopped by, so rather too good" in capsys.readouterr().out
+
+
+def test_a_model_that_is_no_better_than_guessing_alike_is_doubted(folder, capsys):
+    rng = np.random.default_rng(0)
+    columns = {"x": rng.normal(size=300).round(3), "y": rng.normal(size=300).round(3)}
+    columns["k"] = np.where(rng.random(300) < 0.5, "no", "yes")
+    write_csv(folder / "noise.csv", columns)
+    for target, alike in (("y", "always the mean"), ("k", "always the most frequent")):
+        run(f"train noise.csv -t {target} -o noise --epochs 5")
+        doubt = f"No metric is surely better than {alike}: these columns may not tell '{target}'"
+        assert f"neural: {doubt}" in (message := capsys.readouterr().err)
+        assert "Ask: neural doctor noise noise.csv" in message
+        assert doubt.replace("'", "&#x27;") in (folder / "noise" / "report.html").read_text()
+    run("train flowers.csv -t species -o fine --json --epochs 40")
+    out, message = capsys.readouterr()
+    assert (json.loads(out)["doubt"], message) == ("", "")
 
 
 def test_rows_without_a_target_are_left_out_and_counted(folder, capsys):

@@ -17,18 +17,9 @@ import neural
 from neural import cli
 from neural.cli import app, bench
 from neural.loggers import CSVLogger
-from tests.tables_of_files import flowers, make, write_csv
+from tests.tables_of_files import flowers, write_csv
 
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return make(tmp_path_factory.mktemp("files"))
-
-
-@pytest.fixture(autouse=True)
-def here(folder, monkeypatch):
-    monkeypatch.chdir(folder)
-    return folder
+pytestmark = pytest.mark.usefixtures("here")
 
 
 @pytest.fixture
@@ -46,6 +37,18 @@ def said(capsys):
 def start(*arguments, **options):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.Popen([sys.executable, "-m", "neural", *arguments], env=environment, **options)
+
+
+def test_an_export_names_its_inputs(folder, capsys):
+    assert cli.main(["export", "values", "named.py"]) == 0
+    assert (
+        capsys.readouterr().err == "It takes 2 inputs: rooms; noise (neural inspect values says how they are made).\n"
+    )
+    table = flowers() | {f"n{k}": [str(j * k % 17) for j in range(120)] for k in range(3, 12)}
+    write_csv(folder / "wide.csv", table)
+    assert cli.main(["train", "wide.csv", "-t", "species", "-o", "wide", "-q", "--epochs", "2"]) == 0
+    assert cli.main(["export", "wide", "named.py"]) == 0
+    assert "; n3; n4; and 7 more (neural" in capsys.readouterr().err
 
 
 # --- predict and evaluate ------------------------------------------------------------------------------------------

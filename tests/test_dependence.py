@@ -140,6 +140,14 @@ def test_without_a_hidden_layer_inputs_are_compared():
         prototypes(net, rows, rows[:0])
 
 
+def test_importance_is_shown_as_a_table_the_most_important_first():
+    found = permutation_importance(Sum(), X, Sum().predict(X), feature_names=["age", "pay", "noise"], random_state=0)
+    first, *lines = str(found).splitlines()
+    assert first == "r2_score is 1; with a column dealt out anew it is worse by"
+    assert [line.split()[0] for line in lines] == ["age", "pay", "noise"]
+    assert repr(found) == str(found)
+
+
 # Pictures -------------------------------------------------------------------------------------------------------------
 
 

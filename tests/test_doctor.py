@@ -256,6 +256,32 @@ def test_an_estimator_has_classes_and_a_history_of_its_own():
         doctor(model, X, np.where(y == 0, "d", "a"))
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_a_penalty_that_nobody_has_set_is_no_fault_and_goes_by_its_name():
+    pytest.importorskip("sklearn")
+    from neural import MLPClassifier
+
+    _, X, y, *_ = fitted("iris")
+    for settings, names in (({}, False), ({"alpha": 0}, False), ({"alpha": 1e-6}, True)):
+        model = MLPClassifier((8,), max_iter=40, random_state=0, learning_rate_init=0.01, **settings).fit(X, y)
+        found = doctor(model, X, y)
+        assert ("penalty without effect" in found.names) == names
+    finding = found[found.names.index("penalty without effect")]
+    assert finding.found.startswith("alpha = 1e-06 makes")
+    assert finding.next_step.startswith("Try alpha = ")
+
+
+def test_columns_go_by_the_names_of_a_data_frame():
+    pandas = pytest.importorskip("pandas")
+    net, X, y, *_ = fitted("waves")
+    frame = pandas.DataFrame(X * [1, 1000], columns=["width", "height"])
+    assert "column 'height' has a typical size" in str(doctor(net, frame, y))
+    assert "column 'b' has" in str(doctor(net, X * [1, 1000], y, feature_names=["a", "b"]))
+    assert "column 1 has" in str(doctor(net, X * [1, 1000], y))
+    with pytest.raises(ValueError, match="feature_names must be a list of 2"):
+        doctor(net, X, y, feature_names=["a"])
+
+
 def test_a_history_that_is_none():
     with pytest.raises(TypeError, match="history must be what fit returned"):
         doctor(*fitted("waves"), history=[1.0, 2.0])

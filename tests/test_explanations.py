@@ -18,8 +18,10 @@ from neural import (
     PReLU,
     Residual,
     explain,
+    explanations,
 )
 from neural.explanations import METHODS
+from neural.streams import seed_from
 from tests.networks import draw
 
 FOUND = settings(derandomize=True, deadline=None, max_examples=25)
@@ -214,6 +216,35 @@ def test_expected_gradients_come_nearer_with_more_draws():
             for n in (20, 2000)]  # fmt: skip
     assert gaps[1] < 0.3 * gaps[0]
     assert gaps[1] < 0.02
+
+
+@pytest.mark.parametrize("most", [1, 100, 1 << 24])
+@pytest.mark.parametrize(
+    "first", [(DenseLayer(4, 5), BatchNorm()), (ActivationLayer("tanh"), DenseLayer(4, 5))], ids=["affine", "not"]
+)
+def test_expected_gradients_are_the_mean_over_the_draws(first, most, monkeypatch):
+    """However many ways are gone at once, and far from 0, where x - b is small beside x."""
+    monkeypatch.setattr(explanations, "MOST_AT_ONCE", most)
+    layers = [*copy.deepcopy(first), ActivationLayer("tanh"), DenseLayer(5, 2)]
+    net = NeuralNetwork(layers, "mse", dtype="float64", random_state=0, input_scale=0.5)
+    X, background = rows() + 3, rows(5, seed=9) + 3
+    found = explain(net, X, "expected", baseline=background, steps=7, target=1, random_state=0)
+    rng = np.random.default_rng(seed_from(0))
+    chosen = np.concatenate([rng.permutation(5) for _ in range(2)])[:7]
+    points = (rng.permutation(7) + rng.random(7)) / 7
+    each = [(X - b) * explain(net, b + t * (X - b), "gradient", target=1).values
+            for b, t in zip(background[chosen], points, strict=True)]  # fmt: skip
+    np.testing.assert_allclose(found.values, np.mean(each, axis=0), rtol=1e-11, atol=1e-13)
+
+
+def test_as_text_it_is_a_table_the_largest_first():
+    net = NeuralNetwork([DenseLayer(12, 1, init=[np.arange(12.0)])], "mse", dtype="float64")
+    found = explain(net, np.ones((2, 12)))
+    first, *lines = str(found).splitlines()
+    assert first == "integrated of 2 rows, mean size of the values:"
+    assert [line.split() for line in lines[:2]] == [["x11", "11"], ["x10", "10"]]
+    assert lines[10:] == ["and 2 more"]
+    assert repr(found) == str(found)
 
 
 def test_affine_layers_that_come_first_are_run_once_and_nothing_changes():

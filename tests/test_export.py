@@ -26,7 +26,7 @@ from neural.export import TARGETS, c, expressions, javascript, onnx, python, ver
 from neural.export.plan import KINDS, ROWS, plan_of
 from neural.layers import LAYERS
 from tests import exported
-from tests.exported import networks, shares
+from tests.exported import needs, networks, shares
 
 NETWORKS = 51  # each activation last in float32 and float64, each loss once
 
@@ -34,10 +34,6 @@ NETWORKS = 51  # each activation last in float32 and float64, each loss once
 @pytest.fixture(scope="module")
 def nets():
     return networks(NETWORKS)
-
-
-def needs(tool):
-    return pytest.mark.skipif(shutil.which(tool) is None, reason=f"there is no {tool}")
 
 
 def compare(nets, found):
@@ -369,62 +365,6 @@ def test_what_a_tool_says_cannot_leave_the_comment(net, tmp_path, monkeypatch):
             assert verify(tmp_path / name).passed
 
 
-# --- int8 ------------------------------------------------------------------------------------------------------------
-@needs("cc")
-def test_int8_is_a_quarter_of_the_size_and_its_error_is_measured(tmp_path):
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(500, 40))
-    y = (X[:, :3] @ rng.normal(size=(3, 4))).argmax(axis=1)
-    net = NeuralNetwork([DenseLayer(40, 60, "gelu"), DenseLayer(60, 4, "softmax")], "categorical_crossentropy")
-    net.fit(X, y, epochs=20, optimizer="adam", verbose=0)
-    proof = net.export(tmp_path / "model.c", quantize="int8", X=X)
-    assert proof.passed
-    text = " ".join((tmp_path / "model.c").read_text().split())
-    rows, error, share = re.search(r"On (\d+) calibration rows: largest error (\S+), .* ([\d.]+)% with", text).groups()
-    found = compiled(net, X, tmp_path)
-    exact = net.predict(X)
-    assert int(rows) == 500
-    assert float(error) == pytest.approx(np.abs(found - exact).max(), rel=0.01)
-    assert 1e-4 < float(error) < 0.1
-    assert float(share) == pytest.approx(100 * np.mean(found.argmax(axis=1) == exact.argmax(axis=1)), abs=0.2)
-    assert float(share) > 97
-    constants = int(re.search(r"Constants: (\d+) bytes", text)[1])
-    assert constants == 40 * 60 + 60 * 4 + 2 * 4 * (60 + 4)
-    assert net.export(tmp_path / "again.c").largest_difference < 1e-6
-
-
-def compiled(net, X, folder):
-    """Return what model.c in a folder gives for rows, compiled under sanitizers."""
-    X.astype(np.float32).tofile(folder / "n0.x")
-    fields = {"k": 0, "type": "float", "n_in": X.shape[1], "n_out": net.n_outputs()}
-    text = exported.MAIN % {"includes": '#include "model.h"\n', "runs": exported.RUN % fields}
-    (folder / "main.c").write_text(text.replace("n0_predict", "model_predict"))
-    flags = [*exported.STRICT, "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    subprocess.run(["cc", *flags, "main.c", "model.c", "-lm", "-o", "main"], cwd=folder, check=True)
-    subprocess.run(["./main"], cwd=folder, check=True)
-    return np.fromfile(folder / "n0.y", np.float32).reshape(len(X), -1)
-
-
-@needs("cc")
-def test_int8_far_from_its_calibration_and_for_nan_is_no_undefined_behaviour(tmp_path):
-    net = NeuralNetwork([DenseLayer(3, 4, "relu"), DenseLayer(4, 2)], random_state=0)
-    net.export(tmp_path / "model.c", quantize="int8", X=np.eye(3))
-    found = compiled(net, np.array([[1e30, -1e30, 0], [np.nan, 0, 0], [np.inf, 0, 0], [0, 0, 0]]), tmp_path)
-    assert np.isfinite(found[0]).all()
-    assert np.isnan(found[1]).all()
-    assert np.isfinite(found[3]).all()
-
-
-@needs("cc")
-def test_int8_of_zeros_and_of_one_sided_inputs(tmp_path):
-    net = NeuralNetwork([DenseLayer(3, 4, init=np.zeros((4, 3))), DenseLayer(4, 2, init="zeros")], random_state=0)
-    assert net.export(tmp_path / "zero.c", quantize="int8", X=np.zeros((2, 3))).largest_difference == 0
-    net = NeuralNetwork([DenseLayer(3, 4, "sigmoid"), DenseLayer(4, 2)], random_state=0)
-    X = np.random.default_rng(0).uniform(100, 101, (50, 3))
-    assert net.export(tmp_path / "high.c", quantize="int8", X=X).passed
-    assert net.export(tmp_path / "low.c", quantize="int8", X=-X).passed
-
-
 # --- refusals --------------------------------------------------------------------------------------------------------
 class Double(Layer):
     def forward(self, x, own, mode):
@@ -464,6 +404,7 @@ REFUSED = {
     "not built": (NeuralNetwork([DenseLayer(None, 3)]), "a.py", {}, "^The network must be built to be exported"),
     "no layers": (NeuralNetwork(), "a.py", {}, "^The network must "),
     "suffix": (dense(), "a.txt", {}, r"the suffix of an export must be one of '.c', .*Got '.txt'"),
+    "no folder": (dense(), "none/m.c", {}, r"Got '.*m.c'. Make the folder '.*none' first"),
     "no suffix": (dense(), "a", {}, r"the suffix of an export"),
     "int4": (dense(), "a.c", {"quantize": "int4"}, "quantize must be None or 'int8'. Got 'int4'"),
     "int8 of py": (dense(), "a.py", {"quantize": "int8", "X": [[1, 2]]}, r"int8 must be a .c file"),

@@ -13,7 +13,25 @@ import pytest
 import neural
 from neural import ModelFileError, atomic, config, container, model_file
 from neural.container import HEAD, MOST_HEADER, START
-from tests.model_files import changed, dumps, loaded, network, put_together, saved, seal, take_apart, text_of
+from tests.model_files import (
+    changed,
+    dumps,
+    header_of,
+    layer,
+    loaded,
+    meta,
+    net,
+    network,
+    put_together,
+    refused,
+    saved,
+    seal,
+    settings,
+    take_apart,
+    tensor,
+    text_of,
+    with_text,
+)  # fmt: skip
 from tests.processes import in_a_process
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -23,43 +41,6 @@ PAGE = Path(__file__).parents[1] / "docs" / "file-format.md"
 @pytest.fixture(scope="module")
 def content(tmp_path_factory):
     return saved(network(), tmp_path_factory.mktemp("model"))
-
-
-def refused(content, words):
-    with pytest.raises(ModelFileError) as caught:
-        loaded(content)
-    assert re.search(words, str(caught.value)), caught.value
-
-
-def header_of(content):
-    return take_apart(content)[0]
-
-
-def with_text(content, change):
-    """Return the file with its header's text changed, and sealed again."""
-    header, data = take_apart(content)
-    return put_together(change(text_of(header).encode()), data)
-
-
-def meta(key, value):
-    return lambda header: header["__metadata__"].update({key: value})
-
-
-def net(key, value):
-    return lambda header: header["__metadata__"]["network"].update({key: value})
-
-
-def layer(change, number=0):
-    """Return a change of one layer's description."""
-    return lambda header: change(header["__metadata__"]["network"]["layers"][number])
-
-
-def tensor(change, name="layer1.weights"):
-    return lambda header: change(header[name])
-
-
-def settings(**new):
-    return layer(lambda described: described["settings"].update(new))
 
 
 def test_every_clause_has_a_test_and_every_test_a_clause():

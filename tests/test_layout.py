@@ -94,7 +94,7 @@ LEVELS = (
     ("cli.exports", "cli.look"),
     ("cli.predict", "cli.telling"),
     ("cli.report",),
-    ("cli.plots", "cli.train"),
+    ("cli.doctor", "cli.plots", "cli.train"),
     ("cli.app",),
     ("cli",),
     ("__main__",),

@@ -86,6 +86,9 @@ def test_divergence_is_noted_and_the_others_go_on():
     assert math.isnan(runs[1].value("loss"))
     assert runs.best("loss") is runs[0]
     assert runs.table()[1]["error"].startswith("Training diverged") or "epoch" in runs.table()[1]["error"]
+    assert str(runs).splitlines()[2].endswith("diverged in epoch 2")
+    assert repr(runs[1]) == "Run(learning_rate=1e+30): diverged in epoch 2"
+    assert repr(runs[0]).startswith("Run(): loss 0.")
     everything = train([copy.deepcopy(networks[0])], X, Y, epochs=3, learning_rate=1e30)
     with pytest.raises(ValueError, match="Every fit ended in an error"):
         everything.best("loss")
@@ -174,7 +177,10 @@ BAD = {
     "schedule in halving": (lambda: halving(make, {"width": [1]}, X, Y, epochs=3, schedule="cosine"), ValueError,
                             "no schedule"),
     "by nothing known": (lambda: halving(make, {"width": [1]}, X, Y, epochs=3, by="luck"), ValueError, "'luck'"),
-    "by what is not there": (lambda: grid(make, {"width": [1]}, X, Y, epochs=1).best(), KeyError, "'val_loss'"),
+    "by what is not there": (lambda: grid(make, {"width": [1]}, X, Y, epochs=1).best(), ValueError,
+                             "recorded, one of 'data_loss', .*Got 'val_loss'"),
+    "by what is nearly there": (lambda: grid(make, {"width": [1]}, X, Y, epochs=1).best("los"), ValueError,
+                                "Did you mean 'loss'"),
 }  # fmt: skip
 
 

@@ -177,17 +177,6 @@ def test_a_crash_leaves_the_old_report_as_it_was(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "mine.txt"]
 
 
-def test_the_page_is_moved_last(tmp_path, monkeypatch):
-    moved = []
-    monkeypatch.setattr(report.os, "replace", lambda source, place: moved.append(place.name))
-    (tmp_path / "new").mkdir()
-    for name in ("results.json", "index.html", "0101.png"):
-        (tmp_path / "new" / name).write_text("")
-    report._move(tmp_path / "new", tmp_path)
-    assert len(moved) == 3
-    assert moved[-1] == "index.html"
-
-
 def test_a_place_that_cannot_be_written_to_is_refused_before_any_training(tmp_path):
     file = tmp_path / "report"
     file.write_text("a file")

@@ -148,6 +148,13 @@ class Assembly:
         """Return the width of the last layer."""
         return self.layers[-1].width_after(self._widths(n_inputs)[-1])
 
+    def _next_loss(self) -> str:
+        """Return how to give the network the loss that is usual for the activation it ends with."""
+        last = self._formulas()[-1][1] if self.layers else None
+        name = last.function.name if isinstance(last, ActivationLayer) else "linear"
+        usual = {"softmax": "categorical_crossentropy", "sigmoid": "binary_crossentropy"}.get(name, "mse")
+        return f"net.use_loss({usual!r})."
+
     # --- as an engine sees it --------------------------------------------------------------------------------------
     def _chain(self) -> tuple[list[tuple[int, Layer]], Layer | None, Any]:
         """Return the chain of formulas, the link left out of it, and the form of the loss that fits its end.
@@ -155,7 +162,7 @@ class Assembly:
         Here, and nowhere else, it is seen that the last activation is the link of the loss.
         """
         if self._loss is None:
-            raise ValueError("The network has no loss. Give it one: net.use_loss('categorical_crossentropy').")
+            raise ValueError(f"The network has no loss. Give it one: {self._next_loss()}")
         for what, rated in [("the loss", self._loss), *((layer.describe(), layer) for layer in self.leaves)]:
             for name in ("l1", "l2", "rate_factor"):  # plain attributes, which anybody may have set since
                 check_number(f"{name} of {what}", getattr(rated, name, 0), low=0)

@@ -11,7 +11,8 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from neural.errors import sentence
@@ -21,8 +22,10 @@ def file_path(path: Any) -> str:
     """Return the path of a file that can be written, as text; ValueError if its folder is not there."""
     if not isinstance(path, str | os.PathLike) or not isinstance(found := os.fspath(path), str):
         raise TypeError(sentence("path", "text or a Path", path))
-    if os.path.isdir(found) or not os.path.isdir(os.path.dirname(found) or "."):
-        raise ValueError(sentence("path", "a file in a folder that is there", found))
+    folder = os.path.dirname(found) or "."
+    if os.path.isdir(found) or not os.path.isdir(folder):
+        step = "That is a folder: name a file in it." if os.path.isdir(found) else f"Make the folder {folder!r} first."
+        raise ValueError(sentence("path", "a file in a folder that is there", found, step))
     return os.path.realpath(found)  # of a link, what it leads to: the link stays
 
 
@@ -53,6 +56,24 @@ def _flush_folder(folder: str) -> None:
             os.fsync(number)
         finally:
             os.close(number)
+
+
+@contextlib.contextmanager
+def together(folder: Path, last: str) -> Iterator[Path]:
+    """Give an empty folder; what is written there is moved into ``folder`` at the end, the file named ``last`` last.
+
+    If the block ends in an error, nothing of it is moved.
+    """
+    import tempfile  # slow to import, and seldom wanted
+
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as name:
+        scratch = Path(name)
+        yield scratch
+        files = sorted(path for path in scratch.rglob("*") if path.is_file())
+        for path in sorted(files, key=lambda path: path.name == last):
+            place = folder / path.relative_to(scratch)
+            place.parent.mkdir(exist_ok=True)
+            os.replace(path, place)
 
 
 def sweep(path: Any) -> None:

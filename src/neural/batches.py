@@ -155,6 +155,9 @@ class Streaming(Training):
                 sums += self._update(data, count)
                 count += 1
             self._check_count(count)
+            if sums[0] == 0:
+                rule = "above 0 for one sample of an epoch at least"
+                raise ValueError(sentence("the weights of the batches", rule, 0))
             self.state.epoch += 1
         except TrainingDiverged:
             raise

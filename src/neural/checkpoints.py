@@ -202,10 +202,20 @@ KEPT: Any = object()  # in the place of an object that is there already
 def pack(value: Any, name: str, network: Any, tensors: Tensors) -> Any:
     """Return a state as plain values; arrays go to ``tensors``, vectors like ``params`` by layer and name."""
     if isinstance(value, dict):
-        return {key: pack(item, f"{name}.{key}", network, tensors) for key, item in value.items()}
+        odd = [key for key in value if not isinstance(key, str)]
+        if odd:
+            raise TypeError(sentence(f"a name in {name}", "text, to be written into a file", odd[0]))
+        packed = {key: pack(item, f"{name}.{key}", network, tensors) for key, item in value.items()}
+        return {"names": [*map(list, packed.items())]} if _stands_for_something(value) else packed
     if not isinstance(value, np.ndarray):
         return to_config(value)
-    if name.startswith("training.state.") or name.endswith(".best_params"):  # no other is one, whatever its length
+    if value.dtype.kind not in "iubf":
+        raise TypeError(sentence(name, "an array of numbers, to be written into a file", value))
+    if name in tensors:
+        raise ValueError(sentence("the names in a state", "different, with points between those of inner ones", name))
+    params = network.params
+    best = name.endswith(".best_params") and (value.shape, value.dtype) == (params.shape, params.dtype)
+    if name.startswith("training.state.") or best:  # no other is one, whatever its length
         tensors.update({f"{name}.{key}": view for key, view in model_file.named(network, value).items()})
         return {"vector": name}
     if value.size:
@@ -213,10 +223,17 @@ def pack(value: Any, name: str, network: Any, tensors: Tensors) -> Any:
     return {"tensor": name, "shape": list(value.shape)}
 
 
+def _stands_for_something(value: dict[str, Any]) -> bool:
+    """Return whether :func:`unpack` would take a dictionary of these names for something else."""
+    return "kind" in value or list(value) in (["names"], ["vector"], ["tensor", "shape"], ["float"])
+
+
 def unpack(value: Any, network: Any, tensors: Tensors, custom: Custom | None = None, *, objects: bool = False) -> Any:
     """Return what :func:`pack` was given; of objects only those asked for."""
     if not isinstance(value, dict):
         return from_config(value)
+    if list(value) == ["names"]:
+        return {key: unpack(item, network, tensors, custom, objects=objects) for key, item in value["names"]}
     if list(value) == ["vector"]:
         found = np.zeros_like(network.params)
         for key, view in model_file.named(network, found).items():

@@ -21,6 +21,7 @@ from neural.models import Judged, judged
 from neural.nn import NeuralNetwork
 from neural.parameters import Own
 from neural.passes import Passes, derivative
+from neural.preprocessing import names_of
 from neural.streams import stream
 
 Array = np.ndarray[Any, Any]
@@ -57,6 +58,12 @@ class Case:
     y_test: Array | None
     history: History
     claim: float | None
+    names: tuple[str, ...] | None = None
+    alpha: tuple[float, bool] | None = None  # of an estimator: its penalty, and whether somebody has set it
+
+    def column(self, k: int) -> str:
+        """Return what to call a column: by its name where it has one."""
+        return f"column {k if self.names is None else repr(self.names[k])}"
 
     @cached_property
     def sample(self) -> Array:
@@ -155,13 +162,16 @@ class Case:
         return np.asarray(self.history.history.get(name, []), dtype=float)
 
 
-def case_of(net: NeuralNetwork, X: Any, y: Any, X_test: Any, y_test: Any, history: Any, claim: float | None) -> Case:
+def case_of(
+    net: NeuralNetwork, X: Any, y: Any, X_test: Any, y_test: Any, history: Any, claim: float | None, names: Any = None
+) -> Case:
     """Return the case with all rows checked."""
     if not isinstance(history, History | None):
         raise TypeError(sentence("history", "what fit returned, or None for that of the last fit", history))
     rows, y = inputs.rows("X", X, net.dtype, net.n_inputs), inputs.array("y", y)
     inputs.same_length(X=rows, y=y)
+    names = names_of(X, rows.shape[1], names) if names is not None or inputs.column_names(X) else None
     if X_test is not None:
         X_test, y_test = inputs.rows("X_test", X_test, net.dtype, rows.shape[1]), inputs.array("y_test", y_test)
         inputs.same_length(X_test=X_test, y_test=y_test)
-    return Case(net, rows, y, X_test, y_test, net.history_ if history is None else history, claim)
+    return Case(net, rows, y, X_test, y_test, net.history_ if history is None else history, claim, names)

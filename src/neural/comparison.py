@@ -101,7 +101,7 @@ class Comparison:
         return min(score.rows for score in self.scores)
 
     def _repr_html_(self) -> str:
-        return notebook.as_printed(str(self))
+        return notebook.as_printed(str(self), wrap=True)
 
     def __str__(self) -> str:
         wide = max(len(score.name) for score in self.scores)

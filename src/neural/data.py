@@ -18,18 +18,29 @@ Classes = np.ndarray | None
 
 
 def encoded(
-    X: np.ndarray, y: Any, sample_weight: Any, loss: Loss, n_out: int, dtype: Any, known: Classes
+    X: np.ndarray,
+    y: Any,
+    sample_weight: Any,
+    loss: Loss,
+    n_out: int,
+    dtype: Any,
+    known: Classes,
+    *,
+    part: bool = False,
 ) -> tuple[Data, Classes]:
-    """Return checked rows with their targets and weights, checked and encoded, and the class labels."""
+    """Return checked rows with their targets and weights, checked and encoded, and the class labels.
+
+    Of rows that are a ``part`` of all, the weights may all be 0.
+    """
     y, classes = loss.encode(y, n_out, known)
     inputs.same_length(X=X, y=y)
     inputs.check_finite("y", y, dtype)
     y = y if y.dtype == np.int64 and y.ndim == 1 else y.astype(dtype)
-    return Data(X, y, _weights("sample_weight", sample_weight, len(X), loss, dtype)), classes
+    return Data(X, y, _weights("sample_weight", sample_weight, len(X), loss, dtype, part)), classes
 
 
-def _weights(what: str, value: Any, n: int, loss: Loss, dtype: Any) -> np.ndarray | None:
-    weights = inputs.weights(value, n, dtype)
+def _weights(what: str, value: Any, n: int, loss: Loss, dtype: Any, part: bool) -> np.ndarray | None:
+    weights = inputs.weights(value, n, dtype, all_zero=part)
     if weights is not None and isinstance(loss, CustomLoss):
         raise ValueError(
             f"{what} needs a loss with a value a row. Got {loss.name}, which gives the batch's mean. "
@@ -72,14 +83,16 @@ def _take(data: Data, rows: np.ndarray) -> Data:
 
 
 # --- weights of classes --------------------------------------------------------------------------------------------
-def class_weighted(data: Data, class_weight: Any, classes: Classes, loss: Loss | None, dtype: Any) -> Data:
+def class_weighted(
+    data: Data, class_weight: Any, classes: Classes, loss: Loss | None, dtype: Any, *, part: bool = False
+) -> Data:
     """Return the data with each row's weight multiplied by that of its class; with None, as it is."""
     if class_weight is None or loss is None:
         return data
     weights = by_row(class_weight, loss.labels(data.y), classes, loss.describe())
     if data.weights is not None:
         weights = weights * data.weights
-    return Data(data.X, data.y, _weights("class_weight", weights, len(data), loss, dtype))
+    return Data(data.X, data.y, _weights("class_weight", weights, len(data), loss, dtype, part))
 
 
 def by_row(class_weight: Any, labels: np.ndarray, classes: Classes, loss: str) -> np.ndarray:

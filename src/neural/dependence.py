@@ -148,7 +148,7 @@ def _replaced(X: Any, column: int, values: Array, times: int = 1) -> Any:
 # Permutation importance -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Importance:
     """What :func:`permutation_importance` returns: how much the metric is worse, ``losses`` (features, repeats)."""
 
@@ -166,6 +166,14 @@ class Importance:
     def spread(self) -> Array:
         """The standard deviation over the repeats, (features,)."""
         return np.asarray(self.losses.std(axis=1, ddof=1) if self.losses.shape[1] > 1 else np.zeros(len(self.losses)))
+
+    def __str__(self) -> str:
+        order, mean, spread = np.argsort(-self.mean, kind="stable"), self.mean, self.spread
+        width = max(map(len, self.feature_names))
+        lines = [f"{self.feature_names[k]:{width}}  {mean[k]:8.4f} +- {spread[k]:.4f}" for k in order]
+        return "\n".join([f"{self.metric} is {self.score:.4g}; with a column dealt out anew it is worse by", *lines])
+
+    __repr__ = __str__
 
     @canvas.style()
     def plot(self, n: int = 15, ax: Axes | None = None) -> Figure:

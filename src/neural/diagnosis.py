@@ -6,6 +6,7 @@ yields nothing.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,7 @@ class Diagnosis(list[Finding]):
         return [finding.name for finding in self]
 
     def _repr_html_(self) -> str:
-        return notebook.as_printed(str(self))
+        return notebook.as_printed(str(self), wrap=True)
 
     def __str__(self) -> str:
         return "\n".join(map(str, self)) or f"Nothing found. {len(CHECKS)} checks were made."
@@ -46,6 +47,15 @@ CHECKS: dict[str, Callable[[Case], Findings]] = {
 }  # fmt: skip
 
 
+def _alpha_of(estimator: Any) -> tuple[float, bool] | None:
+    """Return an estimator's alpha, and whether it is another than the default; None for what has none."""
+    parameter = inspect.signature(type(estimator)).parameters.get("alpha")
+    alpha = getattr(estimator, "alpha", None)
+    if parameter is None or not isinstance(alpha, int | float | np.number):
+        return None
+    return float(alpha), bool(alpha != parameter.default)
+
+
 def doctor(
     model: Any,
     X: Any,
@@ -55,6 +65,7 @@ def doctor(
     *,
     history: Any = None,
     claim: float | None = None,
+    feature_names: Any = None,
 ) -> Diagnosis:
     """Return what is wrong with a network: findings in plain words, none where all is well. It changes nothing.
 
@@ -64,6 +75,7 @@ def doctor(
     X, y : the rows it was trained on; ``X_test, y_test`` rows it was not, for what cannot be seen without them.
     history : what ``fit`` returned; None takes ``net.history_``, the last fit alone.
     claim : a difference in accuracy that the test rows are to show.
+    feature_names : what the network's inputs are called; None takes the columns of a data frame, or their numbers.
 
     >>> from neural import DenseLayer, NeuralNetwork
     >>> rng = np.random.default_rng(0)
@@ -74,7 +86,7 @@ def doctor(
     """
     (net, before), (last, _) = network_of(model), last_step(model)
     if net._loss is None:
-        raise ValueError(sentence("model", "a network with a loss", model, "net.use_loss('categorical_crossentropy')."))
+        raise ValueError(sentence("model", "a network with a loss", model, net._next_loss()))
     if (X_test is None) != (y_test is None):
         raise ValueError(sentence("X_test and y_test", "given both or neither", (X_test, y_test)))
     if claim is not None:
@@ -84,6 +96,7 @@ def doctor(
     if last is not net:  # an estimator, whose classes are its own, and whose network knows columns
         y, y_test = (each if each is None else columns_of("y", each, classes_of(last)) for each in (y, y_test))
         history = getattr(last, "history_", None) if history is None else history
-    case = case_of(net, X, y, X_test, y_test, history, claim)
+    case = case_of(net, X, y, X_test, y_test, history, claim, feature_names)
+    case.alpha = _alpha_of(last)
     with np.errstate(all="ignore"):
         return Diagnosis(finding for check in CHECKS.values() for finding in check(case))

@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = np.ndarray[Any, Any]
+MOST_LINES = 10  # of an explanation as text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """What :func:`explain` returns, for n rows and their features.
 
@@ -69,6 +70,17 @@ class Explanation:
         order = np.argsort(-np.abs(self.values[row]), kind="stable")[:n]
         data, values = self.data[row].tolist(), self.values[row].tolist()
         return [(self.feature_names[k], data[k], values[k]) for k in order]
+
+    def __str__(self) -> str:
+        sizes = np.abs(self.values).mean(axis=0)
+        order = np.argsort(-sizes, kind="stable")[:MOST_LINES]
+        width = max(len(self.feature_names[k]) for k in order)
+        lines = [f"{self.feature_names[k]:{width}}  {sizes[k]:.4g}" for k in order]
+        more = [f"and {len(sizes) - MOST_LINES} more"] if len(sizes) > MOST_LINES else []
+        rows = f"{len(self)} row{'s' if len(self) > 1 else ''}"
+        return "\n".join([f"{self.method} of {rows}, mean size of the values:", *lines, *more])
+
+    __repr__ = __str__
 
     def to_shap(self) -> Any:
         """Return a ``shap.Explanation``, for that package's plots; ImportError without it."""
@@ -275,19 +287,45 @@ def _along_lines(question: Question, ways: list[tuple[Array, Array, Array]]) -> 
     The affine formulas that come first make of a line a line, so they run once for each way, not for each point.
     """
     passes, values = Passes(question.program), np.zeros_like(question.X)
-    first = passes.affine
+    first, back = passes.affine, _back_through_affine(passes, question.X[:1])
     begins = [np.array(passes.forward(passes.work.load(b), 0, first)[0]) for b, _, _ in ways]
+    centre = np.mean([b[0] for b, _, _ in ways], axis=0, dtype=np.float64).astype(values.dtype)
     for part in blocks(len(values)):
         x, seeds = question.X[part], question.seeds[part]
-        ends, below = passes.forward(passes.work.load(x), 0, first)
-        ends = np.array(ends)
-        for begin, (b, points, weights) in zip(begins, ways, strict=True):
-            total = np.zeros_like(ends)
-            for point, weight in zip(points.astype(x.dtype), weights.astype(x.dtype), strict=True):
-                _, caches = passes.forward(begin + point * (ends - begin), first)
-                total += weight * passes.backward(seeds, caches, first)
-            values[part] += passes.backward(total, below) * (x - b)
+        ends = np.array(passes.forward(passes.work.load(x), 0, first)[0])
+        whole, at_once = np.zeros_like(ends), max(1, MOST_AT_ONCE // (ends.shape[1] * max(x.shape)))
+        for k in range(0, len(ways), at_once):
+            group = ways[k : k + at_once]
+            totals = np.zeros((len(group), *ends.shape), ends.dtype)
+            for total, begin, (_, points, weights) in zip(totals, begins[k:], group, strict=False):
+                for point, weight in zip(points.astype(x.dtype), weights.astype(x.dtype), strict=True):
+                    _, caches = passes.forward(begin + point * (ends - begin), first)
+                    total += weight * passes.backward(seeds, caches, first)
+                whole += total
+            if len(ways) > 1:
+                values[part] -= _sum_of_products(totals, back, np.concatenate([b for b, _, _ in group]) - centre)
+        values[part] += (whole if back is None else whole @ back) * (x - centre)
     return _scaled(values, question.program), _base(question)
+
+
+MOST_AT_ONCE = 1 << 24  # numbers in the arrays of several ways
+
+
+def _back_through_affine(passes: Passes, row: Array) -> Array | None:
+    """Return the matrix (h, features) by which derivatives go back through the affine formulas; None without any."""
+    if passes.affine == 0:
+        return None
+    h = passes.forward(passes.work.load(row), 0, passes.affine)[0].shape[1]
+    _, caches = passes.forward(passes.work.load(np.repeat(row, h, axis=0)), 0, passes.affine)
+    return np.array(passes.backward(np.eye(h, dtype=row.dtype), caches))
+
+
+def _sum_of_products(totals: Array, back: Array | None, b: Array) -> Array:
+    """Return sum_k b_k (t_k M) for t (k, n, h), M (h, features), b (k, features): one product of matrices, not k."""
+    if back is None:
+        return np.asarray(np.einsum("kif,kf->if", totals, b))
+    k, n, h = totals.shape
+    return totals.transpose(1, 0, 2).reshape(n, k * h) @ (b[:, None] * back).reshape(k * h, -1)
 
 
 def _scaled(values: Array, program: Program) -> Array:

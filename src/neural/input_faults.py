@@ -31,7 +31,7 @@ def unscaled_inputs(case: Case) -> Findings:
     cause = "Sums of such inputs are far out on every activation, and no one learning rate suits all weights."
     step = "Subtract each column's mean and divide by its standard deviation; for images, input_scale=1/255."
     if sizes[worst] > LARGE:
-        found = f"column {worst} has a typical size of {sizes[worst]:.4g}, where about 1 is wanted."
+        found = f"{case.column(worst)} has a typical size of {sizes[worst]:.4g}, where about 1 is wanted."
         yield Finding("unscaled inputs", found, float(sizes[worst]), cause, step)
     elif len(spreads) and (ratio := float(spreads.max() / spreads.min())) > UNEVEN and len(X.T) < FEW_COLUMNS:
         found = f"one column's standard deviation is {ratio:.4g} times another's."
@@ -46,7 +46,8 @@ def constant_inputs(case: Case) -> Findings:
         constant &= X[0] != 0
     columns = np.flatnonzero(constant)
     if len(X) > 1 and len(columns):
-        found = f"{len(columns)} of {X.shape[1]} columns are the same in every training row, first column {columns[0]}."
+        first = case.column(columns[0])
+        found = f"{len(columns)} of {X.shape[1]} columns are the same in every training row, first {first}."
         cause = "What does not vary says nothing, and its weights stay as they were drawn."
         yield Finding("constant inputs", found, float(len(columns)), cause, "Leave these columns out.")
 
@@ -81,8 +82,8 @@ def leaking_column(case: Case) -> Findings:
     strengths = np.array([of(column, y.ravel()) for column in X.T])
     best, base = int(strengths.argmax()), _purity(np.zeros(len(X)), y) if case.train.classifies else 0.0
     if strengths[best] > PURE > 0.95 > base and np.delete(strengths, best).max() < NEXT_BEST:
-        others = np.sort(strengths)[-2]
-        found = f"column {best} alone tells {strengths[best]:.1%} of the training targets; the next best {others:.1%}."
+        share, others = strengths[best], np.sort(strengths)[-2]
+        found = f"{case.column(best)} alone tells {share:.1%} of the training targets; the next best {others:.1%}."
         cause = "It was most likely made from the target, or is known only after it."
         step = "Ask where it comes from; leave it out if it will not be there when the network is used."
         yield Finding("leaking column", found, float(strengths[best]), cause, step)

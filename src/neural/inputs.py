@@ -165,8 +165,8 @@ def same_length(**named: np.ndarray) -> None:
         raise ValueError(f"{' and '.join(named)} must be of one length. Got {' and '.join(map(str, lengths))} rows.")
 
 
-def weights(value: Any, n: int, dtype: Any) -> np.ndarray | None:
-    """Return sample weights (n,): finite, none below 0, not all 0; None stays None."""
+def weights(value: Any, n: int, dtype: Any, *, all_zero: bool = False) -> np.ndarray | None:
+    """Return sample weights (n,): finite, none below 0, not all 0 unless that may be; None stays None."""
     if value is None:
         return None
     found = numbers("sample_weight", value)
@@ -177,7 +177,7 @@ def weights(value: Any, n: int, dtype: Any) -> np.ndarray | None:
     check_finite("sample_weight", found, dtype)
     with np.errstate(all="ignore"):
         cast, total = found.astype(dtype), float(found.sum(dtype=np.float64))
-    if not cast.any():
+    if not all_zero and not cast.any():
         rule = f"above 0 in {np.dtype(dtype)} for one sample at least"
         raise ValueError(sentence("sample_weight", rule, found.max().item()))
     if total > float(np.finfo(dtype).max):

@@ -22,7 +22,7 @@ import numpy as np
 from neural import inputs, metrics, notebook, optimizers, threads
 from neural.callbacks import Callback, EarlyStopping, History
 from neural.datasets import take
-from neural.errors import TrainingDiverged, check_number, one_of, sentence
+from neural.errors import TrainingDiverged, check_number, guess, one_of, sentence
 from neural.nn import NeuralNetwork
 from neural.streams import stream
 
@@ -32,7 +32,7 @@ OF_ROWS = ("rows", "validation_rows")
 Make = NeuralNetwork | Callable[..., NeuralNetwork]
 
 
-@dataclass
+@dataclass(repr=False)
 class Run:
     """One network of many: what was chosen for it, and what became of it.
 
@@ -47,6 +47,15 @@ class Run:
     seconds: float = 0.0
     error: TrainingDiverged | None = None
     callbacks: list[Any] = field(default_factory=list, repr=False)
+
+    def __repr__(self) -> str:
+        """Show what was chosen and what came of it, in a line."""
+        chosen = ", ".join(f"{name}={value!r}" for name, value in self.choice.items())
+        if self.error is not None:
+            return f"Run({chosen}): {_shortly(self.error)}"
+        names = [name for name in self.history.history if name not in ("seconds", "learning_rate")]
+        numbers = {**{name: self.value(name) for name in names}, **self.scores}
+        return f"Run({chosen}): " + ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
 
     def value(self, name: str) -> float:
         """Return a score, or a number of the history as it was when the network had the weights that it has now.
@@ -90,12 +99,16 @@ class Runs(list[Run]):
     def best(self, by: str = "val_loss") -> Run:
         """Return the run with the least ``by``, or the greatest where more is better; the first of equals.
 
-        ValueError if no fit has come to an end.
+        ValueError if no fit has come to an end, or none has recorded it.
         """
         return self.ranked(by)[0]
 
     def ranked(self, by: str = "val_loss") -> list[Run]:
         """Return the runs that came to an end, the best by ``by`` first."""
+        recorded = {name for run in self for name in (*run.history.history, *run.scores)} - {"seconds"}
+        if recorded and by not in recorded:
+            step = f"{guess(by, recorded)} Ask fit for others by metrics=, and for val_ by validation_split=.".strip()
+            raise ValueError(sentence("by", f"what was recorded, {one_of(recorded)}", by, step))
         sign = -1 if more_is_better(by) else 1
         done = [run for run in self if not math.isnan(run.value(by))]
         if not done:
@@ -111,7 +124,8 @@ class Runs(list[Run]):
         return notebook.as_printed(str(self))
 
     def __str__(self) -> str:
-        rows = [{name: _text(value) for name, value in row.items()} for row in self.table()]
+        shown = [{**self._row(run), "error": run.error and _shortly(run.error)} for run in self]
+        rows = [{name: _text(value) for name, value in row.items()} for row in shown]
         names = [name for name in dict.fromkeys(itertools.chain(*rows)) if any(row.get(name) for row in rows)]
         cells = [names, *[[row.get(name, "") for name in names] for row in rows]]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -119,7 +133,11 @@ class Runs(list[Run]):
 
 
 def _text(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _shortly(error: TrainingDiverged) -> str:
+    return f"diverged in epoch {error.epoch}"
 
 
 def more_is_better(name: str) -> bool:
@@ -128,7 +146,7 @@ def more_is_better(name: str) -> bool:
     if name in ("loss", "data_loss"):
         return False
     if name not in metrics.METRICS:
-        raise ValueError(sentence("by", f"a loss, or {one_of(metrics.METRICS)}", name))
+        raise ValueError(sentence("by", f"a loss, or {one_of(metrics.METRICS)}", name, guess(name, metrics.METRICS)))
     return bool(metrics.METRICS[name].higher_is_better)
 
 

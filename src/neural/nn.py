@@ -120,7 +120,8 @@ class NeuralNetwork(Assembly):
             read where it is (but for ``validation_split``, which copies rows: give ``validation_data``). Or batches,
             and no y: a loader that gives (X, y) or (X, y, sample_weight), or a function that returns an iterator over
             them. Each epoch goes through it once, an update a batch, and once more for metrics of the training rows.
-            The first batch has all text labels, and its number of rows is the m of the penalty.
+            The first batch has all text labels, and its number of rows is the m of the penalty. The weights of a batch
+            may all be 0, as they may be of the rows of an update.
         y : targets as the loss takes them: labels (n,), one-hot (n, K), values (n,) or (n, n_out).
         batch_size : rows an update; None, or more than there are, is all of them. A last short batch is used too. To
             accumulate the gradients of k batches is ``batch_size * k``, so there is no argument for that.
@@ -200,8 +201,8 @@ class NeuralNetwork(Assembly):
 
         def take(X: Any, y: Any, sample_weight: Any = None) -> Data:
             nonlocal classes
-            data, classes = self._data(self._rows(X), y, sample_weight, classes)
-            return prepare.class_weighted(data, class_weight, classes, self._loss, self.dtype)
+            data, classes = self._data(self._rows(X), y, sample_weight, classes, part=True)
+            return prepare.class_weighted(data, class_weight, classes, self._loss, self.dtype, part=True)
 
         if not self._is_built():
             chains.check_layers(self.layers, self)
@@ -284,11 +285,14 @@ class NeuralNetwork(Assembly):
             chains.check_layers(self.layers, self)
         return inputs.rows("X", X, self.dtype, self.n_inputs)
 
-    def _data(self, X: np.ndarray, y: Any, sample_weight: Any, classes: Any = None) -> tuple[Data, Any]:
+    def _data(
+        self, X: np.ndarray, y: Any, sample_weight: Any, classes: Any = None, part: bool = False
+    ) -> tuple[Data, Any]:
         """Return rows, targets and weights checked and encoded, and the class labels."""
         assert self._loss is not None
         known = self.classes_ if classes is None else classes
-        return prepare.encoded(X, y, sample_weight, self._loss, self.n_outputs(X.shape[1]), self.dtype, known)
+        n_out = self.n_outputs(X.shape[1])
+        return prepare.encoded(X, y, sample_weight, self._loss, n_out, self.dtype, known, part=part)
 
     def _validation(self, given: Any, width: int, classes: Any) -> Data:
         def take(X: Any, y: Any, sample_weight: Any = None) -> Data:

@@ -15,13 +15,13 @@ LEFT, BELOW = 52, 20  # pixels for the numbers at the axes
 CELL = "text-align:right;padding:2px 10px"
 
 
-def as_printed(text: str) -> str:
-    """Return text with its columns under one another, as a notebook shows it.
+def as_printed(text: str, *, wrap: bool = False) -> str:
+    """Return text with its columns under one another, as a notebook shows it; ``wrap`` where it has long sentences.
 
     >>> as_printed("a < b")
     '<pre style="white-space:pre">a &lt; b</pre>'
     """
-    return f'<pre style="white-space:pre">{escape(text)}</pre>'
+    return f'<pre style="white-space:{"pre-wrap" if wrap else "pre"}">{escape(text)}</pre>'
 
 
 def place() -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import neural
-from neural import canvas, figures, findings
+from neural import atomic, canvas, figures, findings
 from neural.datasets import ImageData
 from neural.errors import sentence
 from neural.experiments import (
@@ -64,8 +64,7 @@ def write(results: Results, images: ImageData, out: str | os.PathLike[str], spee
     is written elsewhere first and then moved: a crash on the way leaves an old report as it was.
     """
     folder = prepare(out)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as name:
-        scratch = Path(name)
+    with atomic.together(folder, last=PAGE) as scratch:
         pictures = _write_pictures(results, images, scratch)
         _write_weights(results, scratch / "weights")
         machine = describe_machine()
@@ -74,7 +73,6 @@ def write(results: Results, images: ImageData, out: str | os.PathLike[str], spee
         (scratch / "results.json").write_text(numbers, encoding="utf-8")
         (scratch / "report.md").write_text(to_markdown(TITLE, subtitle(results), blocks), encoding="utf-8")
         (scratch / PAGE).write_text(to_html(TITLE, subtitle(results), blocks, scratch), encoding="utf-8")
-        _move(scratch, folder)
     return folder / PAGE
 
 
@@ -94,14 +92,6 @@ def _write_weights(results: Results, folder: Path) -> None:
         arrays: dict[str, Any] = {f"weights{k}": weights for k, weights in enumerate(net.weights, 1)}
         arrays |= {f"biases{k}": biases for k, biases in enumerate(net.biases, 1)}
         np.savez(folder / f"{name}.npz", **arrays)
-
-
-def _move(scratch: Path, folder: Path) -> None:
-    files = sorted((path for path in scratch.rglob("*") if path.is_file()), key=lambda path: path.name == PAGE)
-    for path in files:
-        place = folder / path.relative_to(scratch)
-        place.parent.mkdir(exist_ok=True)
-        os.replace(path, place)
 
 
 # The page -------------------------------------------------------------------------------------------------------------

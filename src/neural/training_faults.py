@@ -150,6 +150,9 @@ def penalty_without_effect(case: Case) -> Findings:
         for name in ("l1", "l2")
         if getattr(each, name, 0)
     ]
+    if case.alpha is not None:  # an estimator, where it goes by that name, and the default is nobody's wish
+        value, is_set = case.alpha
+        penalties = [("alpha", value)] if is_set and value else []
     costs, parts = case.epochs("loss"), case.epochs("penalty")
     if not penalties or not len(costs) or not len(parts) or costs[-1] <= 0:
         return

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import neural
-from neural.cli import answers, bench, demo, exports, look, plots, predict, train
+from neural.cli import answers, bench, demo, doctor, exports, look, plots, predict, train
 from neural.cli.answers import REFUSED, answered, complain
 
 # What the options are refused with: its name has moved between versions of typer.
@@ -59,6 +59,10 @@ COMMANDS: tuple[tuple[Callable[..., Any], tuple[str, ...]], ...] = (
         ("neural predict run new.csv --keep --out predicted.csv", "cat new.csv | neural predict run - | head"),
     ),
     (predict.evaluate, ("neural evaluate run new.csv", "neural evaluate run new.csv --at-least accuracy=0.9")),
+    (
+        doctor.doctor,
+        ("neural doctor run flowers.csv", "neural doctor model.neural flowers.csv --test new.csv --claim 0.02"),
+    ),
     (look.inspect, ("neural inspect run", "neural inspect model.neural --json")),
     (exports.export, ("neural export run model.onnx", "neural export run model.c && neural verify model.c")),
     (exports.verify, ("neural verify model.c",)),

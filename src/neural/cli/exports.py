@@ -9,6 +9,9 @@ import typer
 from neural import atomic
 from neural.cli.answers import DONE, FAILED, Answer, Json, Quiet
 from neural.cli.models import Model, load
+from neural.tables import count
+
+MOST_NAMES = 8
 
 
 def export(
@@ -30,8 +33,10 @@ def export(
     answer.text(f"{out}: {proof}.")
     columns = net.columns_
     if columns is not None and not as_json:
-        names = ", ".join(columns.inputs[:8]) + (", ..." if len(columns.inputs) > 8 else "")
-        answer.note(f"It takes {len(columns.inputs)} inputs: {names}. (neural inspect {model} says how they are made.)")
+        more = len(columns.inputs) - MOST_NAMES
+        names = "; ".join([*columns.inputs[:MOST_NAMES], *([f"and {more} more"] if more > 0 else [])])
+        n = count(len(columns.inputs), "input")
+        answer.note(f"It takes {n}: {names} (neural inspect {model} says how they are made).")
     return DONE
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +17,7 @@ from neural.errors import sentence
 from neural.folding import fold_inputs, fold_outputs
 from neural.guessing import CATEGORY, LEFT_OUT, NUMBER, Guess, guess_columns, guess_task
 from neural.streams import stream
+from neural.table_files import read_table
 from neural.tables import Columns, Encoded, Number, count, measured, numbers_of, texts_of
 
 Array = np.ndarray[Any, Any]
@@ -146,8 +149,8 @@ def fit(plan: Plan, callbacks: Sequence[Any] = ()) -> Outcome:
     recipe = plan.recipe
     X = {part: plan.columns.encode(plan.table.iloc[rows]).rows for part, rows in _parts(plan).items()}
     y = {part: plan.targets[rows] for part, rows in _parts(plan).items()}
-    mean, scale = _scales(plan.columns, X["train"])
-    of_y = (0.0, 1.0) if plan.labels is not None else (float(y["train"].mean()), _deviation(y["train"]) or 1.0)
+    mean, scale = scales(plan.columns, X["train"])
+    of_y = (0.0, 1.0) if plan.labels is not None else (float(y["train"].mean()), deviation(y["train"]) or 1.0)
     net = network(recipe, X["train"].shape[1], 0 if plan.labels is None else len(plan.labels))
     scaled = {part: (X[part] - mean) / scale for part in X}
     goals = {part: y[part] if plan.labels is not None else (y[part] - of_y[0]) / of_y[1] for part in y}
@@ -178,18 +181,18 @@ def _parts(plan: Plan) -> dict[str, Array]:
     return {"train": plan.train, "validation": plan.validation, "scored": plan.scored}
 
 
-def _scales(columns: Columns, rows: Array) -> tuple[Array, Array]:
+def scales(columns: Columns, rows: Array) -> tuple[Array, Array]:
     """Return mean and deviation of the inputs that are numbers of the table; 0 and 1 for those that are 0 or 1."""
     mean, scale, start = np.zeros(rows.shape[1]), np.ones(rows.shape[1]), 0
     for column in columns.columns:
         if isinstance(column, Number):
-            mean[start], deviation = rows[:, start].mean(), _deviation(rows[:, start])
-            scale[start] = deviation if deviation > 1e-12 * abs(mean[start]) else 1.0
+            mean[start], spread = rows[:, start].mean(), deviation(rows[:, start])
+            scale[start] = spread if spread > 1e-12 * abs(mean[start]) else 1.0
         start += len(column.inputs)
     return mean, scale
 
 
-def _deviation(values: Array) -> float:
+def deviation(values: Array) -> float:
     """Return the standard deviation, also of numbers whose squares are beyond what a float can hold."""
     largest = float(np.abs(values).max())
     return float((values / largest).std()) * largest if largest > 0 else 0.0
@@ -205,6 +208,16 @@ def network(recipe: Recipe, n_in: int, n_classes: int) -> NeuralNetwork:
     last = DenseLayer(width, n_classes, "softmax") if n_classes else DenseLayer(width, 1)
     loss = "categorical_crossentropy" if n_classes else "mse"
     return NeuralNetwork([*layers, last], loss, dtype="float64", random_state=recipe.seed)
+
+
+# --- a table of data ------------------------------------------------------------------------------------------------
+def read(path: str) -> tuple[Any, str | None]:
+    """Return the table and its file's SHA-256; None for what cannot be read twice: stdin, a pipe."""
+    frame = read_table(path)
+    if not os.path.isfile(path):
+        return frame, None
+    with open(path, "rb") as file:
+        return frame, hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # --- a model and a table -------------------------------------------------------------------------------------------

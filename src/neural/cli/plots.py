@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import os
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ import typer
 from neural import atomic
 from neural.cli.answers import Answer, Json, Quiet
 from neural.cli.fitting import columns_of, predicted, truth_of
-from neural.cli.models import load
+from neural.cli.models import history_of, load
 from neural.cli.predict import remark
 from neural.cli.recipe import HISTORY
 from neural.errors import look_up
@@ -52,16 +51,8 @@ def plot(
 def curves(path: str, log: bool) -> Any:
     """Return the figure of the costs in a history's CSV file, ours or that of CSVLogger."""
     from neural.plotting import plot_history
-    from neural.tables import numbers_of
 
-    path = os.path.join(path, HISTORY) if os.path.isdir(path) else path
-    frame = read_table(path)
-    series = {name: numbers_of(frame[name]).tolist() for name in CURVES if name in frame.columns}
-    if "loss" not in series:
-        raise ValueError(f"{path} must be the history of a training, with a column loss. It has none.")
-    for name, values in series.items():
-        if not all(map(math.isfinite, values)):
-            raise ValueError(f"{path} must hold finite numbers in the column {name}. Something else is there.")
+    series = history_of(os.path.join(path, HISTORY) if os.path.isdir(path) else path, CURVES)
     return plot_history(series, ylabel="cost", log=log)
 
 

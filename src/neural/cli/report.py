@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 import neural
-from neural import canvas
+from neural import atomic, canvas
 from neural.cli.fitting import Outcome
 from neural.cli.recipe import HISTORY, MODEL, REPEAT, REPORT
-from neural.cli.telling import described, ended, judged_on, score_rows
+from neural.cli.telling import described, doubt, ended, judged_on, score_rows
 from neural.figures import save
 from neural.metrics import confusion_matrix
 from neural.page import Block, Bullets, Fold, Heading, Picture, Table, Text, to_html
@@ -35,15 +35,12 @@ def write(outcome: Outcome, digest: str | None, folder: Path) -> None:
     recipe = replace(outcome.plan.recipe, data_sha256=digest)
     if outcome.interrupted:
         recipe = replace(recipe, epochs=len(outcome.history))
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as name:
-        scratch = Path(name)
+    with tempfile.TemporaryDirectory() as drawn, atomic.together(folder, last=REPORT) as scratch:
         outcome.net.columns_ = outcome.plan.columns
         outcome.net.save(scratch / MODEL, metrics={score.name: score.value for score in outcome.scores})
         (scratch / HISTORY).write_text(history_text(outcome.history), encoding="utf-8", newline="")
         (scratch / REPEAT).write_text(recipe.to_toml(str(folder)), encoding="utf-8")
-        (scratch / REPORT).write_text(page(outcome, scratch), encoding="utf-8")
-        for file in (MODEL, HISTORY, REPEAT, REPORT):
-            os.replace(scratch / file, folder / file)
+        (scratch / REPORT).write_text(page(outcome, Path(drawn)), encoding="utf-8")
 
 
 def history_text(history: Any) -> str:
@@ -71,6 +68,8 @@ def _blocks(outcome: Outcome, folder: Path) -> Iterator[Block]:
     head, *rows = score_rows(outcome)
     yield Heading("How good it is")
     yield Table(f"{judged_on(plan)}; with the interval in which the true value lies at 95 %.", head, rows)
+    if doubt(outcome):
+        yield Text(doubt(outcome))
     yield _mistakes(outcome, folder)
     yield Heading("What the columns were taken for")
     yield Table(

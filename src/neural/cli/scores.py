@@ -28,6 +28,17 @@ class Score:
     def __str__(self) -> str:
         return f"{self.name} {self.value:.4g} ({self.low:.4g} to {self.high:.4g})"
 
+    @property
+    def is_better(self) -> bool:
+        """Whether the whole interval is better than what guessing alike reaches; no for a metric without such a number.
+
+        >>> Score("rmse", 2.0, 1.5, 2.5, baseline=3.0).is_better, Score("accuracy", 0.9, 0.7, 1.0, 0.8).is_better
+        (True, False)
+        """
+        if self.baseline is None:
+            return False
+        return self.high < self.baseline if self.name in LESS_IS_BETTER else self.low > self.baseline
+
 
 Function = Callable[..., Any]
 OF_CLASSES: tuple[tuple[str, Function, str], ...] = (
@@ -42,6 +53,7 @@ OF_VALUES: tuple[tuple[str, Function, str], ...] = (
     ("rmse", metrics.root_mean_squared_error, "values"),
     ("mae", metrics.mean_absolute_error, "values"),
 )
+LESS_IS_BETTER = ("rmse", "mae")  # of those that have a baseline
 NAMES = tuple(name for name, _, _ in (*OF_CLASSES, *OF_VALUES))
 
 

@@ -29,10 +29,23 @@ def judged_on(plan: Plan) -> str:
     return f"On the {count(len(plan.validation), 'row')} that the training stopped by, so rather too good"
 
 
+def typical_of(outcome: Outcome) -> str:
+    """Return what a guess without a model would be."""
+    return "always the most frequent" if outcome.plan.labels is not None else "always the mean"
+
+
+def doubt(outcome: Outcome) -> str:
+    """Return a warning where no metric shows that the model is better than such a guess; else nothing."""
+    if any(score.is_better for score in outcome.scores):
+        return ""
+    target = outcome.plan.recipe.target
+    reasons = f"these columns may not tell {target!r}, or the rows are too few, or the training went wrong"
+    return f"No metric is surely better than {typical_of(outcome)}: {reasons}."
+
+
 def score_rows(outcome: Outcome) -> list[tuple[str, ...]]:
     """Return the metrics as rows of text, under their head."""
-    alike = "always the most frequent" if outcome.plan.labels is not None else "always the mean"
-    rows: list[tuple[str, ...]] = [("metric", "value", "95 % interval", alike)]
+    rows: list[tuple[str, ...]] = [("metric", "value", "95 % interval", typical_of(outcome))]
     for score in outcome.scores:
         baseline = "" if score.baseline is None else f"{score.baseline:.4g}"
         rows.append((score.name, f"{score.value:.4g}", f"{score.low:.4g} to {score.high:.4g}", baseline))
@@ -57,5 +70,6 @@ def document(outcome: Outcome) -> dict[str, Any]:
         "metrics": {
             s.name: {"value": s.value, "low": s.low, "high": s.high, "baseline": s.baseline} for s in outcome.scores
         },
+        "doubt": doubt(outcome),
         "files": files,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from neural.cli.answers import DONE, STOPPED, Answer, Json, Quiet, table
-from neural.cli.fitting import Outcome, Plan, fit, plan_of
+from neural.cli.fitting import Outcome, Plan, fit, plan_of, read
 from neural.cli.recipe import HISTORY, MODEL, REPEAT, REPORT, Recipe, from_toml
-from neural.cli.telling import described, document, ended, judged_on, score_rows
+from neural.cli.telling import described, document, doubt, ended, judged_on, score_rows
 from neural.errors import sentence
 from neural.table_files import read_table
 
@@ -57,7 +56,7 @@ def train(
     answer = Answer(as_json, quiet)
     recipe = _recipe(data, given)
     check_out(recipe.out)
-    frame, digest = _read(recipe.data)
+    frame, digest = read(recipe.data)
     if recipe.data_sha256 not in (None, digest):
         answer.note(f"neural: {recipe.data} has changed since the run that is repeated.")
     plan = plan_of(frame, recipe)
@@ -68,6 +67,8 @@ def train(
     write(outcome, digest, Path(recipe.out))
     answer.text(_told(outcome))
     answer.document(document(outcome))
+    if doubt(outcome):
+        answer.note(f"neural: {doubt(outcome)} Ask: neural doctor {recipe.out} {recipe.data}")
     if outcome.interrupted:
         answer.note("neural: Ctrl-C ended the training; what was best so far is kept.")
     return STOPPED if outcome.interrupted else DONE
@@ -93,15 +94,6 @@ def _widths(text: str) -> tuple[int, ...]:
     if not all(part.isascii() and part.isdigit() and len(part) < 9 for part in parts):
         raise ValueError(sentence("--hidden", "widths with commas between them, such as 64,32, or 0 for none", text))
     return () if parts == ["0"] else tuple(map(int, parts))
-
-
-def _read(path: str) -> tuple[Any, str | None]:
-    """Return the table and its file's SHA-256; None for what cannot be read twice: stdin, a pipe."""
-    frame = read_table(path)
-    if not os.path.isfile(path):
-        return frame, None
-    with open(path, "rb") as file:
-        return frame, hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_out(folder: str) -> None:

@@ -36,6 +36,7 @@ def export(net: Any, path: Any, *, quantize: str | None = None, X: Any = None) -
 
     ``NeuralNetwork.export`` tells of it.
     """
+    atomic.file_path(path)  # an error now is better than one after the work, about a file that goes with it
     path = Path(path)
     files = look_up("the suffix of an export", path.suffix.lower(), TARGETS)
     if quantize not in (None, "int8"):
