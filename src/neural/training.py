@@ -405,10 +405,7 @@ class Training:
 
     def _measured(self) -> dict[str, float]:
         """Return the metrics of the network as it is now, and the validation's."""
-        numbers: dict[str, float] = {}
-        wanted = self.settings.metrics
-        if wanted:
-            numbers = measure(wanted, self._loss, self._targets, self.predicted())
+        numbers, wanted = self._measured_in_training(), self.settings.metrics
         if self.validation is not None:
             numbers["val_loss"], outputs = self.engine.evaluate(self.program, self.validation)
             if not np.isfinite(numbers["val_loss"]):
@@ -416,6 +413,11 @@ class Training:
             found = measure(wanted, self._loss, self.validation.y, outputs)
             numbers |= {f"val_{name}": value for name, value in found.items()}
         return numbers
+
+    def _measured_in_training(self) -> dict[str, float]:
+        """Return the metrics of the training rows."""
+        wanted = self.settings.metrics
+        return measure(wanted, self._loss, self._targets, self.predicted()) if wanted else {}
 
     # --- callbacks -------------------------------------------------------------------------------------------------
     @property
