@@ -94,7 +94,8 @@ def fit(
     settings = RoundSettings.of(
         epochs, learning_rate, batch_size, optimizer, schedule, metrics, callbacks, None, verbose, time_limit, None, None
     )
-    settings.check_rounds(every, Outer(outer_rate, outer_momentum), validation_data is not None)
+    settings.check_elsewhere(validation_data is not None)
+    settings.use_rounds(every, Outer(outer_rate, outer_momentum))
     if workers is not None:
         workers = check_number("workers", workers, low=1, whole=True)
     chains.check_layers(network.layers, network)

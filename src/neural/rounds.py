@@ -188,10 +188,10 @@ class Elsewhere:
 
 @dataclass
 class RoundSettings(Settings):
-    """The arguments of a fit in rounds: ``every`` so many updates, at most, of each of ``workers``."""
+    """The arguments of a fit whose rows are elsewhere: with ``workers`` of them, which meet after so many updates."""
 
     workers: int = 1
-    sync_every: int | None = None
+    sync_every: int | None = 1
     outer: Outer = field(default_factory=Outer)
 
     def names(self, validated: bool) -> list[str]:
@@ -199,13 +199,16 @@ class RoundSettings(Settings):
         wanted = [metric.name for metric in self.metrics]
         return [name for name in super().names(validated) if name not in wanted]
 
-    def check_rounds(self, every: Any, outer: Outer, validated: bool) -> None:
-        """Take what is about rounds, and refuse what cannot be had where rows are elsewhere."""
+    def use_rounds(self, every: Any, outer: Outer) -> None:
+        """Take what is about rounds."""
         self.sync_every = None if every is None else check_number("every", every, low=1, whole=True)
         self.outer = outer
         self.callbacks = [outer, *self.callbacks]
+
+    def check_elsewhere(self, validated: bool) -> None:
+        """Refuse what cannot be had where rows are elsewhere."""
         if self.optimizer.whole:
-            rule = "one that goes update by update, such as 'adam', where workers take turns at averaging"
+            rule = "one that goes update by update, such as 'adam', where several train one network"
             raise ValueError(sentence("optimizer", rule, self.optimizer))
         if self.metrics and not validated:
             step = "Give validation_data: training rows are elsewhere, and are not gone through again."
