@@ -92,7 +92,18 @@ def fit(
     """
     network._check_free()
     settings = RoundSettings.of(
-        epochs, learning_rate, batch_size, optimizer, schedule, metrics, callbacks, None, verbose, time_limit, None, None
+        epochs,
+        learning_rate,
+        batch_size,
+        optimizer,
+        schedule,
+        metrics,
+        callbacks,
+        None,
+        verbose,
+        time_limit,
+        None,
+        None,
     )
     settings.check_elsewhere(validation_data is not None)
     settings.use_rounds(every, Outer(outer_rate, outer_momentum))

@@ -24,8 +24,7 @@ from neural.inputs import array
 from neural.layer import Mode
 from neural.nn import NeuralNetwork
 from neural.normalization import BatchNorm
-from neural.rounds import Elsewhere, RoundSettings, order_of, seed_of
-from neural.training import Training
+from neural.rounds import Elsewhere, RoundSettings, Spread, order_of, seed_of
 
 Found = TypeVar("Found")
 
@@ -185,10 +184,10 @@ class Ranks:
         return total
 
 
-class Synchronous(Training):
+class Synchronous(Spread):
     """One call of :func:`fit` on one rank, as callbacks of rank 0 see it.
 
-    As :class:`Training`, but ``true`` and ``predicted()`` are not there.
+    As :class:`neural.rounds.Spread`.
     """
 
     def __init__(self, *given: Any) -> None:
@@ -216,17 +215,6 @@ class Synchronous(Training):
             self.network.state = self._updates.state = self.state
             self.network.seed, self.network.history_ = self.state.seed, self.history
         self._seed = seed_of(self.state.seed, self._ranks.rank)
-
-    def predicted(self) -> np.ndarray:
-        raise NeuralError("Predictions for the training rows are not there, as the rows are elsewhere. Give none.")
-
-    true = property(predicted)  # type: ignore[assignment]
-
-    def _run_many(self) -> bool:
-        return False
-
-    def _measured_in_training(self) -> dict[str, float]:
-        return {}
 
     def _run_epoch(self) -> None:
         started, begun = time.perf_counter(), self._updates.snapshot()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def tasks(what: str, value: Any, pieces: int) -> list[Any]:
         raise ValueError(sentence(what, "of one row at least", rows))
     bounds = [len(rows) * k // pieces for k in range(pieces + 1)]
     at = rows.iloc if hasattr(rows, "iloc") else rows
-    return [delayed(at[start:end]) for start, end in zip(bounds, bounds[1:], strict=False) if end > start]
+    return [delayed(at[start:end]) for start, end in pairwise(bounds) if end > start]
 
 
 def together(X: Any, y: Any, sample_weight: Any, pieces: int) -> list[Any]:
@@ -206,11 +207,9 @@ def joined(found: Sequence[tuple[Data, Any]], bounds: Sequence[tuple[int, int]])
     ]
     if len(cut) == 1:
         return cut[0]
-    return Data(*(None if v[0] is None else np.concatenate(v) for v in zip(*(_fields(d) for d in cut), strict=True)))
-
-
-def _fields(data: Data) -> tuple[Any, ...]:
-    return data.X, data.y, data.weights
+    weights = [data.weights for data in cut if data.weights is not None]
+    X, y = (np.concatenate([getattr(data, name) for data in cut]) for name in ("X", "y"))
+    return Data(X, y, np.concatenate(weights) if weights else None)
 
 
 def about(data: Data) -> tuple[str, int]:

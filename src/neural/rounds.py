@@ -221,28 +221,29 @@ class RoundSettings(Settings):
                 )
 
 
-class Rounds(Training):
-    """One call of ``neural.distributed.fit``, as callbacks see it.
-
-    As :class:`Training`, but ``on_batch_end`` comes after each round, and ``true`` and ``predicted()`` are not there.
-    """
+class Spread(Training):
+    """A fit whose rows are in several places, as callbacks see it: without ``true`` and ``predicted()``."""
 
     settings: RoundSettings
-
-    def __init__(self, *given: Any, run_round: Callable[[Round], Outcome]) -> None:
-        super().__init__(*given)
-        self._do = run_round
 
     def predicted(self) -> np.ndarray:
         raise NeuralError("Predictions for the training rows are not there, as the rows are elsewhere. Give none.")
 
-    true = property(predicted)  # type: ignore[assignment]
+    true = property(predicted)
 
     def _run_many(self) -> bool:
         return False
 
     def _measured_in_training(self) -> dict[str, float]:
         return {}
+
+
+class Rounds(Spread):
+    """One call of ``neural.distributed.fit``, as callbacks see it: ``on_batch_end`` comes after each round."""
+
+    def __init__(self, *given: Any, run_round: Callable[[Round], Outcome]) -> None:
+        super().__init__(*given)
+        self._do = run_round
 
     def _run_epoch(self) -> None:
         started, begun = time.perf_counter(), self._updates.snapshot()

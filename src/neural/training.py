@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -67,7 +67,7 @@ class Settings:
         average: Any,
         augment: Any,
         shuffle: Any = True,
-    ) -> Settings:
+    ) -> Self:
         """Check every argument before anything is touched."""
         if batch_size is not None:
             batch_size = check_number("batch_size", batch_size, low=1, whole=True)
