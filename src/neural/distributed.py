@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 
 from neural import chain as chains
-from neural import core, partitions
+from neural import partitions
 from neural.callbacks import History
 from neural.checkpoints import Saving
 from neural.engine import Data
 from neural.errors import EngineUnavailable, NeuralError, check_number, sentence, warn
-from neural.inputs import check_finite
 from neural.nn import NeuralNetwork
 from neural.rounds import Elsewhere, Outcome, Outer, Plan, Round, Rounds, RoundSettings, mean
 
@@ -85,7 +84,7 @@ def fit(
     >>> from distributed import Client
     >>> from neural import DenseLayer
     >>> net = NeuralNetwork([DenseLayer(1, 1)], "mse", random_state=0)
-    >>> with Client(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as client:
+    >>> with Client(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0") as client:
     ...     history = fit(net, [[0.0], [1.0]] * 8, [1.0, 3.0] * 8, 100, 0.3, client=client, every=1, verbose=0)
     >>> net.predict([[2.0]]).round(2)
     array([[5.]], dtype=float32)
@@ -143,7 +142,7 @@ def predict(network: NeuralNetwork, X: Any) -> Any:
 
     For an array (n, n_in) an array (n, n_out) in the same chunks of rows; for a frame a frame with its index, and the
     names of the classes for columns where there are as many, else their numbers. The network is copied now, and sent
-    once to each worker. A chunk that has a fault is named when it is computed; a task uses one thread of the core.
+    once to each worker. A chunk that has a fault is named when it is computed.
 
     >>> import dask.array as da
     >>> from neural import DenseLayer
@@ -181,19 +180,12 @@ def predict(network: NeuralNetwork, X: Any) -> Any:
 
 def _of_chunk(X: Any, network: NeuralNetwork, block_id: tuple[int, ...] = (0, 0)) -> np.ndarray:
     """Return the outputs for a chunk; what is wrong with it is said to be wrong with that chunk."""
-    program = network.as_predicted()
     if not len(X):
         return np.zeros((0, network.n_outputs(X.shape[1])), network.dtype)
-    engine = core.choose(network.engine, program.chain)
-    if isinstance(engine, core.CoreEngine):
-        engine.most = 1  # the other threads have chunks of their own
     try:
-        rows = network._rows(X)
-        outputs = engine.predict(program, rows)
-        check_finite("the network's outputs", outputs, network.dtype)
+        return network.predict(X)
     except (TypeError, ValueError) as error:
         raise type(error)(f"chunk {block_id[0]}: {error}") from None
-    return outputs
 
 
 def _of_frame(X: Any, network: NeuralNetwork, columns: list[Any], names: list[Any], partition_info: Any = None) -> Any:
@@ -260,7 +252,7 @@ class Cluster:
         """Return a future for each of the values: of keys of this fit, so that no other is taken for it."""
         self._count += 1
         key = f"{self._fit}-{function.__name__.strip('_')}-{self._count}"
-        with self._settings():
+        with self._asking():
             return [
                 self.client.submit(function, *each, **same, key=f"{key}-{number}", pure=False)
                 for number, each in enumerate(zip(*values, strict=True))
@@ -268,21 +260,31 @@ class Cluster:
 
     def compute(self, tasks: list[Any]) -> list[Any]:
         """Return a future for each task."""
-        with self._settings():
+        with self._asking():
             return list(self.client.compute(tasks))
 
     def result(self, futures: Any) -> Any:
-        """Return what futures come to; NeuralError, with what to do, if the cluster is gone."""
-        import distributed
+        """Return what futures come to."""
+        with self._asking():
+            return self.client.gather(futures)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Have Dask take arguments of any size, as they are meant; NeuralError, with what to do, if it is gone."""
+        import dask
+        from distributed import CancelledError, KilledWorker
+        from distributed.client import ClosedClientError
+        from distributed.comm import CommClosedError
 
         try:
-            return self.client.gather(futures)
-        except distributed.KilledWorker as error:
+            with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
+                yield
+        except KilledWorker as error:
             raise NeuralError(
-                f"Each worker that tried one of the tasks of this fit died: {error.task}. Most often it is memory: use "
-                "smaller partitions, or more workers. The network is as after its last whole epoch."
+                f"Each worker that tried the task {error.task} of this fit died. Most often it is memory: use smaller "
+                "partitions, or more workers. The network is as after its last whole epoch."
             ) from None
-        except (distributed.CancelledError, distributed.client.FutureCancelledError, OSError) as error:
+        except (CancelledError, ClosedClientError, CommClosedError) as error:
             raise NeuralError(
                 f"The scheduler is gone ({type(error).__name__}). The network is as after its last whole epoch; with "
                 "checkpoint= and resume=True the same call goes on from there."
@@ -305,12 +307,6 @@ class Cluster:
             return found
 
         return run
-
-    @staticmethod
-    def _settings() -> Any:
-        import dask
-
-        return dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"})  # it is known, and meant
 
 
 def _given(value: Any) -> Any:

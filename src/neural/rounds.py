@@ -77,9 +77,7 @@ class Plan:
         program.params[:] = given.vectors[0]
         memory = dict(zip(self.optimizer.remembers, given.vectors[1:].copy(), strict=True))
         state = TrainingState(seed, given.epoch, given.step, self.optimizer, given.updates, memory)
-        engine = core.choose(network.engine, program.chain, program.loss, self.optimizer, None)
-        if isinstance(engine, core.CoreEngine):
-            engine.most = 1  # the others of this machine's threads have workers of their own
+        engine = core.choose(network.engine, program.chain, program.loss, self.optimizer)
         updates = Updates(engine, program, data, state, self.optimizer, self.batch_size)
         start = given.first * self.batch_size
         order = order_of(seed, given.epoch, len(data))[start : start + len(given.rates) * self.batch_size]
