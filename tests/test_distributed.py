@@ -2,8 +2,9 @@
 
 import os
 import random
-import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -14,7 +15,6 @@ import pytest
 
 pytest.importorskip("distributed")
 
-import dask
 import dask.array as da
 import dask.dataframe as dd
 import joblib
@@ -442,33 +442,48 @@ def test_a_cluster_that_goes_away_ends_the_fit_in_a_sentence():
 
 # --- workers that die ----------------------------------------------------------------------------------------------
 class Kills(Callback):
-    """Kills one of the workers now and then, while rounds run."""
+    """Kills one of the workers now and then, between rounds or within one, and starts another in its place."""
 
-    def __init__(self, client, times, seed):
-        self.client, self.left, self.random = client, times, random.Random(seed)
-        self.killed = []
+    def __init__(self, address, times, seed):
+        self.random, self.left, self.killed = random.Random(seed), times, 0
+        self.command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny"]
+        self.workers = [self.start() for _ in range(2)]
+
+    def start(self):
+        paths = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return subprocess.Popen([*self.command, "--no-dashboard", "--death-timeout", "60"], env=paths, **quiet)
 
     def on_batch_end(self, training):
         if self.left and self.random.random() < 0.3:
             self.left -= 1
-            wait = self.random.uniform(0, 0.02)
-            thread = threading.Thread(target=self.kill, args=(wait,))
-            thread.start()
+            timer = threading.Timer(self.random.uniform(0, 0.05), self.kill)
+            timer.start()
             if self.left % 2:
-                thread.join()  # before the next round, or within it
+                timer.join()
 
-    def kill(self, wait):
-        time.sleep(wait)
-        ids = list(self.client.run(os.getpid, on_error="ignore").values())
-        if ids:
-            os.kill(self.random.choice(ids), signal.SIGKILL)
-            self.killed.append(ids)
+    def kill(self):
+        number = self.random.randrange(2)
+        self.workers[number].kill()
+        self.workers[number].wait()
+        self.workers[number] = self.start()
+        self.killed += 1
+
+    def end(self):
+        for worker in self.workers:
+            worker.kill()
+            worker.wait()
 
 
 def survived(times, epochs, seed):
-    with dask.config.set({"distributed.scheduler.allowed-failures": 100}), Client(processes=True, **QUIET) as client:
-        kills = Kills(client, times, seed)
-        net, history = trained(client, epochs=epochs, every=1, callbacks=kills)
+    """Return what a fit comes to on processes of which some are killed, and how many were."""
+    cluster = LocalCluster(processes=True, **{**QUIET, "n_workers": 0})
+    with cluster, Client(cluster, set_as_default=False) as client:
+        kills = Kills(cluster.scheduler_address, times, seed)
+        try:
+            net, history = trained(client, epochs=epochs, every=1, callbacks=kills, timeout=60)
+        finally:
+            kills.end()
     return net, history, kills
 
 
@@ -478,7 +493,7 @@ def expected_of(client, epochs):
 
 def test_a_worker_that_is_killed_loses_nothing(client):
     net, history, kills = survived(1, 4, seed=0)
-    assert len(kills.killed) == 1
+    assert kills.killed == 1
     expected, before = expected_of(client, 4)
     assert same(net, expected)
     assert history == before
@@ -486,9 +501,9 @@ def test_a_worker_that_is_killed_loses_nothing(client):
 
 @pytest.mark.nightly
 def test_twenty_workers_that_are_killed_lose_nothing(client):
-    net, history, kills = survived(20, 40, seed=1)
-    assert len(kills.killed) == 20
-    expected, before = expected_of(client, 40)
+    net, history, kills = survived(20, 20, seed=1)
+    assert kills.killed == 20
+    expected, before = expected_of(client, 20)
     assert same(net, expected)
     assert history == before
 

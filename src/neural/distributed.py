@@ -236,7 +236,8 @@ class Cluster:
     """A client's cluster, and the tasks of one fit on it."""
 
     def __init__(self, client: Any, timeout: float) -> None:
-        self.client, self._fit, self._count = client, f"neural-{uuid.uuid4().hex[:12]}", 0
+        self.client, self._timeout = client, timeout
+        self._fit, self._count, self._warned = f"neural-{uuid.uuid4().hex[:12]}", 0, False
         if client.status not in ("running", "connecting"):
             raise ConnectionError(f"client must be connected to a scheduler. Got one that is {client.status}.")
         try:
@@ -264,9 +265,24 @@ class Cluster:
             return list(self.client.compute(tasks))
 
     def result(self, futures: Any) -> Any:
-        """Return what futures come to."""
+        """Return what futures come to; warn once if there has been no worker for a while, and wait for one."""
         with self._asking():
+            while not self._are_done(futures):
+                if not self._warned and not self.client.nthreads():
+                    self._warned = True
+                    where = self.client.scheduler.address
+                    warn(f"The scheduler has no worker any more. The fit waits until there is one: dask worker {where}")
             return self.client.gather(futures)
+
+    def _are_done(self, futures: Any) -> bool:
+        from distributed import wait
+
+        with self.client.as_current():  # which is what it waits with
+            try:
+                wait(futures, timeout=self._timeout)
+            except TimeoutError:
+                return False
+        return True
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
