@@ -15,6 +15,7 @@ import pytest
 
 pytest.importorskip("distributed")
 
+import dask
 import dask.array as da
 import dask.dataframe as dd
 import joblib
@@ -400,12 +401,14 @@ def test_bad_rows_are_refused_by_partition_and_nothing_changes(client, given, ta
         ({"metrics": "accuracy"}, ValueError, "metrics must be left out without validation_data"),
         ({"callbacks": lambda *_: None}, TypeError, "objects with hooks where rows are elsewhere"),
         ({"timeout": 0}, ValueError, "timeout must be a finite number above 0"),
+        ({"network": 7}, TypeError, "network must be a NeuralNetwork. Got 7"),
+        ({"X": dask.delayed(X)}, TypeError, "X must be a Dask array or frame, an array, or a list of arrays"),
         ({"client": 7}, TypeError, "client must be a distributed.Client"),
     ],
 )
 def test_bad_settings_are_refused(client, settings, error, message):
     with pytest.raises(error, match=message):
-        fit(network(), X, LABELS, **{"client": client, **SETTINGS, **settings})
+        fit(**{"network": network(), "X": X, "y": LABELS, "client": client, **SETTINGS, **settings})
 
 
 def test_a_scheduler_that_is_not_there_is_known_within_its_time():
@@ -448,6 +451,7 @@ class Kills(Callback):
         self.random, self.left, self.killed = random.Random(seed), times, 0
         self.command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny"]
         self.workers = [self.start() for _ in range(2)]
+        self.timers, self.one_at_a_time = [], threading.Lock()
 
     def start(self):
         paths = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
@@ -459,17 +463,21 @@ class Kills(Callback):
             self.left -= 1
             timer = threading.Timer(self.random.uniform(0, 0.05), self.kill)
             timer.start()
+            self.timers.append(timer)
             if self.left % 2:
                 timer.join()
 
     def kill(self):
-        number = self.random.randrange(2)
-        self.workers[number].kill()
-        self.workers[number].wait()
-        self.workers[number] = self.start()
-        self.killed += 1
+        with self.one_at_a_time:
+            number = self.random.randrange(2)
+            self.workers[number].kill()
+            self.workers[number].wait()
+            self.workers[number] = self.start()
+            self.killed += 1
 
     def end(self):
+        for timer in self.timers:
+            timer.join()
         for worker in self.workers:
             worker.kill()
             worker.wait()

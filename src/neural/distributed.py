@@ -63,9 +63,9 @@ def fit(
     Parameters
     ----------
     X, y : Dask arrays or frames, with the same partitions; y may be the name of a column of the frame X. Or lists of
-        arrays, each a partition; or plain arrays, which then go through the scheduler's memory. (n, n_in) and as
-        ``NeuralNetwork.fit`` takes targets. Empty partitions are passed over; text labels are those of all partitions.
-        Sorted rows would give a worker some of the classes alone: shuffle them first.
+        arrays or Delayed, each a partition; or plain arrays, which then go through the scheduler's memory. (n, n_in),
+        and targets as ``NeuralNetwork.fit`` takes them. Empty partitions are passed over; text labels are those of all
+        partitions. Sorted rows would give a worker some of the classes alone: shuffle them first.
     batch_size : rows of an update of one worker; so an update of all has ``workers * batch_size``.
     client : a ``distributed.Client``, the address of a scheduler, or None for the client that there is.
     workers : how many shares; None is as many as the cluster has threads now.
@@ -89,6 +89,8 @@ def fit(
     >>> net.predict([[2.0]]).round(2)
     array([[5.]], dtype=float32)
     """
+    if not isinstance(network, NeuralNetwork):
+        raise TypeError(sentence("network", "a NeuralNetwork", network))
     network._check_free()
     settings = RoundSettings.of(
         epochs,
@@ -153,6 +155,8 @@ def predict(network: NeuralNetwork, X: Any) -> Any:
     """
     from dask import delayed
 
+    if not isinstance(network, NeuralNetwork):
+        raise TypeError(sentence("network", "a NeuralNetwork", network))
     is_frame = partitions.is_frame(X)
     if not is_frame and not partitions.is_array(X):
         raise TypeError(sentence("X", "a Dask array or frame", X, "For rows in memory there is net.predict."))
@@ -253,11 +257,9 @@ class Cluster:
         """Return a future for each of the values: of keys of this fit, so that no other is taken for it."""
         self._count += 1
         key = f"{self._fit}-{function.__name__.strip('_')}-{self._count}"
+        keys = [f"{key}-{number}" for number in range(len(values[0]))]
         with self._asking():
-            return [
-                self.client.submit(function, *each, **same, key=f"{key}-{number}", pure=False)
-                for number, each in enumerate(zip(*values, strict=True))
-            ]
+            return list(self.client.map(function, *values, key=keys, pure=False, **same))
 
     def compute(self, tasks: list[Any]) -> list[Any]:
         """Return a future for each task."""

@@ -85,6 +85,8 @@ def fit(
     >>> net.predict([[2.0]]).round(2)
     array([[5.]], dtype=float32)
     """
+    if not isinstance(network, NeuralNetwork):
+        raise TypeError(sentence("network", "a NeuralNetwork", network))
     ranks = Ranks(comm)
     is_root = ranks.rank == 0
 

@@ -31,12 +31,12 @@ def is_collection(value: Any) -> bool:
 
 def is_array(value: Any) -> bool:
     """Return whether ``value`` is a Dask array."""
-    return is_collection(value) and hasattr(value, "chunks")
+    return is_collection(value) and hasattr(type(value), "chunks")  # its class: a Delayed has any attribute
 
 
 def is_frame(value: Any) -> bool:
     """Return whether ``value`` is a Dask frame or series."""
-    return is_collection(value) and hasattr(value, "to_dask_array")
+    return is_collection(value) and hasattr(type(value), "to_dask_array")
 
 
 def one_chunk_wide(what: str, value: Any) -> Any:
