@@ -7,6 +7,7 @@ is room, beside the rows if it can. All that a round needs is in its arguments, 
 from __future__ import annotations
 
 import hashlib
+import socket
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -215,6 +216,7 @@ def connected(client: Any, timeout: float) -> Iterator[Cluster]:
     opened = None
     if isinstance(client, str):
         try:
+            _reach(client, timeout)  # first, as a Client that found nobody complains once more when it is collected
             client = opened = distributed.Client(client, timeout=timeout, set_as_default=False)
         except (OSError, ValueError) as error:
             raise ConnectionError(
@@ -234,6 +236,14 @@ def connected(client: Any, timeout: float) -> Iterator[Cluster]:
     finally:
         if opened is not None:
             opened.close()
+
+
+def _reach(address: str, timeout: float) -> None:
+    """Raise OSError unless somebody listens there; ValueError for what is no address."""
+    from distributed.comm import get_address_host_port
+
+    if not address.startswith("inproc://"):
+        socket.create_connection(get_address_host_port(address), timeout).close()
 
 
 class Cluster:
