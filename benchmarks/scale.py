@@ -133,11 +133,7 @@ def accuracy(quick: bool, found: dict[str, float]) -> list[str]:
         spent.setdefault(name, []).append(time.perf_counter() - began)
         got.setdefault(name, []).append(100 * net.evaluate(X_test, y_test, "accuracy")["accuracy"])
 
-    variants = {
-        "": {},
-        ", outer momentum 0.5": {"outer_momentum": 0.5},
-        ", the same, `every=None`": {"outer_momentum": 0.5, "every": None},
-    }
+    variants: dict[str, dict] = {"": {}, ", outer momentum 0.5": {"outer_momentum": 0.5}}
     with cluster(4) as client:
         for seed in range(seeds):
             run(ALONE, seed, lambda net: net.fit(X, y, **given))
@@ -180,17 +176,14 @@ class Clock(Callback):
         return [after - before for before, after in itertools.pairwise(self.times)][2:]
 
 
-def step_seconds(widths: tuple[int, ...], repeats: int) -> Seconds:
-    """Return what an update takes within a round, on one thread: many rounds of 200 updates."""
+def step_seconds(widths: tuple[int, ...], number: int) -> float:
+    """Return what an update takes within a round of 200, on one thread; ``number`` tells tasks apart."""
     net, (X, y) = network(widths).build(), noise(widths, 200 * BATCH)
     plan, data = Plan(net, SGD(), BATCH), Data(X, y.astype(np.int64))
     given = Round(net.params[None].copy(), np.full(200, 0.01), 0, 0, 0, 0, 0)
-    found = []
-    for _ in range(repeats + 1):
-        began = time.perf_counter()
-        plan.run(data, 0, given)
-        found.append((time.perf_counter() - began) / 200)
-    return found[1:]
+    began = time.perf_counter()
+    plan.run(data, 0, given)
+    return (time.perf_counter() - began) / 200
 
 
 def round_seconds(client, widths: tuple[int, ...], workers: int, every: int, count: int) -> Seconds:
@@ -206,15 +199,17 @@ def round_seconds(client, widths: tuple[int, ...], workers: int, every: int, cou
 
 def rounds(quick: bool, found: dict[str, float]) -> list[str]:
     """Measure updates and rounds, fit the cost model to some of them, and hold it against the others."""
-    count, repeats, cores = (4, 2, os.cpu_count() or 1) if quick else (30, 20, os.cpu_count() or 1)
+    count, cores = 4 if quick else 30, os.cpu_count() or 1
     size = {name: network(widths).build().params.nbytes for name, widths in SIZES.items()}
     fitted = [("small", 2, 1), ("small", 16, 1), ("middle", 2, 1), ("large", 2, 1), ("large", 4, 1)]
     checked = [("middle", 4, 1), ("middle", 2, 64), ("middle", 2, 256), ("middle", 4, 256), ("large", 2, 16)]
-    steps = {name: step_seconds(widths, repeats) for name, widths in SIZES.items()}
+    steps: dict[str, Seconds] = {name: [] for name in SIZES}
     times: dict[tuple[str, int, int], Seconds] = {case: [] for case in fitted + checked}
     with cluster(2, 8) as client:
         for _, case in itertools.product(range(1 if quick else 3), times):  # in turn, so that all have the same noise
             times[case] += round_seconds(client, SIZES[case[0]], case[1], case[2], count)
+            for name, widths in SIZES.items():  # on both processes at once, as in a round
+                steps[name] += client.gather(client.map(step_seconds, [widths] * 2, range(2), pure=False))
 
     def computing(case: tuple[str, int, int]) -> float:
         return case[2] * median(steps[case[0]]) * max(1, case[1] / cores)
@@ -224,7 +219,7 @@ def rounds(quick: bool, found: dict[str, float]) -> list[str]:
     weights = 1 / np.array([median(times[case]) for case in fitted])  # relative errors count
     base, task, byte = np.linalg.lstsq(terms * weights[:, None], over * weights, rcond=None)[0].clip(0).tolist()
     found.update(base=base, task=task, step=median(steps["middle"]), bytes=size["middle"], byte=byte)
-    lines = ["## What a round costs", "", "An update of one worker on one thread:", ""]
+    lines = ["## What a round costs", "", "An update of one worker on one thread, while another works beside it:", ""]
     lines += table(
         ["network", "parameters, KB", "ms, median and quartiles"],
         [["-".join(map(str, SIZES[name])), f"{size[name] / 1e3:.0f}", spread(steps[name])] for name in SIZES],
