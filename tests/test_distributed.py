@@ -443,6 +443,22 @@ def test_a_cluster_that_goes_away_ends_the_fit_in_a_sentence():
     assert net.state.epoch == 2
 
 
+def test_a_fit_waits_for_a_worker_and_says_so():
+    class Leave(Callback):
+        def on_epoch_end(self, training):
+            if training.epoch == 1:
+                cluster.scale(0)
+                threading.Timer(1.0, cluster.scale, (1,)).start()
+
+    cluster = LocalCluster(processes=False, **{**QUIET, "n_workers": 1})
+    said = "The scheduler has no worker any more. The fit waits until there is one"
+    with cluster, Client(cluster, set_as_default=False) as alone:
+        expected, _ = trained(alone, callbacks=StopsAt(-1))
+        with pytest.warns(UserWarning, match=said):
+            net, _ = trained(alone, callbacks=Leave(), timeout=0.3)
+    assert same(net, expected)
+
+
 # --- workers that die ----------------------------------------------------------------------------------------------
 class Kills(Callback):
     """Kills one of the workers now and then, between rounds or within one, and starts another in its place."""
