@@ -94,19 +94,9 @@ def fit(
         raise TypeError(sentence("network", "a NeuralNetwork", network))
     network._check_free()
     settings = RoundSettings.of(
-        epochs,
-        learning_rate,
-        batch_size,
-        optimizer,
-        schedule,
-        metrics,
-        callbacks,
+        epochs, learning_rate, batch_size, optimizer, schedule, metrics, callbacks, None, verbose, time_limit, None,
         None,
-        verbose,
-        time_limit,
-        None,
-        None,
-    )
+    )  # fmt: skip
     settings.check_elsewhere(validation_data is not None)
     settings.use_rounds(every, Outer(outer_rate, outer_momentum))
     if workers is not None:
