@@ -198,10 +198,10 @@ template <class T> void bind(nb::module_ &m, const char *name) {
               uint64_t seed, int64_t step, int threads) {
              const Given<T> given{X, labels, targets, weights};
              const Data<T> data = given.checked(net, true);
-             check(grads.size() == params.size() && dx.size() == X.size(), "gradients must be as long as what they are of");
+             check(grads.size() == params.size() && (dx.size() == X.size() || !dx.size()), "gradients must be as long as what they are of");
              const long n = long(X.shape(0));
              double cost = 0;
-             crossing([&](threads::Stop &stop) { cost = net.gradient(params.data(), grads.data(), dx.data(), data, n, training, seed, step, threads, stop); });
+             crossing([&](threads::Stop &stop) { cost = net.gradient(params.data(), grads.data(), dx.size() ? dx.data() : nullptr, data, n, training, seed, step, threads, stop); });
              return cost;
            },
            "params"_a, "grads"_a, "dx"_a, "X"_a, "labels"_a.none(), "targets"_a.none(), "weights"_a.none(), "training"_a, "seed"_a, "step"_a, "threads"_a)

@@ -348,16 +348,16 @@ template <class T> class Network {
     run(j, u.count, threads, work, prepare, [&](long step) { penalties[step] = sum(row_penalty, penalized); }, stop);
   }
 
-  // J of all rows as one batch, gradients by the parameters in `grads` and by X in `dx`, n_in apart.
+  // J of all rows as one batch, gradients by the parameters in `grads` and, unless it is null, by X in `dx`, n_in apart.
   double gradient(T *params, T *grads, T *dx, const Data<T> &data, long n, bool training, uint64_t seed, int64_t step, int threads, threads::Stop &stop) const {
     Workspace<T> work(stages, n, threads, true);
     const long penalized = penalized_rows();
     Array<double> row_penalty(penalized), row_loss(n);
     Job<T> j = job(params, data, work);
-    j.training = training, j.input_gradient = true, j.seed = seed, j.step = step;
+    j.training = training, j.input_gradient = dx != nullptr, j.seed = seed, j.step = step;
     j.grads = grads, j.row_loss = row_loss, j.row_penalty = row_penalty, j.share = share_of(j, n);
     run(j, 1, threads, work, [&](Job<T> &, long) { return n; }, [](long) {}, stop);
-    for (long r = 0; r < n; r++)
+    for (long r = 0; r < (dx ? n : 0); r++)
       for (long k = 0; k < n_in(); k++) dx[r * n_in() + k] = work.D[0][r * work.ld[0] + k] * scale;
     double total = 0;
     for (long r = 0; r < n; r++) total += data.weights ? double(data.weights[r]) : 1.0;

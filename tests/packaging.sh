@@ -16,7 +16,7 @@ try() {  # file, engine
   clean/bin/python -m pip install -q "$1"
   test "$(clean/bin/python -m pip list 2> /dev/null | tail -n +3 | grep -Evc '^(pip|setuptools|wheel|numpy|neural-dense) ')" = 0
   clean/bin/python -I installed.py "$2"
-  clean/bin/python -m pip install -q "$1[all,playground,onnx,keras,tensorboard]"
+  clean/bin/python -m pip install -q "$1[all,dask,playground,onnx,keras,tensorboard]"
   clean/bin/python -I installed.py "$2" doctests
 }
 

@@ -16,6 +16,7 @@ import load  # noqa: E402
 import page  # noqa: E402
 import process  # noqa: E402
 import results  # noqa: E402
+import scale  # noqa: E402
 import scaling  # noqa: E402
 from tools import TOOLS, Row  # noqa: E402
 from tools.base import OneByOne, Predictor  # noqa: E402
@@ -343,3 +344,29 @@ def test_curves_count_rows_and_steps():
             assert scaling.STEPS[0] <= steps <= 600
     curve = {"times": [1e6, 2e6], "seconds": {"neural": [[1.0, 3.0, 2.0], []]}}
     assert scaling.values(curve, "neural") == [2e6, None]
+
+
+# --- the simulation of scale.py ------------------------------------------------------------------------------------
+FREE = {"base": 0.0, "task": 0.0, "step": 1e-3, "bytes": 0.0}
+
+
+def test_what_costs_nothing_scales_but_for_stragglers(monkeypatch):
+    monkeypatch.setattr(scale, "SPREAD", 0.0)
+    monkeypatch.setattr(scale, "RARE", 0.0)
+    for way in (scale.in_steps, lambda *given: scale.in_rounds(8, *given)):
+        assert [way(n, FREE, 1e9, 0.0, 5) for n in (1, 2, 100)] == pytest.approx([1, 2, 100])
+    monkeypatch.setattr(scale, "RARE", 0.01)
+    assert scale.in_steps(1000, FREE, 1e9, 0.0, 5) == pytest.approx(1000 / scale.SLOW)
+
+
+def test_a_scheduler_that_hands_out_tasks_one_by_one_is_the_limit():
+    busy = FREE | {"task": 1e-3}
+    speeds = [scale.in_rounds(8, n, busy, 1e9, 0.0, 50) for n in (1, 4, 1000)]
+    assert speeds[0] < speeds[1] < speeds[2] < 8  # 8 ms of updates to a task of 1 ms
+    assert scale.in_rounds(800, 1000, busy, 1e9, 0.0, 50) > 10 * speeds[2]
+
+
+def test_what_scale_leaves_out_is_said():
+    command = [sys.executable, str(BENCHMARKS / "scale.py"), "--only", "simulation"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert "Not run: it takes what `rounds` measures." in done.stdout

@@ -64,11 +64,22 @@ LEVELS = (
     ("callbacks", "data", "updates"),
     ("checkpoints", "loggers", "measuring"),
     ("training",),
-    ("batches", "lbfgs"),
+    ("batches", "lbfgs", "rounds"),
     ("assembly",),
     ("nn",),
-    ("architecture", "gradcheck", "imports.hdf5", "imports.parts", "many", "models", "plotting", "rate_range"),
-    ("calibration", "checkup", "comparison", "conformal", "dependence", "explanations", "nearest"),
+    (
+        "architecture",
+        "gradcheck",
+        "imports.hdf5",
+        "imports.parts",
+        "many",
+        "mpi",
+        "partitions",
+        "models",
+        "plotting",
+        "rate_range",
+    ),
+    ("calibration", "distributed", "checkup", "comparison", "conformal", "dependence", "explanations", "nearest"),
     ("input_faults", "result_faults", "training_faults"),
     ("diagnosis",),
     ("imports.keras", "imports.onnx", "imports.sklearn", "imports.torch"),
@@ -186,4 +197,6 @@ def test_a_bare_import_loads_numpy_and_nothing_else_that_is_heavy():
     code = "import sys, neural; print(sorted({name.split('.')[0] for name in sys.modules}))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "'numpy'" in found
-    assert not [name for name in ("matplotlib", "pandas", "scipy", "sklearn", "threadpoolctl") if f"'{name}'" in found]
+    assert not [
+        name for name in ("dask", "matplotlib", "pandas", "scipy", "sklearn", "threadpoolctl") if f"'{name}'" in found
+    ]

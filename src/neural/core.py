@@ -302,8 +302,11 @@ class CoreEngine(NumpyEngine):
         )
         return losses, penalties
 
-    def gradient(self, program: Program, data: Data, mode: Mode) -> tuple[float, np.ndarray, np.ndarray]:
-        grads, dx = np.zeros_like(program.params), np.empty(data.X.shape, program.dtype)
+    def gradient(
+        self, program: Program, data: Data, mode: Mode, *, input_gradient: bool = True
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        dx = np.empty(data.X.shape if input_gradient else (0, 0), program.dtype)
+        grads = np.zeros_like(program.params)
         where: dict[str, Any] = {"training": mode.training, "seed": mode.seed, "step": mode.step}
         cost = self.native(program).gradient(
             program.params, grads, dx, **where, **self._given(program, data, len(data), 1)

@@ -253,6 +253,17 @@ class Workspace:
             if norm > most:
                 np.multiply(g, most / norm, out=g)
 
+    def update(self, optimizer: Optimizer, memory: dict[str, np.ndarray], rate: float, t: int) -> None:
+        """Make update ``t`` of the optimizer (from 1) with the gradients that are there, the penalty's part in them."""
+        program = self.program
+        self.clip(optimizer)
+        for view, factor in self.decayed if optimizer.weight_decay else ():
+            view *= 1 - rate * factor * optimizer.weight_decay
+        for part, factor in program.stretches:
+            own = {name: vector[part] for name, vector in memory.items()}
+            optimizer.step(program.params[part], self.flat_grads[part], own, rate * factor, t, program.weights)
+        self.constrain()
+
     def constrain(self) -> None:
         """Bring weights back to where they are allowed: none below 0, no unit's norm above its most."""
         for W, most, positive in self.constraints:
@@ -292,8 +303,7 @@ class NumpyEngine:
         """Take one update for each rate, in place; return each row's weighted loss and each update's penalty."""
         if self._work is None or self._work.program is not program:
             self._work = Workspace(program, np.zeros_like(program.params))
-        work, grads = self._work, self._work.flat_grads
-        decayed = work.decayed if run.optimizer.weight_decay else []
+        work = self._work
         losses, penalties = np.empty(len(run.order)), np.zeros(len(run.rates))
         mode = Mode(run.mode.training, run.mode.seed, run.mode.step, learning=True)
         bounds = run.bounds().tolist()
@@ -305,28 +315,26 @@ class NumpyEngine:
                 weights = None if data.weights is None else data.weights[rows]
                 losses[part], _ = work.gradient(work.load(data.X, rows, run, mode.step), y, weights, mode)
                 penalties[k] = work.penalize(1.0 if run.penalty is None else run.penalty[k])
-                work.clip(run.optimizer)
-                for view, factor in decayed:
-                    view *= 1 - rate * factor * run.optimizer.weight_decay
-                for part, factor in program.stretches:
-                    memory = {name: vector[part] for name, vector in run.memory.items()}
-                    t = run.updates + k + 1
-                    run.optimizer.step(program.params[part], grads[part], memory, rate * factor, t, program.weights)
-                work.constrain()
+                work.update(run.optimizer, run.memory, rate, run.updates + k + 1)
                 if run.mean is not None and run.shares is not None:
                     work.enter(run.mean, float(run.shares[k]))
                 mode.step += 1
         return losses, penalties
 
-    def gradient(self, program: Program, data: Data, mode: Mode) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return J with its penalty, dJ/dparameters as a flat vector, and dJ/dX, for all rows as one batch."""
+    def gradient(
+        self, program: Program, data: Data, mode: Mode, *, input_gradient: bool = True
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return J with its penalty, dJ/dparameters as a flat vector, and dJ/dX, for all rows as one batch.
+
+        Without ``input_gradient`` dJ/dX is not worked out, and what stands in its place is of no use.
+        """
         grads = np.zeros_like(program.params)
-        work = Workspace(program, grads, input_gradient=True)
+        work = Workspace(program, grads, input_gradient=input_gradient)
         with _quiet(self.n_threads):
             losses, dx = work.gradient(work.load(data.X), data.y, data.weights, mode)
             total = len(data) if data.weights is None else float(data.weights.sum(dtype=np.float64))
             cost = float(losses.sum(dtype=np.float64)) / total + work.penalize()
-        return cost, grads, dx if program.scale is None else dx * program.scale
+        return cost, grads, dx * program.scale if input_gradient and program.scale is not None else dx
 
     def evaluate(self, program: Program, data: Data) -> tuple[float, np.ndarray]:
         """Return the weighted mean loss, without penalty, and the outputs, as in prediction."""

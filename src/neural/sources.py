@@ -83,13 +83,13 @@ def predict(engine: Any, program: Program, X: Any) -> np.ndarray:
 def gradient(engine: Any, program: Program, data: Data, mode: Mode) -> tuple[float, np.ndarray]:
     """Return J and its gradient for all rows as one batch: the mean of those of the blocks, by what they weigh."""
     if not isinstance(data.X, Source):
-        cost, found, _ = engine.gradient(program, data, mode)
+        cost, found, _ = engine.gradient(program, data, mode, input_gradient=False)
         return cost, found
     total, cost, found = 0.0, 0.0, np.zeros(len(program.params))
     for block in data.blocks(block_rows(data.X)):
         weight = float(len(block) if block.weights is None else block.weights.sum(dtype=np.float64))
         if weight:
-            of_block, gradients, _ = engine.gradient(program, block, mode)
+            of_block, gradients, _ = engine.gradient(program, block, mode, input_gradient=False)
             total, cost = total + weight, cost + weight * of_block
             found += weight * gradients
     return cost / total, found / total

@@ -1,4 +1,7 @@
-"""How many threads the core may use: as set, here or by threadpoolctl, else OMP_NUM_THREADS, else the cores."""
+"""How many threads the core may use: as set, here or by threadpoolctl, else OMP_NUM_THREADS, else the cores.
+
+Unless it was set, one in a task of Dask, whose workers have a thread for each task.
+"""
 
 from __future__ import annotations
 
@@ -39,12 +42,25 @@ def n_threads() -> int:
 
 
 def _of_the_environment() -> int:
+    if _in_a_task_of_dask():
+        return 1
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()  # a list is by level of nesting
     if asked.isdigit():
         return max(1, int(asked))
     if hasattr(os, "sched_getaffinity"):  # Linux alone
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _in_a_task_of_dask() -> bool:
+    worker: Any = sys.modules.get("distributed.worker")  # nobody is in a task before it is imported
+    if worker is None:
+        return False
+    try:
+        worker.get_worker()
+    except ValueError:
+        return False
+    return True
 
 
 # --- threadpoolctl -------------------------------------------------------------------------------------------------

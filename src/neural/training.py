@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -67,7 +67,7 @@ class Settings:
         average: Any,
         augment: Any,
         shuffle: Any = True,
-    ) -> Settings:
+    ) -> Self:
         """Check every argument before anything is touched."""
         if batch_size is not None:
             batch_size = check_number("batch_size", batch_size, low=1, whole=True)
@@ -405,10 +405,7 @@ class Training:
 
     def _measured(self) -> dict[str, float]:
         """Return the metrics of the network as it is now, and the validation's."""
-        numbers: dict[str, float] = {}
-        wanted = self.settings.metrics
-        if wanted:
-            numbers = measure(wanted, self._loss, self._targets, self.predicted())
+        numbers, wanted = self._measured_in_training(), self.settings.metrics
         if self.validation is not None:
             numbers["val_loss"], outputs = self.engine.evaluate(self.program, self.validation)
             if not np.isfinite(numbers["val_loss"]):
@@ -416,6 +413,11 @@ class Training:
             found = measure(wanted, self._loss, self.validation.y, outputs)
             numbers |= {f"val_{name}": value for name, value in found.items()}
         return numbers
+
+    def _measured_in_training(self) -> dict[str, float]:
+        """Return the metrics of the training rows."""
+        wanted = self.settings.metrics
+        return measure(wanted, self._loss, self._targets, self.predicted()) if wanted else {}
 
     # --- callbacks -------------------------------------------------------------------------------------------------
     @property
