@@ -13,7 +13,8 @@ MASK = [[0, 1, 1, 0, 0], [0, 0, 0, 0, 1], [1, 1, 0, 0, 1]]  # of 3 rows and 5 un
 
 
 def test_purposes_have_their_numbers_for_good():
-    assert PURPOSES == {"start": 0, "shuffle": 1, "dropout": 2, "split": 3, "noise": 4, "sample": 5, "augment": 6}
+    want = ("start", "shuffle", "dropout", "split", "noise", "sample", "augment", "chunks")
+    assert {name: number for number, name in enumerate(want)} == PURPOSES
 
 
 def test_seeds_of_whole_numbers():

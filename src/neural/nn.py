@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neural import batches, checkpoints, core, inputs, lbfgs, measuring, model_file, optimizers
+from neural import batches, checkpoints, core, inputs, lbfgs, measuring, model_file, optimizers, sources, streaming
 from neural import chain as chains
 from neural import data as prepare
 from neural.assembly import Assembly
 from neural.callbacks import History
 from neural.checkpoints import Saving
 from neural.engine import Data, NumpyEngine, Program
-from neural.errors import check_number
+from neural.errors import check_number, sentence
 from neural.layer import Layer, Mode
 from neural.optimizers import Optimizer
+from neural.streaming import Streamed
 from neural.tables import Columns
 from neural.training import Settings
 from neural.updates import Updates, one_update
+from neural.windows import Stream
 
 if TYPE_CHECKING:
     from neural.export.proof import Proof
@@ -154,17 +156,17 @@ class NeuralNetwork(Assembly):
             check_number("n_threads", n_threads, low=1, whole=True)
         if validation_data is not None and validation_split:
             raise ValueError("validation_data and validation_split must not be given both. Got both. Leave one out.")
-        if batches.are_batches(X, y):
-            split = validation_split or None
-            about_rows = {"validation_split": split, "sample_weight": sample_weight, "sampling": sampling}
-            about_rows["checkpoint"] = checkpoint
-            about_rows["shuffle"] = None if settings.shuffle is True else settings.shuffle
-            return self._fit_batches(batches.Batches(X), settings, validation_data, class_weight, about_rows, n_threads)
+        saving = settings.saving = None if checkpoint is None else Saving(checkpoint, every, resume)
+        if isinstance(X, Stream) or batches.are_batches(X, y):
+            about_rows = {"validation_split": validation_split or None, "sampling": sampling}
+            about_rows |= {"sample_weight": sample_weight} | ({"y": y} if isinstance(X, Stream) else {})
+            source = Streamed(X, self.dtype) if isinstance(X, Stream) else batches.Batches(X, self.state.epoch)
+            return self._fit_batches(source, settings, validation_data, class_weight, about_rows, n_threads)
         rows = self._rows(X)
         engine = self._engine_for(settings.optimizer, n_threads)
         kind = lbfgs.training_for(settings, self._chain()[0], sampling)
         data, classes = self._data(rows, y, sample_weight)
-        saving = settings.saving = None if checkpoint is None else Saving(checkpoint, every, resume)
+        validation: Data | Streamed | None
         data, validation = prepare.split_off(data, validation_split, saving.seed(self.seed) if saving else self.seed)
         if sampling is not None and settings.shuffle is not True:
             raise ValueError(
@@ -186,16 +188,16 @@ class NeuralNetwork(Assembly):
 
     def _fit_batches(
         self,
-        source: batches.Batches,
+        source: batches.Batches | Streamed,
         settings: Settings,
         validation_data: Any,
         class_weight: Any,
         about_rows: dict[str, Any],
         n_threads: int | None,
     ) -> History:
-        """Fit to batches that come one after the other; the first one says what the network has to know."""
+        """Fit to rows that come one after the other; the first ones say what the network has to know."""
         balanced = class_weight if isinstance(class_weight, str) and class_weight == "balanced" else None
-        batches.refuse(settings, source, **about_rows, class_weight=balanced)
+        source.refuse(settings, **about_rows, class_weight=balanced)
         classes: Any = None
 
         def take(X: Any, y: Any, sample_weight: Any = None) -> Data:
@@ -206,18 +208,20 @@ class NeuralNetwork(Assembly):
         if not self._is_built():
             chains.check_layers(self.layers, self)
         engine = self._engine_for(settings.optimizer, n_threads)
-        first = batches.taken(source.first(), take, "batch 1 of epoch 1")
+        first = source.first(take, self._loss)
         width, validation = first.X.shape[1], None
         if validation_data is not None:
             validation = self._validation(validation_data, width, classes)
-        settings.check(self._loss, self.n_outputs(width), first, validation, source.length or 1)
+        settings.check(self._loss, self.n_outputs(width), first, validation, source.per_epoch(settings))
         self.build(width)
-        program = self.program(len(first))
+        program = self.program(source.batch_size(settings) or len(first))
+        if settings.saving is not None:
+            settings.saving.check(self, settings, source if isinstance(source, Streamed) else first, validation)
         self.state.use(settings.optimizer, self.params, settings.average)
         self.classes_ = classes
         with self._being_fitted():
             engine = self._using(engine)
-            return batches.Streaming(self, program, first, validation, settings, engine, source, take).run()
+            return source.training(self, program, first, validation, settings, engine, take).run()
 
     def train_on_batch(
         self,
@@ -290,11 +294,21 @@ class NeuralNetwork(Assembly):
         known = self.classes_ if classes is None else classes
         return prepare.encoded(X, y, sample_weight, self._loss, self.n_outputs(X.shape[1]), self.dtype, known)
 
-    def _validation(self, given: Any, width: int, classes: Any) -> Data:
+    def _validation(self, given: Any, width: int, classes: Any) -> Data | Streamed:
         def take(X: Any, y: Any, sample_weight: Any = None) -> Data:
             return self._data(inputs.rows("X", X, self.dtype, width), y, sample_weight, classes)[0]
 
+        if isinstance(given, Stream):
+            return self._streamed("validation_data", given, take)
         return prepare.for_validation(given, take)
+
+    def _streamed(self, what: str, rows: Stream, take: batches.Take) -> Streamed:
+        found = Streamed(rows, self.dtype)
+        try:
+            found.first(take, self._loss)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{what}: {error}") from None
+        return found
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the outputs (n, n_out) for X (n, n_in): probabilities after softmax or sigmoid.
@@ -308,11 +322,14 @@ class NeuralNetwork(Assembly):
                 outputs = at_once(X)
                 if outputs is not None:
                     return outputs
-        rows = self._rows(X)
+        rows = X if isinstance(X, Stream) else self._rows(X)
         self.build(rows.shape[1])
         program = self.as_predicted()
         engine = core.choose(self.engine, program.chain)
-        outputs = engine.predict(program, rows)
+        if isinstance(rows, Stream):
+            outputs = streaming.predict(engine, program, rows, self.dtype, self._rows)
+        else:
+            outputs = engine.predict(program, rows)
         inputs.check_finite("the network's outputs", outputs, self.dtype)
         if isinstance(engine, core.CoreEngine):
             watched = chains.what_predict_depends_on(self.leaves)
@@ -323,14 +340,18 @@ class NeuralNetwork(Assembly):
         """Return all that a prediction depends on, to be compared by identity."""
         return [self.engine, self.input_scale, self._params, *self.layers, *[getattr(*pair) for pair in watched]]
 
-    def evaluate(self, X: Any, y: Any, metrics: Any = (), *, sample_weight: Any = None) -> dict[str, float]:
-        """Return ``loss``, the mean loss without penalty, and the metrics, for rows that need not be training rows."""
+    def evaluate(self, X: Any, y: Any = None, metrics: Any = (), *, sample_weight: Any = None) -> dict[str, float]:
+        """Return ``loss``, the mean loss without penalty, and the metrics, for rows that need not be training rows.
+
+        X may be a stream, with its targets and weights; metrics take the targets and outputs of all rows in memory.
+        """
         wanted = measuring.resolve_metrics(metrics)
         program, data = self.prepared(X, y, sample_weight)
-        loss, outputs = self._using(self._engine_for()).evaluate(program, data)
+        engine = self._using(self._engine_for())
+        loss, truth, outputs = sources.evaluate(engine, program, data, bool(wanted))
         inputs.check_finite("the network's outputs", outputs, self.dtype)
         inputs.check_finite("the loss", np.asarray(loss), np.float64)
-        return {"loss": loss, **measuring.measure(wanted, program.loss, data.y, outputs)}
+        return {"loss": loss, **measuring.measure(wanted, program.loss, truth, outputs)}
 
     def loss_and_gradient(
         self, X: Any, y: Any, sample_weight: Any = None, *, training: bool = False
@@ -399,8 +420,16 @@ class NeuralNetwork(Assembly):
 
         return to_torch(self)
 
-    def prepared(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[Program, Data]:
-        """Return the network and all rows, checked, as an engine takes them: one batch."""
+    def prepared(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[Program, Any]:
+        """Return the network and all rows, checked, as an engine takes them: one batch; or a stream of them."""
+        if isinstance(X, Stream):
+            if y is not None or sample_weight is not None:
+                raise ValueError(sentence("y and sample_weight", "columns of the stream, so left out here", y))
+            self._chain()
+            streamed = Streamed(X, self.dtype)
+            streamed.first(lambda X, y, w=None: self._data(self._rows(X), y, w)[0], self._loss)
+            self.build(len(X.names))
+            return self.program(len(X)), streamed
         rows = self._rows(X)
         self._chain()
         data, _ = self._data(rows, y, sample_weight)

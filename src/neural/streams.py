@@ -14,7 +14,7 @@ import numpy as np
 
 from neural.errors import sentence
 
-PURPOSES = {"start": 0, "shuffle": 1, "dropout": 2, "split": 3, "noise": 4, "sample": 5, "augment": 6}
+PURPOSES = {"start": 0, "shuffle": 1, "dropout": 2, "split": 3, "noise": 4, "sample": 5, "augment": 6, "chunks": 7}
 
 
 def seed_from(random_state: Any) -> int:
