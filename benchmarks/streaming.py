@@ -13,6 +13,7 @@ import os
 import platform
 import tempfile
 import time
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -36,16 +37,17 @@ def written(folder: str, X: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     np.save(paths["npy"], X)
     parquet.write_table(table, paths["parquet"], row_group_size=GROUP)
     csv.write_csv(table, paths["csv"])
-    return {
+    found = {
         "arrays, mapped": stream.arrays(np.load(paths["npy"], mmap_mode="r"), y, window=WINDOW),
         "Parquet": stream.parquet(paths["parquet"], "y", window=WINDOW),
         "CSV": stream.csv(paths["csv"], "y", window=WINDOW),
     }
+    return found | {f"{kind}, cached": stream.cached(found[kind], folder) for kind in ("Parquet", "CSV")}
 
 
 def network(widths: tuple[int, ...]) -> NeuralNetwork:
     """Return a network of ReLU units with one output."""
-    hidden = [DenseLayer(n, m, "relu") for n, m in zip(widths[:-2], widths[1:-1], strict=True)]
+    hidden = [DenseLayer(n, m, "relu") for n, m in pairwise(widths[:-1])]
     return NeuralNetwork([*hidden, DenseLayer(widths[-2], 1)], "mse", random_state=0)
 
 

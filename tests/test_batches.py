@@ -149,7 +149,7 @@ def test_the_number_of_batches_may_change_where_nothing_depends_on_it():
     assert net.state.step == 1 + 2 + 3
 
 
-# --- going on ----------------------------------------------------------------------------------------------------------
+# --- going on --------------------------------------------------------------------------------------------------------
 class Stop(Exception):
     """Somebody pulls the plug."""
 
@@ -218,7 +218,7 @@ def test_a_fit_goes_on_to_the_same_bits(name, every, metrics, tmp_path):
         streamed(network(), [(X[:16] + 1, LABELS[:16])], callbacks=StopsAt(), **saving, **settings)
 
 
-# --- read ahead --------------------------------------------------------------------------------------------------------
+# --- read ahead ------------------------------------------------------------------------------------------------------
 def readers():
     return [thread for thread in threading.enumerate() if thread.name == "neural reads ahead"]
 

@@ -71,7 +71,7 @@ def files(tmp_path):
     return make
 
 
-# --- what is read ------------------------------------------------------------------------------------------------------
+# --- what is read ----------------------------------------------------------------------------------------------------
 @each_kind
 def test_the_rows_are_those_of_the_files(kind, files):
     rows = opened(kind, files(kind), sample_weight="weight")
@@ -245,7 +245,7 @@ def test_a_cache_that_cannot_be_written_is_not_there(tmp_path):
         stream.cached(stream.arrays(X), tmp_path, dtype="float16")
 
 
-# --- what is refused ---------------------------------------------------------------------------------------------------
+# --- what is refused -------------------------------------------------------------------------------------------------
 @each_kind
 @pytest.mark.parametrize(
     ("target", "settings", "error", "words"),
@@ -313,8 +313,8 @@ def with_value(name, row, value):
     ("columns", "target", "words"),
     [
         (with_value("x1", 333, float("nan")), "label", r"row 333 \(row group 3\): column 'x1' must be finite. Got nan"),
-        (with_value("x1", 699, float("-inf")), "label", r"row 699 \(row group 6\): column 'x1' must be finite. Got -inf"),
-        (with_value("x0", 5, 1e300), "label", r"row 5 \(row group 0\): column 'x0' must be within the range of float32"),
+        (with_value("x1", 699, float("-inf")), "label", r"row 699 \(row group 6\): column 'x1' must be finite"),
+        (with_value("x0", 5, 1e300), "label", r"row 5 \(row group 0\): column 'x0' must be within the range of"),
         (with_value("x2", 250, None), "label", r"row 250 \(row group 2\): column 'x2' must be a number. Got None"),
         (with_value("label", 251, None), "label", r"row 251 \(row group 2\): column 'label' must be there. Got None"),
         (with_value("name", 252, None), "name", r"row 252 \(row group 2\): column 'name' must be there. Got None"),
@@ -337,9 +337,9 @@ def test_a_bad_value_of_parquet_is_named(columns, target, words, tmp_path):
         (with_value("x1", 333, "nan"), "label", r"line 335: column 'x1' must be a number. Got None"),
         (with_value("x1", 333, "-inf"), "label", r"line 335: column 'x1' must be finite. Got -inf"),
         (with_value("x1", 333, None), "label", r"line 335: column 'x1' must be a number. Got None"),
-        (with_value("x1", 699, "much"), "label", r"line 701: column 'x1' must be a number. Got 'much'. Leave the column"),
+        (with_value("x1", 699, "much"), "label", r"line 701: column 'x1' must be a number. Got 'much'. Leave"),
         (with_value("x0", 5, 1e300), "label", r"line 7: column 'x0' must be within the range of float32.*Got 1e\+300"),
-        (with_value("label", 251, "bee"), "label", r"line 253: column 'label' must be a number. Got 'bee'. If these are"),
+        (with_value("label", 251, "bee"), "label", r"line 253: column 'label' must be a number. Got 'bee'. If"),
         (with_value("name", 252, None), "name", r"line 254: column 'name' must be there"),
         (with_value("label", 253, 7), "label", r"line 255: y must be class numbers from 0 to 2"),
         (with_value("x2", 17, "1,2"), "label", r"line 19 must be of 6 fields, as the first line. Got 7"),

@@ -40,22 +40,26 @@ class CachedRows(Stream):
 
     def _write(self, dtype: np.dtype) -> None:
         """Write the arrays into a folder that has its name only when all of them are whole."""
-        rows, unfinished = self.rows, f"{self.folder}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        rows, files = self.rows, dict[str, Any]()
+        unfinished = f"{self.folder}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
         os.makedirs(unfinished)
         try:
             with ExitStack() as stack:
-                files: dict[str, Any] = {}
                 for window in rows.windows(np.arange(len(rows.counts)), min(rows.window, len(rows)), dtype):
                     rows.taken(window, lambda X, *_: check_finite("X", X, X.dtype))
                     for name, part in vars(window).items():
                         if isinstance(part, np.ndarray):
                             if name not in files:
-                                files[name] = stack.enter_context(_begun(unfinished, name, part, len(rows)))
+                                files[name] = stack.enter_context(open(_path(unfinished, name), "wb"))
+                                _write_head(files[name], part, len(rows))
                             files[name].write(np.ascontiguousarray(part).data)
-            os.rename(unfinished, self.folder)
-        except BaseException:
+                for file in files.values():
+                    file.flush()
+                    os.fsync(file.fileno())
+            if not os.path.isdir(self.folder):  # or another process was faster
+                os.rename(unfinished, self.folder)
+        finally:
             shutil.rmtree(unfinished, ignore_errors=True)
-            raise
 
     def read(self, chunk: int, start: int) -> Iterator[Piece]:
         X, y, weights = (self._mapped(name) for name in ("X", "y", "weights"))
@@ -66,10 +70,9 @@ class CachedRows(Stream):
             yield Piece(X[part], None if y is None else y[part], None if weights is None else weights[part])
 
     def _mapped(self, name: str) -> Array | None:
-        path = os.path.join(self.folder, f"{name}.npy")
         if name != "X" and name not in self.dtypes:
             return None
-        found: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+        found: Array = np.load(_path(self.folder, name), mmap_mode="r", allow_pickle=False)
         return found
 
     def where(self, chunk: int, row: int) -> str:
@@ -79,9 +82,11 @@ class CachedRows(Stream):
         return self.rows.digest()
 
 
-def _begun(folder: str, name: str, part: Array, n: int) -> Any:
-    """Return a file of n rows like those of an array, to which they are still to be written."""
-    file = open(os.path.join(folder, f"{name}.npy"), "wb")  # noqa: SIM115: whoever calls closes it
+def _path(folder: str, name: str) -> str:
+    return os.path.join(folder, f"{name}.npy")
+
+
+def _write_head(file: Any, part: Array, n: int) -> None:
+    """Begin a .npy file of n rows like those of an array."""
     head = {"descr": np.lib.format.dtype_to_descr(part.dtype), "fortran_order": False, "shape": (n, *part.shape[1:])}
     np.lib.format.write_array_header_1_0(file, head)
-    return file
