@@ -119,17 +119,20 @@ class NeuralNetwork(Assembly):
         Parameters
         ----------
         X : (n, n_in), numbers of any kind; uint8 stays uint8, and a memory-mapped file of float32, float64 or uint8 is
-            read where it is (but for ``validation_split``, which copies rows: give ``validation_data``). Or batches,
-            and no y: a loader that gives (X, y) or (X, y, sample_weight), or a function that returns an iterator over
-            them. Each epoch goes through it once, an update a batch, and once more for metrics of the training rows.
-            The first batch has all text labels, and its number of rows is the m of the penalty.
+            read where it is (but for ``validation_split``, which copies rows: give ``validation_data``). Or a stream of
+            rows that need not fit in memory, with its targets and weights, and no y: docs/streaming.md. Or batches, and
+            no y: a loader that gives (X, y) or (X, y, sample_weight), or a function that returns an iterator over them,
+            and may take the epoch's number. Each epoch goes through it once, an update a batch, and once more for
+            metrics of the training rows. The first batch has all text labels, and its number of rows is the m of the
+            penalty.
         y : targets as the loss takes them: labels (n,), one-hot (n, K), values (n,) or (n, n_out).
         batch_size : rows an update; None, or more than there are, is all of them. A last short batch is used too. To
             accumulate the gradients of k batches is ``batch_size * k``, so there is no argument for that.
         optimizer, schedule : names, classes or objects; a schedule may be a function of the update's number, which
             gives a factor. ``learning_rate`` is the rate, whatever the optimizer; but "lbfgs" takes
             all rows at once and ``epochs`` iterations at most, and uses no batch size, rate or schedule.
-        validation_data, validation_split : (X, y) or (X, y, sample_weight), or a fraction of the rows, drawn at random.
+        validation_data, validation_split : (X, y) or (X, y, sample_weight) or a stream; or a fraction of the rows, drawn
+            at random.
         metrics : names or functions of (y_true, y_pred), for the history; each costs a forward pass an epoch.
         callbacks, callback : objects with hooks, or functions (true, predicted, loss, epoch).
         sample_weight : (n,): a batch's J is the weighted mean of its rows; in a full batch, weight 2 is the row twice.
@@ -160,7 +163,8 @@ class NeuralNetwork(Assembly):
         if isinstance(X, Stream) or batches.are_batches(X, y):
             about_rows = {"validation_split": validation_split or None, "sampling": sampling}
             about_rows |= {"sample_weight": sample_weight} | ({"y": y} if isinstance(X, Stream) else {})
-            source = Streamed(X, self.dtype) if isinstance(X, Stream) else batches.Batches(X, self.state.epoch)
+            source: batches.Batches | Streamed
+            source = batches.Batches(X, self.state.epoch) if not isinstance(X, Stream) else self._streamed(X)
             return self._fit_batches(source, settings, validation_data, class_weight, about_rows, n_threads)
         rows = self._rows(X)
         engine = self._engine_for(settings.optimizer, n_threads)
@@ -299,21 +303,32 @@ class NeuralNetwork(Assembly):
             return self._data(inputs.rows("X", X, self.dtype, width), y, sample_weight, classes)[0]
 
         if isinstance(given, Stream):
-            return self._streamed("validation_data", given, take)
+            return self._first_of("validation_data", self._streamed(given), take)
         return prepare.for_validation(given, take)
 
-    def _streamed(self, what: str, rows: Stream, take: batches.Take) -> Streamed:
-        found = Streamed(rows, self.dtype)
+    def _streamed(self, rows: Stream) -> Streamed:
+        return Streamed(self._of_width(rows), self.dtype)
+
+    def _of_width(self, rows: Stream) -> Stream:
+        """Return a stream if it has as many features as the first layer takes."""
+        if not self._is_built():
+            chains.check_layers(self.layers, self)
+        if self.n_inputs not in (None, len(rows.names)):
+            raise ValueError(sentence("a stream", f"of {self.n_inputs} features, as the first layer takes", rows))
+        return rows
+
+    def _first_of(self, what: str, rows: Streamed, take: batches.Take) -> Streamed:
         try:
-            found.first(take, self._loss)
+            rows.first(take, self._loss)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{what}: {error}") from None
-        return found
+        return rows
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the outputs (n, n_out) for X (n, n_in): probabilities after softmax or sigmoid.
 
-        Trains nothing. Before a fit these are the outputs of random weights, and an open ``n_in`` is fixed by X.
+        Trains nothing. Before a fit these are the outputs of random weights, and an open ``n_in`` is fixed by X, which
+        may be a stream.
         """
         if self._ready is not None:
             before, watched, at_once = self._ready
@@ -322,7 +337,7 @@ class NeuralNetwork(Assembly):
                 outputs = at_once(X)
                 if outputs is not None:
                     return outputs
-        rows = X if isinstance(X, Stream) else self._rows(X)
+        rows = self._of_width(X) if isinstance(X, Stream) else self._rows(X)
         self.build(rows.shape[1])
         program = self.as_predicted()
         engine = core.choose(self.engine, program.chain)
@@ -426,7 +441,7 @@ class NeuralNetwork(Assembly):
             if y is not None or sample_weight is not None:
                 raise ValueError(sentence("y and sample_weight", "columns of the stream, so left out here", y))
             self._chain()
-            streamed = Streamed(X, self.dtype)
+            streamed = self._streamed(X)
             streamed.first(lambda X, y, w=None: self._data(self._rows(X), y, w)[0], self._loss)
             self.build(len(X.names))
             return self.program(len(X)), streamed

@@ -106,9 +106,8 @@ class Files(Stream):
             return self._codes(name, column, chunk, row)
         if column.null_count:
             self._missing(name, column, chunk, row)
-        pa = arrow()
-        if pa.types.is_decimal(column.type):
-            column = column.cast(pa.float64())
+        if str(column.type).startswith("decimal"):
+            column = column.cast("float64")
         found: Array = column.to_numpy(zero_copy_only=False)
         return found
 

@@ -12,7 +12,7 @@ from neural.errors import sentence, show
 from neural.stream_files import Files, arrow, first_line
 from neural.windows import Piece
 
-PIECE_ROWS = 1 << 14  # read at a time
+PIECE_ROWS = 1 << 15  # read at a time
 BUFFER = 1 << 18  # bytes of a column that are read ahead, in place of all that a row group has of it
 
 
@@ -103,8 +103,9 @@ class ParquetRows(Files):
             n = batch.num_rows
             if row + n > start:
                 first = max(start - row, 0)
-                part = batch.slice(first)
-                yield self.piece({name: part.column(name) for name in self.used}, chunk, row + first)
+                part = batch.slice(first) if first else batch
+                columns = dict(zip(part.schema.names, part.columns, strict=True))
+                yield self.piece(columns, chunk, row + first)
             row += n
 
     def target_columns(self) -> Iterator[Any]:

@@ -65,7 +65,10 @@ class Streamed(Parts):
         """Return rows as the network takes them; weights may all be 0 in a window."""
         nothing = weights is not None and not weights.any()
         data = self._take(X, y if self._labels is None else self._labels[y], None if nothing else weights)
-        return Data(data.X, data.y, np.zeros(len(data), self.dtype)) if nothing else data
+        y = data.y
+        if y.ndim == 1 and len(self.rows.target) > 1:  # one-hot in this window, and perhaps not in others
+            y = np.eye(len(self.rows.target), dtype=self.dtype)[y]
+        return Data(data.X, y, np.zeros(len(data), self.dtype) if nothing else data.weights)
 
     def digest(self) -> str:
         return self.rows.digest()

@@ -201,11 +201,12 @@ def _fill(window: Window, at: int, piece: Piece, rows: slice) -> None:
         if isinstance(piece.X, np.ndarray):
             window.X[at : at + n] = piece.X[rows]
         else:
+            beside = np.empty((len(piece.X), COLUMN_ROWS), window.X.dtype)
             for start in range(0, n, COLUMN_ROWS):
-                stop = min(start + COLUMN_ROWS, n)
-                block = window.X[at + start : at + stop]
-                for k, column in enumerate(piece.X):
-                    block[:, k] = column[rows.start + start : rows.start + stop]
+                m = min(COLUMN_ROWS, n - start)
+                for own, column in zip(beside, piece.X, strict=True):
+                    own[:m] = column[rows.start + start : rows.start + start + m]
+                window.X[at + start : at + start + m] = beside[:, :m].T
         for own, given in ((window.y, piece.y), (window.weights, piece.weights)):
             if own is not None and given is not None:
                 own[at : at + n] = given[rows]
