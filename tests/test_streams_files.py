@@ -364,7 +364,7 @@ def test_text_among_numbers(tmp_path):
         stream.parquet(path, "label")
     path = write(tmp_path / "a.csv", COLUMNS)
     with pytest.raises(ValueError, match=r"a\.csv, line 2: column 'name' must be a number. Got .*Leave the column out"):
-        fit(network(), stream.csv(path, "label"))
+        stream.csv(path, "label")
     for kind in (pa.timestamp("s"), pa.list_(pa.float32())):
         odd = COLUMNS | {"x1": pa.nulls(N, kind)}
         with pytest.raises(TypeError, match="column 'x1' must be of numbers"):

@@ -131,8 +131,8 @@ class NeuralNetwork(Assembly):
         optimizer, schedule : names, classes or objects; a schedule may be a function of the update's number, which
             gives a factor. ``learning_rate`` is the rate, whatever the optimizer; but "lbfgs" takes
             all rows at once and ``epochs`` iterations at most, and uses no batch size, rate or schedule.
-        validation_data, validation_split : (X, y) or (X, y, sample_weight) or a stream; or a fraction of the rows, drawn
-            at random.
+        validation_data, validation_split : (X, y), (X, y, sample_weight) or a stream; or a fraction of the rows, at
+            random.
         metrics : names or functions of (y_true, y_pred), for the history; each costs a forward pass an epoch.
         callbacks, callback : objects with hooks, or functions (true, predicted, loss, epoch).
         sample_weight : (n,): a batch's J is the weighted mean of its rows; in a full batch, weight 2 is the row twice.

@@ -46,11 +46,11 @@ class CSVRows(Files):
                 counts += self._indexed(number, opened, begin, skipped)
         self.counts = np.array(counts)
         self.dtypes = {"X": None}
+        self._table(0, list(self.names), ())  # for text among numbers
         if self.weight is not None:
             self.dtypes["weights"] = np.float64
         if self.target:
-            is_text = self._target_is_text()
-            self.find_classes(is_text)
+            self.find_classes(self._target_is_text())
             self.dtypes["y"] = np.float64 if self.classes is None else np.int64
 
     # --- the index ---------------------------------------------------------------------------------------------------
@@ -153,10 +153,8 @@ class CSVRows(Files):
 
     def _target_is_text(self) -> bool:
         """Return whether a single target is text, by the first lines."""
-        if len(self.target) > 1:
-            return False
-        first = self._table(0, [self.target[0]], self.target)[self.target[0]]
-        return not all(self._is_number(text) for text in first.drop_null().to_pylist())
+        first = self._table(0, [self.target[0]], (self.target[0],))[self.target[0]]
+        return len(self.target) == 1 and not all(self._is_number(text) for text in first.drop_null().to_pylist())
 
     def _is_number(self, text: str) -> bool:
         try:

@@ -204,8 +204,8 @@ def _fill(window: Window, at: int, piece: Piece, rows: slice) -> None:
             beside = np.empty((len(piece.X), COLUMN_ROWS), window.X.dtype)
             for start in range(0, n, COLUMN_ROWS):
                 m = min(COLUMN_ROWS, n - start)
-                for own, column in zip(beside, piece.X, strict=True):
-                    own[:m] = column[rows.start + start : rows.start + start + m]
+                for line, column in zip(beside, piece.X, strict=True):
+                    line[:m] = column[rows.start + start : rows.start + start + m]
                 window.X[at + start : at + start + m] = beside[:, :m].T
         for own, given in ((window.y, piece.y), (window.weights, piece.weights)):
             if own is not None and given is not None:
