@@ -460,6 +460,8 @@ def test_a_stream_without_targets_is_for_prediction():
     for use in (lambda: fit(net, stream.arrays(X)), lambda: net.evaluate(stream.arrays(X))):
         with pytest.raises(ValueError, match="target must be given"):
             use()
+    with pytest.raises(TypeError, match=r"X must be rows in memory.*fit, predict and evaluate take a stream"):
+        net.loss_and_gradient(rows_of(64), None)
     with pytest.raises(TypeError, match=r"the target 0: y must be numbers\. Got 'ant'"):
         NeuralNetwork([DenseLayer(K, 1)], "mse").fit(rows_of(64, NAMES), verbose=0)
     with pytest.raises(ValueError, match="the target 0: y must be of 2 different labels"):

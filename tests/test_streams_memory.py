@@ -11,7 +11,7 @@ from tests.under_a_limit import WIDTH, write
 
 pytest.importorskip("pyarrow")
 needs_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="no /proc/self/status here")
-MEGABYTES = 8
+MEGABYTES = 12
 BYTES = 4 * (WIDTH + 1)  # of a row as float32
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -361,12 +361,23 @@ class NeuralNetwork(Assembly):
         X may be a stream, with its targets and weights; metrics take the targets and outputs of all rows in memory.
         """
         wanted = measuring.resolve_metrics(metrics)
-        program, data = self.prepared(X, y, sample_weight)
+        prepare_rows = self._prepared_stream if isinstance(X, Stream) else self.prepared
+        program, data = prepare_rows(X, y, sample_weight)
         engine = self._using(self._engine_for())
         loss, truth, outputs = sources.evaluate(engine, program, data, bool(wanted))
         inputs.check_finite("the network's outputs", outputs, self.dtype)
         inputs.check_finite("the loss", np.asarray(loss), np.float64)
         return {"loss": loss, **measuring.measure(wanted, program.loss, truth, outputs)}
+
+    def _prepared_stream(self, X: Stream, y: Any, sample_weight: Any) -> tuple[Program, Streamed]:
+        """Return the network and a stream, of which it has seen the first rows."""
+        if y is not None or sample_weight is not None:
+            raise ValueError(sentence("y and sample_weight", "columns of the stream, so left out here", y))
+        self._chain()
+        streamed = self._streamed(X)
+        streamed.first(lambda X, y, weights=None: self._data(self._rows(X), y, weights)[0], self._loss)
+        self.build(len(X.names))
+        return self.program(len(X)), streamed
 
     def loss_and_gradient(
         self, X: Any, y: Any, sample_weight: Any = None, *, training: bool = False
@@ -435,16 +446,11 @@ class NeuralNetwork(Assembly):
 
         return to_torch(self)
 
-    def prepared(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[Program, Any]:
-        """Return the network and all rows, checked, as an engine takes them: one batch; or a stream of them."""
+    def prepared(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[Program, Data]:
+        """Return the network and all rows, checked, as an engine takes them: one batch."""
         if isinstance(X, Stream):
-            if y is not None or sample_weight is not None:
-                raise ValueError(sentence("y and sample_weight", "columns of the stream, so left out here", y))
-            self._chain()
-            streamed = self._streamed(X)
-            streamed.first(lambda X, y, w=None: self._data(self._rows(X), y, w)[0], self._loss)
-            self.build(len(X.names))
-            return self.program(len(X)), streamed
+            step = "fit, predict and evaluate take a stream."
+            raise TypeError(sentence("X", "rows in memory", X, step))
         rows = self._rows(X)
         self._chain()
         data, _ = self._data(rows, y, sample_weight)

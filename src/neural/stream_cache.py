@@ -72,7 +72,11 @@ class CachedRows(Stream):
     def _mapped(self, name: str) -> Array | None:
         if name != "X" and name not in self.dtypes:
             return None
-        found: Array = np.load(_path(self.folder, name), mmap_mode="r", allow_pickle=False)
+        path = _path(self.folder, name)
+        try:
+            found: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, EOFError):
+            raise ValueError(f"{path} must be as it was written. It is damaged: remove {self.folder}.") from None
         return found
 
     def where(self, chunk: int, row: int) -> str:

@@ -12,7 +12,7 @@ from neural.errors import sentence, show
 from neural.stream_files import Files, arrow, first_line
 from neural.windows import Piece
 
-PIECE_ROWS = 1 << 15  # read at a time
+PIECE_ROWS = 1 << 14  # read at a time
 BUFFER = 1 << 18  # bytes of a column that are read ahead, in place of all that a row group has of it
 
 
@@ -78,7 +78,7 @@ class ParquetRows(Files):
         found: dict[str, Any] = {"X": np.uint8 if features == {np.dtype(np.uint8)} else None}
         if self.target:
             of = {kind[name] for kind in kinds for name in self.target}
-            fractions = any(kind != "text" and kind.kind == "f" for kind in of)
+            fractions = any(kind != "text" and not np.can_cast(kind, np.int64) for kind in of)  # or beyond int64
             if "text" in of and len(of) > 1:
                 raise TypeError(sentence("the target", "text in all files or in none", self.target[0]))
             found["y"] = np.float64 if fractions and self.labels is None else np.int64
