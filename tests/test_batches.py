@@ -1,9 +1,11 @@
 """Batches that come one after the other: the bits of fit, whatever gives them, and what is said of a bad one."""
 
+import threading
+
 import numpy as np
 import pytest
 
-from neural import EMA, SWA, Augment, Callback, Cosine, DenseLayer, NeuralNetwork, TrainingDiverged, core
+from neural import EMA, SWA, Augment, Callback, Cosine, DenseLayer, NeuralNetwork, TrainingDiverged, core, stream
 from neural.streams import epoch_order
 from tests.small_network import LABELS, X, fit, network
 
@@ -145,6 +147,128 @@ def test_the_number_of_batches_may_change_where_nothing_depends_on_it():
     net = network()
     streamed(net, grow, 3, schedule=lambda step: 1 / (1 + step), average="ema")
     assert net.state.step == 1 + 2 + 3
+
+
+# --- going on --------------------------------------------------------------------------------------------------------
+class Stop(Exception):
+    """Somebody pulls the plug."""
+
+
+class StopsAt(Callback):
+    def __init__(self, update=None):
+        self.update = update
+
+    def on_batch_end(self, training):
+        if training.done == self.update:
+            raise Stop
+
+
+class Told(Loader):
+    """Is told the epoch, in place of counting."""
+
+    def set_epoch(self, epoch):
+        self.epochs = epoch
+
+
+def told(epoch):
+    loader = Loader(X, LABELS)
+    loader.epochs = epoch
+    return iter(loader)
+
+
+class WithoutLength(Loader):
+    __len__ = None
+
+
+LOADERS = {
+    "counts": lambda: Loader(X, LABELS),
+    "is told": lambda: Told(X, LABELS),
+    "a function that is told": lambda: told,
+    "a list": lambda: list(Loader(X, LABELS)),
+    "read ahead": lambda: stream.ahead(Loader(X, LABELS)),
+    "told, read ahead": lambda: stream.ahead(Told(X, LABELS)),
+    "a function that is told, read ahead": lambda: stream.ahead(told),
+    "no length": lambda: WithoutLength(X, LABELS),
+}
+
+
+@pytest.mark.parametrize("every", [1, 0.4])
+@pytest.mark.parametrize("metrics", [(), "accuracy"], ids=str)
+@pytest.mark.parametrize("name", LOADERS)
+def test_a_fit_goes_on_to_the_same_bits(name, every, metrics, tmp_path):
+    """With a second pass each epoch too, which a loader that counts its passes has to be brought through again."""
+    straight, make, settings = network(), LOADERS[name], {"optimizer": "adam", "metrics": metrics}
+    if every < 1 and (name == "no length" or "function" in name):
+        with pytest.raises(ValueError, match=r"every must be a number of epochs, as these batches have no len\(\)"):
+            streamed(network(), make(), checkpoint=tmp_path / "run", every=every)
+        return
+    history = streamed(straight, make(), callbacks=StopsAt(), **settings)
+    saving = {"checkpoint": tmp_path / "run", "every": every, "resume": True}
+    for stop in (9, 22):
+        with pytest.raises(Stop):
+            streamed(network(), make(), callbacks=StopsAt(stop), **saving, **settings)
+    net = network()
+    again = streamed(net, make(), callbacks=StopsAt(), **saving, **settings)
+    assert numbers(net) == numbers(straight)
+    assert list(again) == list(history)
+    assert {n: v for n, v in again.history.items() if n != "seconds"} == {
+        n: v for n, v in history.history.items() if n != "seconds"
+    }
+    with pytest.raises(ValueError, match="the training data must be as in the fit that goes on"):
+        streamed(network(), [(X[:16] + 1, LABELS[:16])], callbacks=StopsAt(), **saving, **settings)
+
+
+# --- read ahead ------------------------------------------------------------------------------------------------------
+def readers():
+    return [thread for thread in threading.enumerate() if thread.name == "neural reads ahead"]
+
+
+def test_batches_that_are_read_ahead_have_the_bits_of_those_that_are_not():
+    one, other = network(), network()
+    streamed(one, Loader(X, LABELS), metrics="accuracy", schedule="cosine")
+    streamed(other, stream.ahead(Loader(X, LABELS)), metrics="accuracy", schedule="cosine")
+    assert numbers(one) == numbers(other)
+    assert readers() == []
+
+
+def test_no_more_is_read_than_was_asked_for():
+    given, most = [], []
+
+    def batches():
+        for number in range(10):
+            given.append(number)
+            yield number
+
+    for number in stream.ahead(batches, 3):
+        most.append(len(given) - number)
+        assert len(given) <= number + 1 + 3
+    assert max(most) <= 4
+    assert readers() == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_what_breaks_ahead_is_raised_in_its_place(error):
+    def failing():
+        yield from list(Loader(X, LABELS))[:3]
+        raise error("the disk is gone")
+
+    net = network()
+    with pytest.raises(error, match="the disk is gone") as caught:
+        streamed(net, stream.ahead(failing))
+    assert readers() == []
+    assert caught.value
+    with pytest.raises(Stop) as caught:
+        streamed(net, stream.ahead(Loader(X, LABELS)), callbacks=StopsAt(2))
+    assert readers() == []
+    assert caught.value
+
+
+def test_what_cannot_be_read_ahead():
+    for given, error in ((3, TypeError), ([], ValueError)):
+        with pytest.raises(error):
+            streamed(network(), stream.ahead(given))
+    with pytest.raises(ValueError, match="count"):
+        stream.ahead([], 0)
 
 
 # --- where it does not end well --------------------------------------------------------------------------------------

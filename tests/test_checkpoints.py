@@ -186,11 +186,6 @@ def test_another_average_or_augmentation_is_refused(tmp_path):
             fit(network(), StopsAt(), checkpoint=tmp_path / "run", resume=True, **changed)
 
 
-def test_batches_from_a_loader_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="checkpoint must be left out where batches are given"):
-        network().fit([(X, LABELS)], epochs=1, verbose=0, checkpoint=tmp_path / "run")
-
-
 def test_a_users_own_callback_remembers_what_it_says(tmp_path):
     class Counts(Callback):
         def __init__(self):

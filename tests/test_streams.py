@@ -13,8 +13,8 @@ MASK = [[0, 1, 1, 0, 0], [0, 0, 0, 0, 1], [1, 1, 0, 0, 1]]  # of 3 rows and 5 un
 
 
 def test_purposes_have_their_numbers_for_good():
-    names = "start shuffle dropout split noise sample augment worker"
-    assert dict(zip(names.split(), range(8), strict=True)) == PURPOSES
+    names = "start shuffle dropout split noise sample augment worker chunks"
+    assert dict(zip(names.split(), range(9), strict=True)) == PURPOSES
 
 
 def test_seeds_of_whole_numbers():

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator
+import inspect
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 
 from neural.callbacks import EachEpoch
 from neural.engine import Data, Program
-from neural.errors import TrainingDiverged, sentence
+from neural.errors import sentence
+from neural.sources import Parts
 from neural.training import Settings, Training
+from neural.updates import Snapshot
 
 Take = Callable[..., Data]  # what the network makes of a batch's X, y and sample_weight
 AGAIN = "Give a function that returns a new iterator each time, or a loader that can be gone through again."
@@ -34,39 +37,105 @@ def are_batches(X: Any, y: Any) -> bool:
 class Batches:
     """The batches of each epoch: ``given`` is gone through once for each, or called for an iterator where it can be.
 
+    A loader with a method ``set_epoch``, and a function with an argument, are told the number of the epoch, from 0.
+
     >>> source = Batches([([[0.0]], [1.0]), ([[2.0]], [3.0])])
-    >>> len(source.first()), source.length, [y for _, y in source.epoch()], [y for _, y in source.epoch()]
+    >>> len(source.first_batch()), source.length, [y for _, y in source.epoch(0)], [y for _, y in source.epoch(1)]
     (2, 2, [[1.0], [3.0]], [[1.0], [3.0]])
     """
 
-    def __init__(self, given: Any) -> None:
-        self._given = given
+    def __init__(self, given: Any, epoch: int = 0) -> None:
+        self._given, self._number = given, epoch
         self.once = hasattr(given, "__next__")
         self.length = _length(given)
+        self.is_told = hasattr(given, "set_epoch") or (not isinstance(given, Iterable) and _takes_a_number(given))
         self._begun: tuple[Any, Iterator[Any]] | None = None
 
-    def first(self) -> Any:
+    def first_batch(self) -> Any:
         """Return the first batch of the next epoch, which will have it all the same."""
-        iterator = self._start()
+        iterator = self._start(self._number)
         for batch in iterator:
             self._begun = batch, iterator
             return batch
         raise ValueError(sentence("the batches", "one at least", "none"))
 
-    def epoch(self) -> Iterator[Any]:
+    def epoch(self, number: int) -> Iterator[Any]:
         """Yield the batches of an epoch."""
         if self._begun is None:
-            yield from self._start()
+            yield from self._start(number)
         else:
             (batch, iterator), self._begun = self._begun, None
             yield batch
             yield from iterator
 
-    def _start(self) -> Iterator[Any]:
-        given = self._given if isinstance(self._given, Iterable) else self._given()
+    def go_on(self, passes: int) -> None:
+        """Come to where a fit was that has gone through the batches so many times: what counts along counts again."""
+        if self.is_told or isinstance(self._given, list | tuple):
+            self._begun = None
+            return
+        for _ in range(passes):
+            for _ in self.epoch(0):
+                pass
+
+    def _start(self, number: int) -> Iterator[Any]:
+        if hasattr(self._given, "set_epoch"):
+            self._given.set_epoch(number)
+        given = self._given if isinstance(self._given, Iterable) else self._given(*([number] if self.is_told else []))
         if not isinstance(given, Iterable):
             raise TypeError(sentence("what the function of batches returns", "an iterator over (X, y)", given))
         return iter(given)
+
+    # --- for the network ---------------------------------------------------------------------------------------------
+    def refuse(self, settings: Settings, **given: Any) -> None:
+        """Raise, before anything is touched, for what needs all rows, or a second pass where there is none."""
+        for what, value in given.items():
+            if value is not None:
+                step = "A batch may be (X, y, sample_weight)." if "weight" in what else ""
+                raise ValueError(
+                    sentence(what, "left out where batches are given, as it is about all rows", value, step)
+                )
+        if settings.shuffle is not True:
+            step = "The order is the loader's own."
+            raise ValueError(sentence("shuffle", "left out where batches are given", settings.shuffle, step))
+        if settings.optimizer.whole:
+            rule = "one that goes update by update, such as 'adam', where batches are given"
+            raise ValueError(sentence("optimizer", rule, settings.optimizer))
+        looks_again = settings.metrics or any(isinstance(callback, EachEpoch) for callback in settings.callbacks)
+        if self.once and (settings.epochs > 1 or looks_again):
+            why = (
+                "metrics of the training rows take a second pass" if settings.epochs == 1 else "each epoch takes a pass"
+            )
+            raise TypeError(sentence("batches", f"there more than once, as {why}", self._given, AGAIN))
+        if self.length is None:
+            self._refuse_what_counts(settings)
+
+    def _refuse_what_counts(self, settings: Settings) -> None:
+        rule = "one that need not know how many updates an epoch has, as these batches have no len()"
+        for what, spec in {"schedule": settings.schedule, "average": settings.average}.items():
+            if spec is not None and spec.by_epoch:
+                raise ValueError(sentence(what, rule, spec))
+        if settings.saving is not None and settings.saving.every < 1:
+            raise ValueError(
+                sentence("every", "a number of epochs, as these batches have no len()", settings.saving.every)
+            )
+
+    def first(self, take: Take, loss: Any) -> Data:
+        """Return the first batch as ``take`` has it."""
+        return taken(self.first_batch(), take, "batch 1 of epoch 1")
+
+    def batch_size(self, settings: Settings) -> int | None:
+        """Return how many rows an update has, if that is known without the first batch."""
+        return None
+
+    def per_epoch(self, settings: Settings) -> int:
+        """Return how many updates an epoch has, 1 where nobody knows."""
+        return self.length or 1
+
+    def training(
+        self, network: Any, program: Program, first: Data, validation: Any, settings: Settings, engine: Any, take: Take
+    ) -> Training:
+        """Return the fit."""
+        return Streaming(network, program, first, validation, settings, engine, self, take)
 
 
 def _length(given: Any) -> int | None:
@@ -76,24 +145,14 @@ def _length(given: Any) -> int | None:
         return None
 
 
-def refuse(settings: Settings, source: Batches, **given: Any) -> None:
-    """Raise, before anything is touched, for what needs all rows, or a second pass where there is none."""
-    for what, value in given.items():
-        if value is not None:
-            step = "A batch may be (X, y, sample_weight)." if "weight" in what else ""
-            raise ValueError(sentence(what, "left out where batches are given, as it is about all rows", value, step))
-    if settings.optimizer.whole:
-        rule = "one that goes update by update, such as 'adam', where batches are given"
-        raise ValueError(sentence("optimizer", rule, settings.optimizer))
-    looks_again = settings.metrics or any(isinstance(callback, EachEpoch) for callback in settings.callbacks)
-    if source.once and (settings.epochs > 1 or looks_again):
-        why = "metrics of the training rows take a second pass" if settings.epochs == 1 else "each epoch takes a pass"
-        raise TypeError(sentence("batches", f"there more than once, as {why}", source._given, AGAIN))
-    if source.length is None:
-        for what, spec in {"schedule": settings.schedule, "average": settings.average}.items():
-            if spec is not None and spec.by_epoch:
-                rule = "one that need not know how many updates an epoch has, as these batches have no len()"
-                raise ValueError(sentence(what, rule, spec))
+def _takes_a_number(function: Callable[..., Any]) -> bool:
+    """Return whether a function has to be given one argument."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # a builtin
+        return False
+    wanted = [p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return len(wanted) == 1
 
 
 class Streaming(Training):
@@ -107,7 +166,7 @@ class Streaming(Training):
         network: Any,
         program: Program,
         first: Data,
-        validation: Data | None,
+        validation: Data | Parts | None,
         settings: Settings,
         engine: Any,
         source: Batches,
@@ -135,38 +194,43 @@ class Streaming(Training):
         if self._outputs is None:
             if self._source.once:
                 raise TypeError(sentence("batches", "there more than once for predictions", self._source._given, AGAIN))
-            pairs = [(data.y, self.engine.predict(self.program, data.X)) for data in self._batches()]
+            with closing(self._batches()) as batches:
+                pairs = [(data.y, self.engine.predict(self.program, data.X)) for data in batches]
             self._seen, self._outputs = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
 
-    def _batches(self) -> Iterator[Data]:
+    def _batches(self) -> Generator[Data, None, None]:
         """Yield the batches of one pass, checked and encoded."""
-        for number, batch in enumerate(self._source.epoch(), 1):
+        for number, batch in enumerate(self._source.epoch(self.state.epoch), 1):
             yield taken(batch, self._take, f"batch {number} of epoch {self.epoch}")
+        self.passes += 1
+
+    def _resume(self) -> None:
+        super()._resume()
+        if self.resumed:
+            self._source.go_on(self.passes)
 
     def _run_many(self) -> bool:
         return False
 
-    def _run_epoch(self) -> None:
-        started, begun = time.perf_counter(), self._updates.snapshot()
-        self._call("on_epoch_begin")
-        sums, count = np.zeros(3), 0
-        try:
-            for data in self._batches():
-                sums += self._update(data, count)
+    def _pass(self, begun: Snapshot) -> tuple[float, float]:
+        sums, made, count = np.zeros(3), 0, 0
+        if self._begun is not None:
+            (made, sums, _), self._begun = self._begun, None
+        with closing(self._batches()) as batches:
+            for data in batches:
                 count += 1
-            self._check_count(count)
-            if sums[0] == 0:
-                rule = "above 0 for one sample of an epoch at least"
-                raise ValueError(sentence("the weights of the batches", rule, 0))
-            self.state.epoch += 1
-        except TrainingDiverged:
-            raise
-        except BaseException:  # an error in a loader too: the network is as after its last whole epoch
-            self._updates.restore(begun)
-            raise
+                if count <= made:  # before the fit went on
+                    continue
+                sums = sums + self._update(data, count - 1)
+                if self._is_saved_after(count):
+                    self._save(count, sums)
+        self._check_count(count)
+        if sums[0] == 0:
+            rule = "above 0 for one sample of an epoch at least"
+            raise ValueError(sentence("the weights of the batches", rule, 0))
         weight, loss, penalty = sums.tolist()
         self.per_epoch = count
-        self._end_epoch(loss / weight, penalty / weight, time.perf_counter() - started)
+        return loss / weight, penalty / weight
 
     def _update(self, data: Data, number: int) -> np.ndarray:
         """Make the update of a batch; return the sums of its weights and losses, and its penalty times the former."""

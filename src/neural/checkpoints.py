@@ -22,13 +22,14 @@ from neural.container import Tensors, canonical
 from neural.errors import ModelFileError, check_number, sentence
 from neural.metrics import Metric
 from neural.model_file import Contents
+from neural.sources import Parts
 
 ROWS = 1024  # of X that tell one data set from another
 STREAMS = ("seed", "epoch", "step")  # of a network's description: they are another's after each epoch
 FREE = ("time_limit", "saving", "factors")  # settings of a fit that may change when it goes on
-COUNTS = ("epoch", "done", "before", "rate", "rate_factor", "numbers")  # of a fit in progress
+COUNTS = ("epoch", "done", "before", "passes", "rate", "rate_factor", "numbers")  # of a fit in progress
 FIT: dict[str, tuple[type, ...]] = {  # the state of a fit
-    **dict.fromkeys(("epoch", "done", "before", "first"), (int,)),
+    **dict.fromkeys(("epoch", "done", "before", "passes", "first"), (int,)),
     **dict.fromkeys(("rate", "rate_factor"), (int, float)),
     **dict.fromkeys(("numbers", "history", "callbacks"), (dict,)),
     **dict.fromkeys(("losses", "penalties"), (np.ndarray,)),
@@ -106,7 +107,7 @@ class Saving:
                 model_file.check_tensor(name, tensors[name], view.shape, view.dtype)
                 view[...] = tensors[name]
             state = remembered(network, self.contents)
-            fit = unpack(self.contents.training["fit"], network, tensors)
+            fit = {"passes": 0} | unpack(self.contents.training["fit"], network, tensors)  # older files have none
             if fit.keys() != FIT.keys() or not all(isinstance(fit[name], kinds) for name, kinds in FIT.items()):
                 raise ValueError(sentence("the state of a fit", ", ".join(FIT), list(fit)))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -121,7 +122,11 @@ def asked_for(network: Any, settings: Any, data: Any, validation: Any) -> dict[s
     fields = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
     fields["callbacks"] = lasting(settings.callbacks)
     found = {name: plain(value) for name, value in fields.items() if name not in FREE}
-    return {**found, "the training data": digest(data), "the validation data": validation and digest(validation)}
+    return {
+        **found,
+        "the training data": digest(data),
+        "the validation data": None if validation is None else digest(validation),
+    }
 
 
 def plain(value: Any) -> Any:
@@ -149,6 +154,8 @@ def digest(data: Any) -> str:
 
     All rows would take longer to read than an epoch takes to train on them. Of rows that are elsewhere it is known.
     """
+    if isinstance(data, Parts):
+        return data.digest()
     if hasattr(data, "digest"):
         return str(data.digest)
     found, step = hashlib.sha256(), max(1, len(data) // ROWS)

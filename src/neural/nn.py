@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neural import batches, checkpoints, core, inputs, lbfgs, measuring, model_file, optimizers
+from neural import batches, checkpoints, core, inputs, lbfgs, measuring, model_file, optimizers, sources, streaming
 from neural import chain as chains
 from neural import data as prepare
 from neural.assembly import Assembly
 from neural.callbacks import History
 from neural.checkpoints import Saving
 from neural.engine import Data, NumpyEngine, Program
-from neural.errors import check_number
+from neural.errors import check_number, sentence
 from neural.layer import Layer, Mode
 from neural.optimizers import Optimizer
+from neural.streaming import Streamed
 from neural.tables import Columns
 from neural.training import Settings
 from neural.updates import Updates, one_update
+from neural.windows import Stream
 
 if TYPE_CHECKING:
     from neural.export.proof import Proof
@@ -117,18 +119,20 @@ class NeuralNetwork(Assembly):
         Parameters
         ----------
         X : (n, n_in), numbers of any kind; uint8 stays uint8, and a memory-mapped file of float32, float64 or uint8 is
-            read where it is (but for ``validation_split``, which copies rows: give ``validation_data``). Or batches,
-            and no y: a loader that gives (X, y) or (X, y, sample_weight), or a function that returns an iterator over
-            them. Each epoch goes through it once, an update a batch, and once more for metrics of the training rows.
-            The first batch has all text labels, and its number of rows is the m of the penalty. The weights of a batch
-            may all be 0, as they may be of the rows of an update.
+            read where it is (but for ``validation_split``, which copies rows: give ``validation_data``). Or a stream of
+            rows that need not fit in memory, with its targets and weights, and no y: docs/streaming.md. Or batches, and
+            no y: a loader that gives (X, y) or (X, y, sample_weight), or a function that returns an iterator over them,
+            and may take the epoch's number. Each epoch goes through it once, an update a batch, and once more for
+            metrics of the training rows. The first batch has all text labels, and its number of rows is the m of the
+            penalty. The weights of a batch may all be 0, as they may be of the rows of an update.
         y : targets as the loss takes them: labels (n,), one-hot (n, K), values (n,) or (n, n_out).
         batch_size : rows an update; None, or more than there are, is all of them. A last short batch is used too. To
             accumulate the gradients of k batches is ``batch_size * k``, so there is no argument for that.
         optimizer, schedule : names, classes or objects; a schedule may be a function of the update's number, which
             gives a factor. ``learning_rate`` is the rate, whatever the optimizer; but "lbfgs" takes
             all rows at once and ``epochs`` iterations at most, and uses no batch size, rate or schedule.
-        validation_data, validation_split : (X, y) or (X, y, sample_weight), or a fraction of the rows, drawn at random.
+        validation_data, validation_split : (X, y), (X, y, sample_weight) or a stream; or a fraction of the rows, at
+            random.
         metrics : names or functions of (y_true, y_pred), for the history; each costs a forward pass an epoch.
         callbacks, callback : objects with hooks, or functions (true, predicted, loss, epoch).
         sample_weight : (n,): a batch's J is the weighted mean of its rows; in a full batch, weight 2 is the row twice.
@@ -155,17 +159,18 @@ class NeuralNetwork(Assembly):
             check_number("n_threads", n_threads, low=1, whole=True)
         if validation_data is not None and validation_split:
             raise ValueError("validation_data and validation_split must not be given both. Got both. Leave one out.")
-        if batches.are_batches(X, y):
-            split = validation_split or None
-            about_rows = {"validation_split": split, "sample_weight": sample_weight, "sampling": sampling}
-            about_rows["checkpoint"] = checkpoint
-            about_rows["shuffle"] = None if settings.shuffle is True else settings.shuffle
-            return self._fit_batches(batches.Batches(X), settings, validation_data, class_weight, about_rows, n_threads)
+        saving = settings.saving = None if checkpoint is None else Saving(checkpoint, every, resume)
+        if isinstance(X, Stream) or batches.are_batches(X, y):
+            about_rows = {"validation_split": validation_split or None, "sampling": sampling}
+            about_rows |= {"sample_weight": sample_weight} | ({"y": y} if isinstance(X, Stream) else {})
+            source: batches.Batches | Streamed
+            source = batches.Batches(X, self.state.epoch) if not isinstance(X, Stream) else self._streamed(X)
+            return self._fit_batches(source, settings, validation_data, class_weight, about_rows, n_threads)
         rows = self._rows(X)
         engine = self._engine_for(settings.optimizer, n_threads)
         kind = lbfgs.training_for(settings, self._chain()[0], sampling)
         data, classes = self._data(rows, y, sample_weight)
-        saving = settings.saving = None if checkpoint is None else Saving(checkpoint, every, resume)
+        validation: Data | Streamed | None
         data, validation = prepare.split_off(data, validation_split, saving.seed(self.seed) if saving else self.seed)
         if sampling is not None and settings.shuffle is not True:
             raise ValueError(
@@ -187,16 +192,16 @@ class NeuralNetwork(Assembly):
 
     def _fit_batches(
         self,
-        source: batches.Batches,
+        source: batches.Batches | Streamed,
         settings: Settings,
         validation_data: Any,
         class_weight: Any,
         about_rows: dict[str, Any],
         n_threads: int | None,
     ) -> History:
-        """Fit to batches that come one after the other; the first one says what the network has to know."""
+        """Fit to rows that come one after the other; the first ones say what the network has to know."""
         balanced = class_weight if isinstance(class_weight, str) and class_weight == "balanced" else None
-        batches.refuse(settings, source, **about_rows, class_weight=balanced)
+        source.refuse(settings, **about_rows, class_weight=balanced)
         classes: Any = None
 
         def take(X: Any, y: Any, sample_weight: Any = None) -> Data:
@@ -207,18 +212,20 @@ class NeuralNetwork(Assembly):
         if not self._is_built():
             chains.check_layers(self.layers, self)
         engine = self._engine_for(settings.optimizer, n_threads)
-        first = batches.taken(source.first(), take, "batch 1 of epoch 1")
+        first = source.first(take, self._loss)
         width, validation = first.X.shape[1], None
         if validation_data is not None:
             validation = self._validation(validation_data, width, classes)
-        settings.check(self._loss, self.n_outputs(width), first, validation, source.length or 1)
+        settings.check(self._loss, self.n_outputs(width), first, validation, source.per_epoch(settings))
         self.build(width)
-        program = self.program(len(first))
+        program = self.program(source.batch_size(settings) or len(first))
+        if settings.saving is not None:
+            settings.saving.check(self, settings, source if isinstance(source, Streamed) else first, validation)
         self.state.use(settings.optimizer, self.params, settings.average)
         self.classes_ = classes
         with self._being_fitted():
             engine = self._using(engine)
-            return batches.Streaming(self, program, first, validation, settings, engine, source, take).run()
+            return source.training(self, program, first, validation, settings, engine, take).run()
 
     def train_on_batch(
         self,
@@ -294,16 +301,37 @@ class NeuralNetwork(Assembly):
         n_out = self.n_outputs(X.shape[1])
         return prepare.encoded(X, y, sample_weight, self._loss, n_out, self.dtype, known, part=part)
 
-    def _validation(self, given: Any, width: int, classes: Any) -> Data:
+    def _validation(self, given: Any, width: int, classes: Any) -> Data | Streamed:
         def take(X: Any, y: Any, sample_weight: Any = None) -> Data:
             return self._data(inputs.rows("X", X, self.dtype, width), y, sample_weight, classes)[0]
 
+        if isinstance(given, Stream):
+            return self._first_of("validation_data", self._streamed(given), take)
         return prepare.for_validation(given, take)
+
+    def _streamed(self, rows: Stream) -> Streamed:
+        return Streamed(self._of_width(rows), self.dtype)
+
+    def _of_width(self, rows: Stream) -> Stream:
+        """Return a stream if it has as many features as the first layer takes."""
+        if not self._is_built():
+            chains.check_layers(self.layers, self)
+        if self.n_inputs not in (None, len(rows.names)):
+            raise ValueError(sentence("a stream", f"of {self.n_inputs} features, as the first layer takes", rows))
+        return rows
+
+    def _first_of(self, what: str, rows: Streamed, take: batches.Take) -> Streamed:
+        try:
+            rows.first(take, self._loss)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{what}: {error}") from None
+        return rows
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the outputs (n, n_out) for X (n, n_in): probabilities after softmax or sigmoid.
 
-        Trains nothing. Before a fit these are the outputs of random weights, and an open ``n_in`` is fixed by X.
+        Trains nothing. Before a fit these are the outputs of random weights, and an open ``n_in`` is fixed by X, which
+        may be a stream.
         """
         if self._ready is not None:
             before, watched, at_once = self._ready
@@ -312,11 +340,14 @@ class NeuralNetwork(Assembly):
                 outputs = at_once(X)
                 if outputs is not None:
                     return outputs
-        rows = self._rows(X)
+        rows = self._of_width(X) if isinstance(X, Stream) else self._rows(X)
         self.build(rows.shape[1])
         program = self.as_predicted()
         engine = core.choose(self.engine, program.chain)
-        outputs = engine.predict(program, rows)
+        if isinstance(rows, Stream):
+            outputs = streaming.predict(engine, program, rows, self.dtype, self._rows)
+        else:
+            outputs = engine.predict(program, rows)
         inputs.check_finite("the network's outputs", outputs, self.dtype)
         if isinstance(engine, core.CoreEngine):
             watched = chains.what_predict_depends_on(self.leaves)
@@ -327,14 +358,29 @@ class NeuralNetwork(Assembly):
         """Return all that a prediction depends on, to be compared by identity."""
         return [self.engine, self.input_scale, self._params, *self.layers, *[getattr(*pair) for pair in watched]]
 
-    def evaluate(self, X: Any, y: Any, metrics: Any = (), *, sample_weight: Any = None) -> dict[str, float]:
-        """Return ``loss``, the mean loss without penalty, and the metrics, for rows that need not be training rows."""
+    def evaluate(self, X: Any, y: Any = None, metrics: Any = (), *, sample_weight: Any = None) -> dict[str, float]:
+        """Return ``loss``, the mean loss without penalty, and the metrics, for rows that need not be training rows.
+
+        X may be a stream, with its targets and weights; metrics take the targets and outputs of all rows in memory.
+        """
         wanted = measuring.resolve_metrics(metrics)
-        program, data = self.prepared(X, y, sample_weight)
-        loss, outputs = self._using(self._engine_for()).evaluate(program, data)
+        prepare_rows = self._prepared_stream if isinstance(X, Stream) else self.prepared
+        program, data = prepare_rows(X, y, sample_weight)
+        engine = self._using(self._engine_for())
+        loss, truth, outputs = sources.evaluate(engine, program, data, bool(wanted))
         inputs.check_finite("the network's outputs", outputs, self.dtype)
         inputs.check_finite("the loss", np.asarray(loss), np.float64)
-        return {"loss": loss, **measuring.measure(wanted, program.loss, data.y, outputs)}
+        return {"loss": loss, **measuring.measure(wanted, program.loss, truth, outputs)}
+
+    def _prepared_stream(self, X: Stream, y: Any, sample_weight: Any) -> tuple[Program, Streamed]:
+        """Return the network and a stream, of which it has seen the first rows."""
+        if y is not None or sample_weight is not None:
+            raise ValueError(sentence("y and sample_weight", "columns of the stream, so left out here", y))
+        self._chain()
+        streamed = self._streamed(X)
+        streamed.first(lambda X, y, weights=None: self._data(self._rows(X), y, weights)[0], self._loss)
+        self.build(len(X.names))
+        return self.program(len(X)), streamed
 
     def loss_and_gradient(
         self, X: Any, y: Any, sample_weight: Any = None, *, training: bool = False
@@ -405,6 +451,9 @@ class NeuralNetwork(Assembly):
 
     def prepared(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[Program, Data]:
         """Return the network and all rows, checked, as an engine takes them: one batch."""
+        if isinstance(X, Stream):
+            step = "fit, predict and evaluate take a stream."
+            raise TypeError(sentence("X", "rows in memory", X, step))
         rows = self._rows(X)
         self._chain()
         data, _ = self._data(rows, y, sample_weight)

@@ -6,7 +6,8 @@ order in which they are wanted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,22 @@ class SparseRows(Source):
         return found
 
 
+class Parts:
+    """The root of checked and encoded rows that are never all in memory, for what is measured on them."""
+
+    def head(self) -> Data:
+        """Return the first rows."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method head()")
+
+    def pieces(self) -> Generator[Data, None, None]:
+        """Yield all rows, in order."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method pieces()")
+
+    def digest(self) -> str:
+        """Return a few digits that tell these rows from others."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method digest()")
+
+
 def block_rows(X: Source) -> int:
     """Return how many rows are made dense at a time."""
     return max(1, BLOCK_BYTES // (X.shape[1] * X.dtype.itemsize))
@@ -80,6 +97,23 @@ def predict(engine: Any, program: Program, X: Any) -> np.ndarray:
     return np.concatenate([engine.predict(program, X[start : start + size]) for start in range(0, len(X), size)])
 
 
+def evaluate(engine: Any, program: Program, data: Data | Parts, keep: bool) -> tuple[float, np.ndarray, np.ndarray]:
+    """Return the weighted mean loss, without penalty, the targets and the outputs; of parts only with ``keep``."""
+    if isinstance(data, Data):
+        loss, outputs = engine.evaluate(program, data)
+        return loss, data.y, outputs
+    total, weight, kept = 0.0, 0.0, list[tuple[np.ndarray, np.ndarray]]()
+    with closing(data.pieces()) as pieces:
+        for part in pieces:
+            own = float(len(part) if part.weights is None else part.weights.sum(dtype=np.float64))
+            loss, outputs = engine.evaluate(program, part) if own else (0.0, engine.predict(program, part.X))
+            total, weight = total + own * loss, weight + own
+            if keep or not kept:
+                kept.append((part.y, outputs))
+    y, outputs = (np.concatenate(each) for each in zip(*kept, strict=True))
+    return total / weight if weight else np.nan, y, outputs
+
+
 def gradient(engine: Any, program: Program, data: Data, mode: Mode) -> tuple[float, np.ndarray]:
     """Return J and its gradient for all rows as one batch: the mean of those of the blocks, by what they weigh."""
     if not isinstance(data.X, Source):
@@ -95,6 +129,8 @@ def gradient(engine: Any, program: Program, data: Data, mode: Mode) -> tuple[flo
     return cost / total, found / total
 
 
-def first_block(data: Data) -> Data:
-    """Return all rows of an array, or the first block of a source."""
+def first_block(data: Data | Parts) -> Data:
+    """Return all rows of an array, or the first of what is not in memory."""
+    if isinstance(data, Parts):
+        return data.head()
     return next(data.blocks(block_rows(data.X))) if isinstance(data.X, Source) else data

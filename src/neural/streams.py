@@ -14,7 +14,9 @@ import numpy as np
 
 from neural.errors import sentence
 
-PURPOSES = {"start": 0, "shuffle": 1, "dropout": 2, "split": 3, "noise": 4, "sample": 5, "augment": 6, "worker": 7}
+PURPOSES = {  # each with its number, for good
+    **{"start": 0, "shuffle": 1, "dropout": 2, "split": 3, "noise": 4, "sample": 5, "augment": 6, "worker": 7, "chunks": 8}
+}
 
 
 def seed_from(random_state: Any) -> int:

@@ -120,7 +120,7 @@ def _from_text(name: str, file: IO[bytes]) -> Any:
     if not head.strip():
         raise ValueError(f"{name} must hold a table: names in the first line, then rows. It is empty.")
     separator = max(SEPARATORS, key=head.count)
-    names = _names(name, next(csv.reader([head], delimiter=separator, skipinitialspace=True)))
+    names = column_names(name, next(csv.reader([head], delimiter=separator, skipinitialspace=True)))
     options: dict[str, Any] = {"sep": separator, "header": None, "names": names, "index_col": False, "dtype": str}
     options |= {"skipinitialspace": True, "keep_default_na": False, "na_values": list(MISSING)}
     try:
@@ -155,7 +155,7 @@ def _decimal_points(frame: Any) -> Any:
     return frame
 
 
-def _names(what: str, found: Sequence[str]) -> list[str]:
+def column_names(what: str, found: Sequence[str]) -> list[str]:
     """Return the names of columns; ValueError if one comes twice, or if they are the first row's numbers."""
     names = [name.strip() or f"column {k}" for k, name in enumerate(found, 1)]
     twice = next((name for k, name in enumerate(names) if name in names[:k]), None)
@@ -192,7 +192,7 @@ def _from_parquet(name: str, file: IO[bytes]) -> Any:
         frame = pandas.read_parquet(file, engine="pyarrow")
     except (ValueError, OSError, KeyError) as error:
         raise ValueError(f"{name} must be a Parquet file. {_first_line(error)}") from None
-    frame.columns = _names(name, [str(column) for column in frame.columns])
+    frame.columns = column_names(name, [str(column) for column in frame.columns])
     for column in frame.columns[[dtype == "object" for dtype in frame.dtypes]]:  # lists and the like are text
         plain = frame[column].map(lambda value: value is None or isinstance(value, str | bytes | int | float))
         if not plain.all():

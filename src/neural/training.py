@@ -8,6 +8,7 @@ What outlives an epoch is in :class:`neural.updates.TrainingState`, which the ne
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -23,6 +24,7 @@ from neural.engine import Data, Program
 from neural.errors import TrainingDiverged, check_number, sentence, warn
 from neural.measuring import measure, resolve_metrics
 from neural.optimizers import Optimizer
+from neural.sources import Parts
 from neural.updates import Snapshot, TrainingState, Updates, check_shuffle, order_of
 
 SLICE_SECONDS = 0.25  # aimed at for one crossing to the engine, so that progress and Ctrl-C stay prompt
@@ -96,12 +98,14 @@ class Settings:
         wanted = [metric.name for metric in self.metrics]
         return [*NUMBERS, *wanted, *(f"val_{name}" for name in ("loss", *wanted) if validated)]
 
-    def check(self, loss: Any, n_out: int, data: Data, validation: Data | None, per_epoch: int | None = None) -> None:
+    def check(
+        self, loss: Any, n_out: int, data: Data, validation: Data | Parts | None, per_epoch: int | None = None
+    ) -> None:
         """Refuse, before anything is touched, metrics that do not suit the targets, callbacks, and schedules.
 
         Of batches ``data`` is the first, and ``per_epoch`` their number, 1 where it is not known.
         """
-        parts = [data] if validation is None else [data, validation]
+        parts = [data] if validation is None else [data, sources.first_block(validation)]
         known = [metric for metric in self.metrics if metric.takes != "outputs"]  # a user's own has its turn later
         if self.augment is not None:
             self.augment.check(data.X)
@@ -124,7 +128,13 @@ class Training:
     """
 
     def __init__(
-        self, network: Any, program: Program, data: Data, validation: Data | None, settings: Settings, engine: Any
+        self,
+        network: Any,
+        program: Program,
+        data: Data,
+        validation: Data | Parts | None,
+        settings: Settings,
+        engine: Any,
     ) -> None:
         self.network, self.program, self.data, self.validation = network, program, data, validation
         self.settings, self.engine = settings, engine
@@ -137,6 +147,7 @@ class Training:
         self.rate, self.rate_factor, self.before = settings.learning_rate, 1.0, self.state.epoch
         self.error: BaseException | None = None
         self.done = 0  # updates of this fit
+        self.passes = 0  # through batches that are given one by one
         self._updates = Updates(
             engine, program, data, self.state, settings.optimizer, self.batch_size, settings.augment
         )
@@ -247,27 +258,40 @@ class Training:
     def _run_epoch(self) -> None:
         started, begun = time.perf_counter(), self._updates.snapshot()
         self._call("on_epoch_begin")
-        order = self._orders(1)
-        losses, penalties = np.empty(len(order)), np.empty(self.per_epoch)
-        first, ends = self._where_it_was_left(losses, penalties), self._ends()
         try:
-            while first < self.per_epoch:
-                end = min(next(end for end in ends if end > first), self.per_epoch)
-                n = 1 if self._wants_batches else min(self._slice, end - first)
-                rows = slice(first * self.batch_size, (first + n) * self.batch_size)
-                before = self._updates.snapshot() if first else begun
-                losses[rows], penalties[first : first + n] = self._run_slice(order[rows], first, n, before)
-                first += n
-                if first in ends and first < self.per_epoch:
-                    self._save(first, losses[: rows.stop], penalties[:first])
+            cost = self._pass(begun)
             self.state.epoch += 1
         except TrainingDiverged:
             raise
-        except BaseException:  # Ctrl-C, no memory, an error in a user's layer: the network is as after its last epoch
+        except BaseException:  # Ctrl-C, no memory, an error in a layer or a loader: as after the last whole epoch
             self._updates.restore(begun)
             raise
-        (cost,) = self._costs(losses, order, penalties)
         self._end_epoch(*cost, time.perf_counter() - started)
+
+    def _pass(self, begun: Snapshot) -> tuple[float, float]:
+        """Make the updates of an epoch that begins like this; return its mean loss and its mean penalty."""
+        order = self._orders(1)
+        losses, penalties = np.empty(len(order)), np.empty(self.per_epoch)
+        for first, n in self._crossings(self._where_it_was_left(losses, penalties), self.per_epoch):
+            rows = slice(first * self.batch_size, (first + n) * self.batch_size)
+            before = self._updates.snapshot() if first else begun
+            losses[rows], penalties[first : first + n] = self._run_slice(order[rows], first, n, before)
+            if self._is_saved_after(first + n):
+                self._save(first + n, losses[: rows.stop], penalties[: first + n])
+        return self._costs(losses, order, penalties)[0]
+
+    def _crossings(self, first: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Yield the first update, counted in the epoch, and the number of updates of each crossing up to ``stop``."""
+        ends = self._ends()
+        while first < stop:
+            end = min(next(end for end in ends if end > first), stop)
+            n = 1 if self._wants_batches else min(self._slice, end - first)
+            yield first, n
+            first += n
+
+    def _is_saved_after(self, updates: int) -> bool:
+        """Return whether the fit is saved after so many updates of an epoch, and not at its end."""
+        return updates < self.per_epoch and updates in self._ends()
 
     def _ends(self) -> range:
         """Return the updates of an epoch after which it is saved; the last of them is its end, or beyond it."""
@@ -407,11 +431,12 @@ class Training:
         """Return the metrics of the network as it is now, and the validation's."""
         numbers, wanted = self._measured_in_training(), self.settings.metrics
         if self.validation is not None:
-            numbers["val_loss"], outputs = self.engine.evaluate(self.program, self.validation)
+            cost, y, outputs = sources.evaluate(self.engine, self.program, self.validation, bool(wanted))
+            numbers["val_loss"] = cost
             if not np.isfinite(numbers["val_loss"]):
                 warn(f"val_loss is {numbers['val_loss']} in epoch {self.epoch}.")
-            found = measure(wanted, self._loss, self.validation.y, outputs)
-            numbers |= {f"val_{name}": value for name, value in found.items()}
+            measured = measure(wanted, self._loss, y, outputs)
+            numbers |= {f"val_{name}": value for name, value in measured.items()}
         return numbers
 
     def _measured_in_training(self) -> dict[str, float]:
