@@ -24,6 +24,7 @@ from neural.averages import EMA, SWA, Average
 from neural.callbacks import Callback, Checkpoint, EarlyStopping, History, ReduceOnPlateau
 from neural.columns import OnColumns
 from neural.embeddings import Embedding, PeriodicEmbedding, PiecewiseEmbedding
+from neural.ensembles import EnsembleDense, MeanOfMembers
 from neural.errors import (
     DataUnavailable,
     EngineUnavailable,
@@ -159,6 +160,7 @@ __all__ = [
     "Embedding",
     "EngineUnavailable",
     "EngineWarning",
+    "EnsembleDense",
     "Exponential",
     "ExponentialDecay",
     "F1Score",
@@ -179,6 +181,7 @@ __all__ = [
     "Lion",
     "LogCosh",
     "Loss",
+    "MeanOfMembers",
     "Metrics",
     "Mish",
     "ModelFileError",
