@@ -151,17 +151,17 @@ template <class T> void losses(const Job<T> &job, long first, long last, T *scra
   for (long start = first * members; start < last * members; start += LANES<T>) {  // each member of each row
     const long count = smaller(last * members - start, LANES<T>);
     for (long q = 0; q < LANES<T>; q++) {  // the last lanes repeat a row
-      const long each = start + smaller(q, count - 1), r = each / members, i = job.rows ? job.rows[r] : r;
-      for (long k = 0; k < n; k++) z[k * LANES<T> + q] = job.A[job.stages][r * ld + each % members * n + k];
+      const long each = start + smaller(q, count - 1), r = members == 1 ? each : each / members, i = job.rows ? job.rows[r] : r;
+      for (long k = 0; k < n; k++) z[k * LANES<T> + q] = job.A[job.stages][r * ld + (each - r * members) * n + k];
       if (job.labels) labels[q] = job.labels[i];
       else
         for (long k = 0; k < n; k++) y[k * LANES<T> + q] = job.targets[i * n + k];
     }
     loss({z, y, job.labels ? labels : nullptr, dz, value, n, job.settings});
     for (long q = 0; q < count; q++) {
-      const long r = (start + q) / members;
+      const long r = members == 1 ? start + q : (start + q) / members, member = start + q - r * members;
       const T w = job.factor * (job.weights ? job.weights[job.rows ? job.rows[r] : r] : T(1)) / T(members), share = job.share * w;
-      for (long k = 0; k < n; k++) job.D[job.stages][r * ld + (start + q) % members * n + k] = dz[k * LANES<T> + q] * share;
+      for (long k = 0; k < n; k++) job.D[job.stages][r * ld + member * n + k] = dz[k * LANES<T> + q] * share;
       job.row_loss[r] += double(value[q] * w);
     }
   }

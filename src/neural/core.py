@@ -72,9 +72,9 @@ def why_not(chain: Chain, loss: Loss | None = None, optimizer: Optimizer | None 
     for _, layer in chain:
         if type(layer) not in KINDS:
             return f"{type(layer).__name__} is written in Python"
-        acts = isinstance(layer, layers.ActivationLayer | ensembles.MeanOfMembers)
-        if acts and not _has(0, layer.function, activations.ACTIVATIONS):
-            return f"the activation {layer.function.name} is written in Python"
+        function = layer.function if isinstance(layer, layers.ActivationLayer | ensembles.MeanOfMembers) else None
+        if function is not None and not _has(0, function, activations.ACTIVATIONS):
+            return f"the activation {function.name} is written in Python"
     if loss is not None and not _has(1, loss, losses.LOSSES):
         return f"the loss {loss.name or type(loss).__name__} is written in Python"
     if optimizer is not None and not _knows(optimizer):
@@ -176,7 +176,9 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
                         stage.max_norm, stage.non_negative = most or 0.0, positive
             case layers.ActivationLayer():
                 stage.function, stage.setting = FAMILIES[0].index(layer.function.name), setting_of(layer.function)
-                after_dense = bool(stages) and stages[-1].kind in WITHOUT_OUTPUTS  # whose backward does not need what came out of it
+                after_dense = (
+                    bool(stages) and stages[-1].kind in WITHOUT_OUTPUTS
+                )  # whose backward does not need what came out of it
                 stage.in_place = after_dense and not layer.function.needs_z
             case layers.DropoutLayer():
                 stage.function, stage.rate = streams.PURPOSES["dropout"], layer.dropout_rate
@@ -265,8 +267,9 @@ class CoreEngine(NumpyEngine):
             scale = 1.0 if program.scale is None else program.scale
             factor = 1.0 if program.loss is None else program.loss.factor
             of_outputs = program.cost is not None and program.cost.__name__ == "of_outputs"
-            self._native = program, kind(
-                stages, row, setting, members, groups, loss, of_outputs, settings, factor, scale
+            self._native = (
+                program,
+                kind(stages, row, setting, members, groups, loss, of_outputs, settings, factor, scale),
             )
         return self._native[1]
 

@@ -24,8 +24,8 @@ class EnsembleDense(Layer):
 
     In the first one all members get the same x, and r starts with random signs, which is what makes them differ; else r
     and s start as ones (Gorishniy et al., 2024). With g_i = s_i * dy_i and u_i = W^T g_i, sums over the batch:
-    dW = sum over i of g_i (r_i * x_i)^T, ds_i = dy_i * (W (r_i * x_i)), db_i = dy_i, dr_i = u_i * x_i; dx_i = r_i * u_i,
-    which the first layer adds up.
+    dW = sum over i of g_i (r_i * x_i)^T, ds_i = dy_i * (W (r_i * x_i)), db_i = dy_i, dr_i = u_i * x_i. Each member's dx
+    is r_i * u_i; the first layer adds those up.
 
     Parameters
     ----------

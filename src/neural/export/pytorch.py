@@ -182,7 +182,45 @@ def _modules() -> SimpleNamespace:
                 found.append(torch.where(known[:, None], rows, 0 * x[:, j : j + 1]))
             return torch.cat(found, dim=1)
 
-    kinds = (Residual, Scale, Noise, Formula, OnColumns, Scaling, PeriodicEmbedding, PiecewiseEmbedding, Embedding)
+    class EnsembleDense(torch.nn.Module):
+        """A dense layer for each member with the same weights: scale_out (W (scale_in x)) + biases."""
+
+        def __init__(self, members: int, inputs: int, units: int, first: bool) -> None:
+            super().__init__()
+            self.first = first
+            self.weights = torch.nn.Parameter(torch.empty(units, inputs))
+            self.scale_in = torch.nn.Parameter(torch.empty(members, inputs))
+            self.scale_out = torch.nn.Parameter(torch.empty(members, units))
+            self.biases = torch.nn.Parameter(torch.empty(members, units))
+
+        def forward(self, x: Any) -> Any:
+            each = x[:, None] if self.first else x.reshape(len(x), *self.scale_in.shape)
+            y = (each * self.scale_in) @ self.weights.T * self.scale_out + self.biases
+            return y.reshape(len(x), -1)
+
+    class MeanOfMembers(torch.nn.Module):
+        """The mean over the members of an activation of each one's outputs."""
+
+        def __init__(self, members: int, activation: Any) -> None:
+            super().__init__()
+            self.members, self.activation = members, torch.nn.Sequential(*activation)
+
+        def forward(self, x: Any) -> Any:
+            return self.activation(x.reshape(len(x), self.members, -1)).mean(dim=1)
+
+    kinds = (
+        EnsembleDense,
+        MeanOfMembers,
+        Residual,
+        Scale,
+        Noise,
+        Formula,
+        OnColumns,
+        Scaling,
+        PeriodicEmbedding,
+        PiecewiseEmbedding,
+        Embedding,
+    )
     return SimpleNamespace(torch=torch, nn=torch.nn, **{kind.__name__: kind for kind in kinds})
 
 
@@ -246,6 +284,11 @@ def _on_columns(m: SimpleNamespace, layer: Any) -> list[Any]:
     return [m.OnColumns(modules, layer.first or layer.last, layer.first is None)]
 
 
+def _ensemble(m: SimpleNamespace, layer: Any) -> list[Any]:
+    module = m.EnsembleDense(layer.members, layer.inputs, layer.units, layer.first)
+    return _filled(m, layer, module, **{name: name for name in layer.shapes()}) + _activation(m, layer.function)
+
+
 LAYER: dict[str, Callable[[Any, Any], list[Any]]] = {
     "DenseLayer": _dense,
     "ActivationLayer": lambda m, layer: _activation(m, layer.function),
@@ -260,6 +303,8 @@ LAYER: dict[str, Callable[[Any, Any], list[Any]]] = {
     "PiecewiseEmbedding": lambda m, layer: [m.PiecewiseEmbedding(layer.edges)],
     "Embedding": _embedding,
     "OnColumns": _on_columns,
+    "EnsembleDense": _ensemble,
+    "MeanOfMembers": lambda m, layer: [m.MeanOfMembers(layer.members, _activation(m, layer.function))],
 }
 
 
