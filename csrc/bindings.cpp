@@ -143,7 +143,7 @@ template <class T> void bind(nb::module_ &m, const char *name) {
   using Weights = Maybe<Vector<const T>>;
   nb::class_<Net>(m, name)
       .def("__init__",
-           [](Net *net, const nb::typed<nb::list, StageTuple> &rows, int link, double link_setting, int loss, bool from_outputs, Vector<const T> settings, double factor, double scale) {
+           [](Net *net, const nb::typed<nb::list, StageTuple> &rows, int link, double link_setting, long members, long link_groups, int loss, bool from_outputs, Vector<const T> settings, double factor, double scale) {
              check(rows.size() > 0, "there must be a stage");
              std::vector<Stage> stages;
              std::vector<std::vector<int64_t>> numbers;
@@ -153,9 +153,9 @@ template <class T> void bind(nb::module_ &m, const char *name) {
                check(more.size() > 0 && more.data()[0] >= 0 && long(more.size()) > 4 * more.data()[0], "parts must be there");
                numbers.emplace_back(more.data(), more.data() + more.size());
              }
-             new (net) Net(std::move(stages), std::move(numbers), link, link_setting, loss, from_outputs, {settings.data(), settings.data() + settings.size()}, factor, scale);
+             new (net) Net(std::move(stages), std::move(numbers), link, link_setting, members, link_groups, loss, from_outputs, {settings.data(), settings.data() + settings.size()}, factor, scale);
            },
-           "stages"_a, "link"_a, "link_setting"_a, "loss"_a, "from_outputs"_a, "settings"_a, "factor"_a, "scale"_a)
+           "stages"_a, "link"_a, "link_setting"_a, "members"_a, "link_groups"_a, "loss"_a, "from_outputs"_a, "settings"_a, "factor"_a, "scale"_a)
       .def_prop_ro("n_out", &Net::n_out)
       .def("fit",
            [](const Net &net, Vector<T> params, nb::typed<nb::list, Vector<T>> memory, Any X, Labels labels, Targets targets, Weights weights,

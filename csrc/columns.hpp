@@ -143,7 +143,7 @@ template <class T> void embedding_forward(const Job<T> &job, int s, long first, 
         const T *from = job.params + part.start + row * part.row;
         for (long k = 0; k < column.width; k++) y[k] = from[k];
       } else {
-        for (long k = 0; k < column.width; k++) y[k] = x[j] * 0;  // NaN of NaN
+        for (long k = 0; k < column.width; k++) y[k] = (x[j] < 0 ? -x[j] : x[j]) * 0;  // NaN of NaN
         if (row >= 0) (column.levels == 2 ? y[0] : y[row]) = T(column.levels == 2 && row == 0 ? -1 : 1);
       }
     }

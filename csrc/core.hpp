@@ -3,8 +3,8 @@
 #include <cstdint>
 
 enum Kind {  // of formulas
-  DENSE, ACTIVATION, DROPOUT, NOISE, PRELU, BATCHNORM, LAYERNORM, FORK, JOIN, SCALING, PERIODIC, PIECEWISE, EMBEDDING, SPLIT, SPLICE, BRANCH,
-  TURN, MEET
+  DENSE, ACTIVATION, DROPOUT, NOISE, PRELU, BATCHNORM, LAYERNORM, FORK, JOIN, SCALING, PERIODIC, PIECEWISE, EMBEDDING, SPLIT, SPLICE,
+  ENSEMBLE, MEMBERS, BRANCH, TURN, MEET
 };
 enum Input { U8, F32, F64 };               // of X
 
@@ -33,10 +33,14 @@ struct Stage {
   long running_mean, running_variance;  // BATCHNORM: offsets; PIECEWISE: of starts and factors
   double max_norm;       // DENSE: of a unit's weights after an update; 0 for none
   bool non_negative;     // DENSE: no weight is below 0 after an update
-  const Part *parts;     // PERIODIC, EMBEDDING: their parameters; of all others those of `weights` and `biases`
+  const Part *parts;     // PERIODIC, EMBEDDING, ENSEMBLE: their parameters; of others those of `weights` and `biases`
   long n_parts;
-  const int64_t *sizes;  // SPLIT, SPLICE, PIECEWISE, EMBEDDING: as columns.hpp says
+  const int64_t *sizes;  // as columns.hpp and ensembles.hpp say
 };
+
+// Of the matrix of weights that is penalized and decays: how many rows, and how many numbers in each; 0 for none.
+static constexpr long matrix_rows(const Stage &stage) { return stage.kind == DENSE ? stage.n_out : stage.kind == ENSEMBLE ? long(stage.sizes[3]) : 0; }
+static constexpr long matrix_columns(const Stage &stage) { return stage.kind == DENSE ? stage.n_in : stage.kind == ENSEMBLE ? long(stage.sizes[2]) : 0; }
 
 constexpr int CONSTANTS = 8;  // of an update: what decay leaves of a weight, then those of the optimizer's struct; as in core.py
 
@@ -88,6 +92,7 @@ template <class T> struct Job {
   const T *weights;       // of samples; null: all 1
   int loss;
   bool from_outputs;      // the loss takes outputs, not scores
+  long members;           // whose scores lie side by side: each has its own loss
   const T *settings;      // of the loss
   T factor;               // the loss is multiplied by it
   T share;                // 1 / batch, or 1 / sum of weights

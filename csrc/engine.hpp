@@ -47,6 +47,11 @@ inline long kept_width(const Stage &stage) {
   const long waves = long(stage.parts[1].n), frequencies = long(stage.parts[0].n);
   return distance(stage.n_in * ((waves + PADDED - 1) / PADDED + (frequencies + PADDED - 1) / PADDED) * PADDED);
 }
+// What an ENSEMBLE keeps of a member of a row: its inputs and its outputs, and what is on their way back.
+inline long ensemble_width(const Stage &stage) {
+  const auto whole = [](int64_t n) { return long(n + PADDED - 1) / PADDED * PADDED; };
+  return distance(2 * whole(stage.sizes[2]) + 2 * whole(stage.sizes[3]));
+}
 // From the first of a stage's parts to the end of the last.
 inline long gradient_size(const Stage &stage) {
   const Part &last = stage.parts[stage.n_parts - 1];
@@ -81,6 +86,8 @@ template <class T> struct Workspace {
     for (size_t s = 0; s < n; s++) {
       const int kind = stages[s].kind;
       if (kind == DROPOUT || kind == BATCHNORM || kind == LAYERNORM) kept[s] = store.emplace_back(batch * ld[s + 1]);
+      if (kind == ENSEMBLE) kept[s] = store.emplace_back(batch * long(stages[s].sizes[0]) * ensemble_width(stages[s]));
+      if (kind == MEMBERS) kept[s] = store.emplace_back(batch * distance(stages[s].n_in));
       if (kind == PERIODIC) kept[s] = store.emplace_back(batch * kept_width(stages[s]));
       if (backward && stages[s].n_parts) statistics[s] = store.emplace_back(gradient_size(stages[s]));
       if (kind == BATCHNORM || kind == LAYERNORM) statistics[s] = store.emplace_back(std::max(batch, COLUMN_STATISTICS * ld[s + 1]));
@@ -139,11 +146,13 @@ template <class T> class Network {
   std::vector<Stage> stages;
   int link;  // the activation that turns scores into outputs, -1 for none
   double link_setting;
+  long members, link_groups;  // whose outputs lie side by side, and in how many groups the link takes them
   int loss;
   bool from_outputs;
   std::vector<T> settings;  // of the loss
   T factor, scale;          // of the loss, of X
 
+  long n_scores() const { return stages.back().n_out; }
   // A workspace for one thread's predictions. One is kept from call to call; who finds it taken, or too small, makes one.
   mutable std::atomic<Workspace<T> *> spare{nullptr};
   std::unique_ptr<Workspace<T>> take(long rows, bool backward) const {
@@ -174,9 +183,16 @@ template <class T> class Network {
       j.weights = data.weights ? data.weights + first : nullptr, j.row_loss = losses + first, j.share = 1;
       k.losses(j, 0, rows, work.scratch[0]);
     }
-    if (link >= 0) k.activation(link, T(link_setting), scores, scores, rows, n_out(), ld);
-    for (long r = 0; r < rows; r++) std::memcpy(outputs + (first + r) * n_out(), scores + r * ld, size_t(n_out()) * sizeof(T));
-    return finite && k.finite(scores, rows, n_out(), ld);
+    for (long c = 0, n_each = n_scores() / link_groups; link >= 0 && c < n_scores(); c += n_each) k.activation(link, T(link_setting), scores + c, scores + c, rows, n_each, ld);
+    for (long r = 0; r < rows; r++)
+      if (members == 1) std::memcpy(outputs + (first + r) * n_out(), scores + r * ld, size_t(n_out()) * sizeof(T));
+      else
+        for (long c = 0; c < n_out(); c++) {
+          T total = 0;
+          for (long i = 0; i < members; i++) total += scores[r * ld + i * n_out() + c];
+          outputs[(first + r) * n_out() + c] = total / T(members);
+        }
+    return finite && k.finite(scores, rows, n_scores(), ld);
   }
 
   Job<T> job(T *params, const Data<T> &data, const Workspace<T> &work) const {
@@ -188,7 +204,7 @@ template <class T> class Network {
     j.ld = work.ld.data();
     j.X = data.X, j.input = data.input, j.scale = scale;
     j.labels = data.labels, j.targets = data.targets, j.weights = data.weights;
-    j.loss = loss, j.from_outputs = from_outputs, j.settings = settings.data(), j.factor = factor, j.constants = none, j.penalty = 1;
+    j.members = members, j.loss = loss, j.from_outputs = from_outputs, j.settings = settings.data(), j.factor = factor, j.constants = none, j.penalty = 1;
     return j;
   }
   // Rows of all gradients: one for each unit of a layer, one for each vector.
@@ -196,7 +212,7 @@ template <class T> class Network {
     long n = 0;
     for (const Stage &stage : stages) {
       if (stage.constants < 0) continue;
-      if (stage.weights >= 0) n += (stage.kind == DENSE ? stage.n_out : 1) + (stage.biases >= 0);
+      if (stage.weights >= 0 && !stage.n_parts) n += (stage.kind == DENSE ? stage.n_out : 1) + (stage.biases >= 0);
       for (long k = 0; k < stage.n_parts; k++) n += long(stage.parts[k].rows);
     }
     return n;
@@ -207,7 +223,7 @@ template <class T> class Network {
   long penalized_rows() const {
     long n = 0;
     for (const Stage &stage : stages)
-      if (stage.kind == DENSE && (stage.l1 != 0 || stage.l2 != 0)) n += stage.n_out;
+      if (stage.l1 != 0 || stage.l2 != 0) n += matrix_rows(stage);
     return n;
   }
   static T share_of(const Job<T> &j, long batch) {
@@ -225,7 +241,7 @@ template <class T> class Network {
   double flops() const {
     double total = 0;
     for (const Stage &stage : stages)
-      if (stage.kind == DENSE) total += 2.0 * double(stage.n_in) * double(stage.n_out);
+      total += 2.0 * double(matrix_rows(stage)) * double(matrix_columns(stage)) * (stage.kind == ENSEMBLE ? double(stage.sizes[0]) : 1);
     return total;
   }
   // A step's phases: rows go forward and back, except that the whole batch must be known where it is normalized.
@@ -303,8 +319,8 @@ template <class T> class Network {
   }
 
  public:
-  Network(std::vector<Stage> stages_, std::vector<std::vector<int64_t>> numbers_, int link_, double link_setting_, int loss_, bool from_outputs_, std::vector<T> settings_, double factor_, double scale_)
-      : numbers(std::move(numbers_)), stages(std::move(stages_)), link(link_), link_setting(link_setting_), loss(loss_), from_outputs(from_outputs_), settings(std::move(settings_)), factor(T(factor_)), scale(T(scale_)) {
+  Network(std::vector<Stage> stages_, std::vector<std::vector<int64_t>> numbers_, int link_, double link_setting_, long members_, long link_groups_, int loss_, bool from_outputs_, std::vector<T> settings_, double factor_, double scale_)
+      : numbers(std::move(numbers_)), stages(std::move(stages_)), link(link_), link_setting(link_setting_), members(members_), link_groups(link_groups_), loss(loss_), from_outputs(from_outputs_), settings(std::move(settings_)), factor(T(factor_)), scale(T(scale_)) {
     for (size_t s = 0; s < stages.size(); s++) {
       stages[s].n_parts = long(numbers[s][0]), stages[s].parts = (const Part *)(numbers[s].data() + 1);
       stages[s].sizes = (const int64_t *)(stages[s].parts + stages[s].n_parts);
@@ -314,7 +330,7 @@ template <class T> class Network {
   Network(const Network &) = delete;
 
   long n_in() const { return stages.front().n_in; }
-  long n_out() const { return stages.back().n_out; }
+  long n_out() const { return n_scores() / members; }
   long sets() const {  // of constants, for learning rates that layers have of their own
     int last = 0;
     for (const Stage &stage : stages) last = std::max(last, stage.constants);

@@ -150,6 +150,15 @@ template <class T, int M, int N> INLINE void dot_tile(long depth, const T *A, lo
         for (int q = 0; q < N - j; q++) C[i * ci + j + q] = four[q];
     }
 }
+constexpr long DOT_WIDTH = 128;  // layers with as many inputs go forward by dot products, which need no packing,
+constexpr long TURN_WIDTH = 48;  // unless they have as many outputs
+constexpr long DOT_BATCH = 8;    // and so do batches too small for packing to pay
+
+// Z = C + b for n numbers side by side, as whole vectors; or Z = C.
+template <class T> INLINE void put(T *z, const T *c, const T *b, long n) {
+  for (long k = 0; k < n; k += LANES<T>) store(z + k, b ? load(c + k) + load(b + k) : load(c + k));
+}
+
 template <class T> void dots(long rows, long columns, long depth, const T *A, long ai, const T *W, long row, T *C, long ci) {
   if (rows == 1)  // as many sums at once as hide how long one addition takes
     return pieces(columns, DOT_ALONE, [&](long j, long n) {

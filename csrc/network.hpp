@@ -5,6 +5,7 @@
 #include "activations.hpp"
 #include "columns.hpp"
 #include "core.hpp"
+#include "ensembles.hpp"
 #include "gemm.hpp"
 #include "images.hpp"
 #include "losses.hpp"
@@ -15,9 +16,6 @@
 
 namespace {
 
-constexpr long DOT_WIDTH = 128;  // layers with as many inputs go forward by dot products, which need no packing,
-constexpr long TURN_WIDTH = 48;  // unless they have as many outputs
-constexpr long DOT_BATCH = 8;    // and so do batches too small for packing to pay
 constexpr long AHEAD = 8;        // rows of X fetched from memory before their turn,
 constexpr long ROWS_AHEAD = 8;   // and rows of parameters before their update
 
@@ -43,11 +41,6 @@ template <class T> void gather(const Job<T> &job, long first, long last) {
   if (job.input == U8) gather_as<T, uint8_t>(job, first, last);
   else if (job.input == F32) gather_as<T, float>(job, first, last);
   else gather_as<T, double>(job, first, last);
-}
-
-// Z = C + b for n numbers side by side, as whole vectors; or Z = C.
-template <class T> INLINE void put(T *z, const T *c, const T *b, long n) {
-  for (long k = 0; k < n; k += LANES<T>) store(z + k, b ? load(c + k) + load(b + k) : load(c + k));
 }
 
 // Z = X W^T + b. Which of three ways depends on the whole batch, never on a thread's share: the order of sums must not.
@@ -164,6 +157,8 @@ template <class T> void forward(const Job<T> &job, long batch, long first, long 
       case EMBEDDING: embedding_forward(job, s, first, last); break;
       case SPLIT: split_forward(job, s, first, last); break;
       case SPLICE: splice_forward(job, s, first, last); break;
+      case ENSEMBLE: ensemble_forward(job, s, batch, first, last, scratch); break;
+      case MEMBERS: mean_forward(job, s, first, last); break;
       case BRANCH: case TURN: break;  // in place, and back to what is there
       case MEET: meet_forward(job, s, first, last); break;
     }
@@ -173,25 +168,26 @@ template <class T> void forward(const Job<T> &job, long batch, long first, long 
 // --- backward --------------------------------------------------------------------------------------------------------
 // Leaves the weighted loss of each row, and in D[stages] dJ/dscores: each row's derivative times its share of J.
 template <class T> void losses(const Job<T> &job, long first, long last, T *scratch) {
-  const long n = job.stage[job.stages - 1].n_out, ld = job.ld[job.stages];
+  const long members = job.members, n = job.stage[job.stages - 1].n_out / members, ld = job.ld[job.stages];
   const auto loss = job.from_outputs ? LOSSES<T>[job.loss].of_outputs : LOSSES<T>[job.loss].of_scores;
   T *z = scratch, *dz = z + n * LANES<T>, *y = dz + n * LANES<T>, value[LANES<T>];
   int64_t labels[LANES<T>];
-  for (long start = first; start < last; start += LANES<T>) {
-    const long count = smaller(last - start, LANES<T>);
+  for (long r = first; r < last; r++) job.row_loss[r] = 0;
+  for (long start = first * members; start < last * members; start += LANES<T>) {  // each member of each row
+    const long count = smaller(last * members - start, LANES<T>);
     for (long q = 0; q < LANES<T>; q++) {  // the last lanes repeat a row
-      const long r = start + smaller(q, count - 1), i = job.rows ? job.rows[r] : r;
-      for (long k = 0; k < n; k++) z[k * LANES<T> + q] = job.A[job.stages][r * ld + k];
+      const long each = start + smaller(q, count - 1), r = members == 1 ? each : each / members, i = job.rows ? job.rows[r] : r;
+      for (long k = 0; k < n; k++) z[k * LANES<T> + q] = job.A[job.stages][r * ld + (each - r * members) * n + k];
       if (job.labels) labels[q] = job.labels[i];
       else
         for (long k = 0; k < n; k++) y[k * LANES<T> + q] = job.targets[i * n + k];
     }
     loss({z, y, job.labels ? labels : nullptr, dz, value, n, job.settings});
     for (long q = 0; q < count; q++) {
-      const long r = start + q;
-      const T w = job.factor * (job.weights ? job.weights[job.rows ? job.rows[r] : r] : T(1)), share = job.share * w;
-      for (long k = 0; k < n; k++) job.D[job.stages][r * ld + k] = dz[k * LANES<T> + q] * share;
-      job.row_loss[r] = double(value[q] * w);
+      const long r = members == 1 ? start + q : (start + q) / members, member = start + q - r * members;
+      const T w = job.factor * (job.weights ? job.weights[job.rows ? job.rows[r] : r] : T(1)) / T(members), share = job.share * w;
+      for (long k = 0; k < n; k++) job.D[job.stages][r * ld + member * n + k] = dz[k * LANES<T> + q] * share;
+      job.row_loss[r] += double(value[q] * w);
     }
   }
 }
@@ -210,13 +206,14 @@ template <class T> void penalties(const Job<T> &job) {  // before the update, ro
   double *out = job.row_penalty;
   for (int s = 0; s < job.stages; s++) {
     const Stage &stage = job.stage[s];
-    if (stage.kind != DENSE || (stage.l1 == 0 && stage.l2 == 0)) continue;
+    if (stage.l1 == 0 && stage.l2 == 0) continue;
     const T *W = job.params + stage.weights;
-    for (long i = 0; i < stage.n_out; i++, W += stage.row) {
+    const long n = matrix_columns(stage);
+    for (long i = 0; i < matrix_rows(stage); i++, W += stage.row) {
       T squares = 0, sizes = 0;
-      for (long k = 0; k < stage.n_in; k++) squares += W[k] * W[k];
+      for (long k = 0; k < n; k++) squares += W[k] * W[k];
       if (stage.l1 != 0)
-        for (long k = 0; k < stage.n_in; k++) sizes += W[k] < 0 ? -W[k] : W[k];
+        for (long k = 0; k < n; k++) sizes += W[k] < 0 ? -W[k] : W[k];
       *out++ = job.penalty * (stage.l1 * double(sizes) + stage.l2 / 2 * double(squares));
     }
   }
@@ -241,7 +238,8 @@ template <class T> void branch_backward(const Job<T> &job, int s, long first, lo
 
 template <class T> void backward(const Job<T> &job, long first, long last, int from, int to, T *scratch) {
   if (first >= last) return;
-  const int lowest = job.input_gradient || job.stage[0].kind == PERIODIC ? 0 : 1;  // whose own gradients need it
+  const bool for_itself = job.stage[0].kind == PERIODIC || job.stage[0].kind == ENSEMBLE;  // whose own gradients need it
+  const int lowest = job.input_gradient || for_itself ? 0 : 1;
   for (int s = from; s >= (to > lowest ? to : lowest); s--) {
     const Stage &stage = job.stage[s];
     const long rows = last - first, n = stage.n_in, ld = job.ld[s];  // of all but dense stages as wide before as after
@@ -267,6 +265,8 @@ template <class T> void backward(const Job<T> &job, long first, long last, int f
       case EMBEDDING: embedding_backward(job, s, first, last); break;
       case SPLIT: split_backward(job, s, first, last); break;
       case SPLICE: splice_backward(job, s, first, last); break;
+      case ENSEMBLE: ensemble_backward(job, s, first, last, scratch); break;
+      case MEMBERS: mean_backward(job, s, first, last); break;
       case BRANCH: branch_backward(job, s, first, last); break;
       case TURN: error_of_chain(job, s, int(stage.partner) - 1, first, last); break;
       case MEET: error_of_chain(job, s, s, first, last); break;
@@ -363,7 +363,10 @@ template <class T> void update(const Job<T> &job, long batch, int thread, int th
     const auto change = [&](const Block<T> &block) { OPTIMIZERS<T>[job.optimizer].apply(job, step, block, {T(0), T(0), T(1)}); };
     if (stage.kind == SCALING) update_scaling(job, s, batch, thread, threads, change);
     else if (stage.kind == PERIODIC) update_periodic(job, s, batch, thread, threads, change);
-    else if (stage.kind == EMBEDDING) update_embedding(job, s, batch, thread, threads, change);
+    else if (stage.kind == ENSEMBLE) {
+      const Penalty<T> penalty = {T(job.penalty * stage.l1), T(job.penalty * stage.l2), step.keep};
+      update_ensemble(job, s, batch, thread, threads, scratch, [&](const Block<T> &block) { OPTIMIZERS<T>[job.optimizer].apply(job, step, block, penalty); }, change);
+    } else if (stage.kind == EMBEDDING) update_embedding(job, s, batch, thread, threads, change);
     else if (stage.kind == DENSE) {
       update_weights(job, step, s, batch, thread, threads, scratch);
       if (stage.biases >= 0) update_biases(job, step, s, batch, thread, threads);
@@ -382,7 +385,7 @@ template <class T, class F> INLINE void each_gradient(const Job<T> &job, const F
     const Stage &stage = job.stage[s];
     if (stage.constants < 0) continue;
     for (const Part *part = stage.parts; part < stage.parts + stage.n_parts; part++) f(long(part->start), long(part->row), long(part->n), long(part->rows), stage);
-    if (stage.weights < 0) continue;
+    if (stage.weights < 0 || stage.n_parts) continue;
     if (stage.kind == DENSE) f(stage.weights, stage.row, stage.n_in, stage.n_out, stage);
     else f(stage.weights, 0, stage.n_in, 1, stage);
     if (stage.biases >= 0) f(stage.biases, 0, stage.n_out, 1, stage);
@@ -434,8 +437,8 @@ template <class T> void finish(const Job<T> &job, long batch, double norm, int t
     if (job.stage[s].kind == BATCHNORM && by_batch(job, job.stage[s]) && thread == 0) move_running(job, s, batch);
   each_gradient(job, [&](long start, long row, long n, long rows, const Stage &stage) {
     const Step<T> step(job.constants + stage.constants * CONSTANTS);
-    const bool weights = stage.kind == DENSE && start == stage.weights;
-    const Hidden<T> *matrix = weights ? matrix_of(job, stage) : nullptr;
+    const bool weights = matrix_rows(stage) && start == stage.weights;
+    const Hidden<T> *matrix = weights && stage.kind == DENSE ? matrix_of(job, stage) : nullptr;
     for (long i = rows * thread / threads; i < rows * (thread + 1) / threads; i++) {
       T *g = job.grads + start + i * row, *w = job.params + start + i * row;
       for (long k = 0; k < n && factor != 1 && !matrix; k++) g[k] *= factor;

@@ -50,7 +50,7 @@ def any_network(rng, seed, pair, dtype):
         hidden += block(rng, list(LAYERS)[(seed + 3 * k) % len(LAYERS)], widths[k], width)
     scale = [None, 0.5][seed % 2]
     layers = [*hidden, DenseLayer(widths[-2], widths[-1], last, bias_init="random")]
-    net = NeuralNetwork(layers, loss, dtype=dtype, input_scale=scale, random_state=seed).build()
+    net = NeuralNetwork(layers, loss, dtype=dtype, input_scale=scale, random_state=seed).build(widths[0])
     for layer in net.leaves:  # as if it had been trained: nothing at its first value
         for name in {**layer.shapes()}.keys() - {"weights"}:
             values = layer.parameter(name)

@@ -9,8 +9,10 @@ from neural import (
     DenseLayer,
     DropoutLayer,
     Embedding,
+    EnsembleDense,
     GaussianNoise,
     LayerNorm,
+    MeanOfMembers,
     NeuralNetwork,
     OnColumns,
     PeriodicEmbedding,
@@ -115,7 +117,7 @@ def block(rng, kind, n_in, width):
 
     def periodic():
         form = str(rng.choice(["pbld", "plr"]))
-        return PeriodicEmbedding(int(rng.integers(2, 4)), frequencies=int(rng.integers(1, 19)), form=form)
+        return PeriodicEmbedding(int(rng.integers(2, 4)), frequencies=int(rng.integers(1, 4)), form=form)
 
     def piecewise():
         edges = [np.sort(rng.normal(size=rng.integers(2, 5))) for _ in range(rng.integers(1, width + 1))]
@@ -128,6 +130,14 @@ def block(rng, kind, n_in, width):
         layer = Embedding(levels, rng.integers(1, 4, len(levels)).tolist(), one_hot_up_to=int(rng.integers(0, 4)))
         layer._width = len(levels)
         return layer
+
+    def ensemble():
+        """Return two layers of three members."""
+        first = EnsembleDense(2, 3, each_alone(), first=True, l2=settings["l2"])
+        return [first, EnsembleDense(int(rng.integers(1, 4)), 3, each_alone(), l1=settings["l1"])]
+
+    def each_alone():
+        return rng.choice([name for name in ACTIVATIONS if name != "softmax"])
 
     extra = {
         "DenseLayer": lambda: [DenseLayer(n_in, width, activation, **settings)],
@@ -146,6 +156,8 @@ def block(rng, kind, n_in, width):
         "PiecewiseEmbedding": lambda: widened(piecewise()),
         "Embedding": lambda: widened(embedding()),
         "OnColumns": lambda: widened(periodic()),
+        "EnsembleDense": lambda: [*ensemble(), DenseLayer(None, width, **settings)],
+        "MeanOfMembers": lambda: [*ensemble(), MeanOfMembers(3, activation), DenseLayer(None, width, **settings)],
     }
     return extra[kind]()
 

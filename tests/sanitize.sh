@@ -15,5 +15,5 @@ cd "$build/tree"
 # Python itself keeps memory to its end; BLAS threads are not what is tested here.
 ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 TSAN_OPTIONS=halt_on_error=1 OPENBLAS_NUM_THREADS=1 \
   LD_PRELOAD="$libraries" PYTHONPATH=src "$python" -m pytest -q -p no:cacheprovider -c /dev/null --rootdir . \
-  tests/test_mirror.py tests/test_core.py tests/test_threads.py tests/test_averages.py tests/test_augment.py tests/test_optimizers.py \
+  tests/test_mirror.py tests/test_layers_for_tables.py tests/test_ensembles.py tests/test_core.py tests/test_threads.py tests/test_averages.py tests/test_augment.py tests/test_optimizers.py \
   -k "not joblib and not answered_soon and not large and not pytorch $forks"

@@ -103,6 +103,7 @@ def test_every_row_of_the_registries_can_be_exported():
 
 def made(kind):
     arguments = {"DenseLayer": (2, 3), "ActivationLayer": ("relu",), "DropoutLayer": (0.1,), "GaussianNoise": (0.1,)}
+    arguments |= {"EnsembleDense": (3, 2), "MeanOfMembers": (2,)}
     arguments |= {"PiecewiseEmbedding": ([[0, 1]],), "Embedding": ([3],), "Residual": ([DenseLayer(2, 2)],)}
     if kind is OnColumns:
         return OnColumns([DenseLayer(2, 2)], first=2)

@@ -8,13 +8,28 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from neural import BatchNorm, DenseLayer, DropoutLayer, GaussianNoise, LayerNorm, NeuralNetwork, PReLU, Residual
+from neural import (
+    BatchNorm,
+    DenseLayer,
+    DropoutLayer,
+    Embedding,
+    EnsembleDense,
+    GaussianNoise,
+    LayerNorm,
+    NeuralNetwork,
+    PeriodicEmbedding,
+    PiecewiseEmbedding,
+    PReLU,
+    Residual,
+    SmoothClip,
+)
+from neural.columns import Split
 from neural.errors import ModelFileError
 from neural.export import pytorch
 from neural.imports import from_keras, from_onnx, from_sklearn, from_torch, hdf5
 from neural.imports.onnx import OPERATORS
 from neural.layers import LAYERS
-from tests.exported import networks, write
+from tests.exported import networks, shares, write
 from tests.test_export import Cube, Double, dense
 
 KERAS = Path(__file__).parent / "golden" / "keras"
@@ -94,7 +109,7 @@ def test_every_network_goes_to_torch_and_comes_back(nets):
         with torch.no_grad():
             found = module(torch.from_numpy(X)).numpy()
         assert found.dtype == net.dtype
-        close(found, expected, 2e-6 if net.dtype == np.float32 else 1e-13)
+        assert shares(net, X, found, expected) <= 2
         back = from_torch(module)
         assert back.input_scale == net.input_scale
         np.testing.assert_array_equal(back.predict(X), expected)
@@ -325,9 +340,14 @@ def test_changed_bytes_in_a_file_of_keras_are_refused(tmp_path, h5py):
 
 
 # --- ONNX ------------------------------------------------------------------------------------------------------------
+GRAPHS = PeriodicEmbedding | PiecewiseEmbedding | Embedding | Split | EnsembleDense  # of operators in no chain
+
+
 def test_every_network_goes_to_onnx_and_comes_back(nets, tmp_path):
     for net, X, expected in nets:
-        if net.dtype == np.float32:
+        clipped = any(getattr(leaf, "function", None) == SmoothClip() for leaf in net.leaves)
+        plain = not clipped and not any(isinstance(leaf, GRAPHS) for leaf in net.leaves)
+        if net.dtype == np.float32 and plain:
             back = from_onnx(write(net, tmp_path / "a.onnx"))
             close(back.predict(X), expected, 3e-6)
 

@@ -214,6 +214,20 @@ def test_the_derivative_by_a_code_is_0_and_its_part_is_the_gap():
     assert np.abs(found.gap).max() > 1e-6
 
 
+def test_it_goes_to_torch_and_comes_back():
+    torch = pytest.importorskip("torch")
+    from neural.imports import from_torch
+
+    net = NeuralNetwork([OnColumns([PiecewiseEmbedding([[-1, 0.1, 1]])], first=1), DenseLayer(7, 2)], "mse")
+    for made in (net.build(6), table("float32").build(6)):
+        module = made.to_torch()
+        found = module(torch.from_numpy(X.astype(np.float32))).detach().numpy()
+        np.testing.assert_allclose(found, made.predict(X), atol=1e-6)
+        np.testing.assert_array_equal(from_torch(module).predict(X), made.predict(X))
+    with pytest.raises(ValueError, match="Embedding must be one that to_torch made"):
+        from_torch(torch.nn.Sequential(torch.nn.Embedding(3, 2)))
+
+
 @pytest.mark.parametrize("suffix", [".py", ".onnx"])
 def test_it_is_exported(suffix, tmp_path):
     if suffix == ".onnx":

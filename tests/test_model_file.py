@@ -18,10 +18,12 @@ from neural import (
     DenseLayer,
     DropoutLayer,
     Embedding,
+    EnsembleDense,
     GaussianNoise,
     Layer,
     LayerNorm,
     Loss,
+    MeanOfMembers,
     ModelFileError,
     NeuralNetwork,
     OnColumns,
@@ -71,6 +73,8 @@ BUILT = {  # with settings that are not the defaults
     "PiecewiseEmbedding": lambda: PiecewiseEmbedding([[0.1, 0.5, 3], [-1, 2]]),
     "Embedding": lambda: Embedding([2, 3, 40], [2, 3, 4], one_hot_up_to=2),
     "OnColumns": lambda: OnColumns([Scaling(), Embedding([3], 2)], last=1),
+    "EnsembleDense": lambda: EnsembleDense(3, 4, "silu", first=True, init="lecun_normal", l1=0.5, l2=0.25),
+    "MeanOfMembers": lambda: MeanOfMembers(4, "softmax"),
     "Residual": lambda: Residual([LayerNorm(), Residual([DenseLayer(2, 2, "mish")])]),
 }
 SET = {  # settings of rows that have some, besides the defaults

@@ -164,7 +164,23 @@ def on_columns(layer, x, p, place):
     return torch.cat([x[:, :start], chain(layer.layers, x[:, start:stop], p, place), x[:, stop:]], dim=1)
 
 
+def ensemble(layer, x, p, place):
+    """Member by member, by torch's linear."""
+    found, n = [], p["scale_in"].shape[1]
+    for i in range(layer.members):
+        part = x if layer.first else x[:, i * n : (i + 1) * n]
+        found.append(F.linear(part * p["scale_in"][i], p["weights"]) * p["scale_out"][i] + p["biases"][i])
+    return ACTIVATION[layer.function.name](layer.function, torch.cat(found, dim=1))
+
+
+def mean_of_members(layer, x, p, place):
+    parts = torch.chunk(x, layer.members, dim=1)
+    return sum(ACTIVATION[layer.function.name](layer.function, z) for z in parts) / layer.members
+
+
 LAYER = {
+    "EnsembleDense": ensemble,
+    "MeanOfMembers": mean_of_members,
     "Scaling": scaled,
     "PeriodicEmbedding": periodic,
     "PiecewiseEmbedding": piecewise,
@@ -174,7 +190,7 @@ LAYER = {
     "ActivationLayer": lambda layer, x, p, place: ACTIVATION[layer.function.name](layer.function, x),
     "DropoutLayer": dropped,
     "GaussianNoise": noisy,
-    "PReLU": lambda layer, x, p, place: F.prelu(x, p["slopes"]),
+    "PReLU": lambda layer, x, p, place: torch.where(x == 0, x, F.prelu(x, p["slopes"])),  # at 0 theirs has slope s
     "BatchNorm": batch_norm,
     "LayerNorm": lambda layer, x, p, place: F.layer_norm(x, x.shape[1:], p["gain"], p["offset"], layer.epsilon),
     "Residual": lambda layer, x, p, place: x + chain(layer.layers, x, p, place),  # by its layers alone

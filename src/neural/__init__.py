@@ -24,6 +24,7 @@ from neural.averages import EMA, SWA, Average
 from neural.callbacks import Callback, Checkpoint, EarlyStopping, History, ReduceOnPlateau
 from neural.columns import OnColumns
 from neural.embeddings import Embedding, PeriodicEmbedding, PiecewiseEmbedding
+from neural.ensembles import EnsembleDense, MeanOfMembers
 from neural.errors import (
     DataUnavailable,
     EngineUnavailable,
@@ -166,6 +167,7 @@ __all__ = [
     "Embedding",
     "EngineUnavailable",
     "EngineWarning",
+    "EnsembleDense",
     "Exponential",
     "ExponentialDecay",
     "F1Score",
@@ -186,6 +188,7 @@ __all__ = [
     "Lion",
     "LogCosh",
     "Loss",
+    "MeanOfMembers",
     "Metrics",
     "Mish",
     "ModelFileError",

@@ -14,6 +14,7 @@ import numpy as np
 from neural import activations, losses, summary
 from neural import chain as chains
 from neural.engine import Program
+from neural.ensembles import MeanOfMembers, OfMembers
 from neural.errors import check_number, sentence
 from neural.layer import Layer
 from neural.layers import ActivationLayer, DenseLayer
@@ -168,9 +169,14 @@ class Assembly:
                 check_number(f"{name} of {what}", getattr(rated, name, 0), low=0)
         chain = self._formulas()
         last = chain[-1][1]
-        activation = last.function if isinstance(last, ActivationLayer) else None
+        activation = last.function if isinstance(last, ActivationLayer | MeanOfMembers) else None
         self._loss.check_output(activation)
         link = activations.ACTIVATIONS[self._loss.link]
+        if isinstance(last, MeanOfMembers):
+            if type(activation) is not link:
+                rule = f"{self._loss.link!r}, with which {type(self._loss).__name__} is of each member"
+                raise ValueError(sentence("the activation of MeanOfMembers", rule, activation))
+            return chain[:-1], last, OfMembers(self._loss.of_scores, last.members)
         if type(activation) is link:
             return chain[:-1], last, self._loss.of_scores
         if activation is None and link is activations.Linear:

@@ -92,6 +92,17 @@ class OnColumns(Layer):
     layers : the layers, in order.
     first, last : how many columns they are for; one of the two.
 
+    A network for a table with two numbers and two categories, of 3 and 5 levels, as codes:
+
+    >>> from neural import DenseLayer, Embedding, NeuralNetwork, PeriodicEmbedding, Scaling
+    >>> net = NeuralNetwork(use_loss="categorical_crossentropy", random_state=0)
+    >>> net = net.add(OnColumns([PeriodicEmbedding(4)], first=2)).add(OnColumns([Embedding([3, 5], 2)], last=2))
+    >>> net = net.add(Scaling()).add(DenseLayer(None, 8, "relu")).add(DenseLayer(8, 2, "softmax"))
+    >>> net.predict([[0.5, -1.0, 2, 4]]).shape
+    (1, 2)
+
+    And by hand:
+
     >>> from neural import ActivationLayer
     >>> OnColumns([ActivationLayer("relu")], first=2).forward_propagation([[-1.0], [2.0], [-3.0]]).T
     array([[ 0.,  2., -3.]])

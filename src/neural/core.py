@@ -20,6 +20,7 @@ from neural import (
     branches,
     columns,
     embeddings,
+    ensembles,
     layers,
     losses,
     normalization,
@@ -56,10 +57,12 @@ KINDS: dict[type, int] = {  # as in core.hpp
             layers.DenseLayer, layers.ActivationLayer, layers.DropoutLayer, layers.GaussianNoise, layers.PReLU,
             normalization.BatchNorm, normalization.LayerNorm, residual.Fork, residual.Join, normalization.Scaling,
             embeddings.PeriodicEmbedding, embeddings.PiecewiseEmbedding, embeddings.Embedding, columns.Split,
-            columns.Splice, branches.Split, branches.Turn, branches.Meet,
+            columns.Splice, ensembles.EnsembleDense, ensembles.MeanOfMembers,
+            branches.Split, branches.Turn, branches.Meet,
         )
     )
 }  # fmt: skip
+WITHOUT_OUTPUTS = (KINDS[layers.DenseLayer], KINDS[ensembles.EnsembleDense])  # their way back
 FAMILIES = () if _core is None else tuple(_core.names(family) for family in range(3))
 Chain = list[tuple[int, Layer]]
 
@@ -71,12 +74,16 @@ def why_not(chain: Chain, loss: Loss | None = None, optimizer: Optimizer | None 
     for _, layer in chain:
         if type(layer) not in KINDS:
             return f"{type(layer).__name__} is written in Python"
-        if isinstance(layer, layers.ActivationLayer) and not _has(0, layer.function, activations.ACTIVATIONS):
-            return f"the activation {layer.function.name} is written in Python"
+        function = layer.function if isinstance(layer, layers.ActivationLayer | ensembles.MeanOfMembers) else None
+        if function is not None and not _has(0, function, activations.ACTIVATIONS):
+            return f"the activation {function.name} is written in Python"
     if loss is not None and not _has(1, loss, losses.LOSSES):
         return f"the loss {loss.name or type(loss).__name__} is written in Python"
     if optimizer is not None and not _knows(optimizer):
         return f"the optimizer {type(optimizer).__name__} is written in Python"
+    together = any(isinstance(layer, ensembles.EnsembleDense) for _, layer in chain)
+    if optimizer is not None and not optimizer.elementwise and together:
+        return f"{type(optimizer).__name__} of an EnsembleDense is written in Python"
     return ""
 
 
@@ -172,7 +179,9 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
                         stage.max_norm, stage.non_negative = most or 0.0, positive
             case layers.ActivationLayer():
                 stage.function, stage.setting = FAMILIES[0].index(layer.function.name), setting_of(layer.function)
-                after_dense = bool(stages) and stages[-1].kind == 0  # whose backward does not need what came out of it
+                after_dense = (
+                    bool(stages) and stages[-1].kind in WITHOUT_OUTPUTS
+                )  # whose backward does not need what came out of it
                 stage.in_place = after_dense and not layer.function.needs_z
             case layers.DropoutLayer():
                 stage.function, stage.rate = streams.PURPOSES["dropout"], layer.dropout_rate
@@ -201,6 +210,14 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
                 stage.running_mean, stage.running_variance = (places[name].start for name in layer.untrained)
             case embeddings.Embedding():
                 stage.n_out, parts, sizes = layer.width_after(width), list(places.values()), layer.sizes()
+            case ensembles.EnsembleDense():
+                weights = places["weights"]
+                stage.n_out, stage.row, stage.weights = layer.width_after(width), weights.row, weights.start
+                stage.l1, stage.l2 = penalties.get(weights, (0.0, 0.0))
+                parts, sizes = list(places.values()), [layer.members, int(layer.first), layer.inputs, layer.units]
+            case ensembles.MeanOfMembers():
+                stage.n_out, sizes = layer.width_after(width), [layer.members, groups_of(layer)]
+                stage.function, stage.setting = FAMILIES[0].index(layer.function.name), setting_of(layer.function)
             case columns.Split():
                 stage.n_out, sizes, forks[id(layer)] = layer.width_after(width), [layer.part(width).start], len(stages)
             case columns.Splice():
@@ -222,6 +239,11 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
         stages.append(stage)
         width = stage.n_out
     return [astuple(stage) for stage in stages]
+
+
+def groups_of(layer: ensembles.MeanOfMembers) -> int:
+    """Return in how many groups its activation takes a row: softmax is of each member alone."""
+    return layer.members if isinstance(layer.function, activations.Softmax) else 1
 
 
 def described(augment: Augment) -> tuple[Any, ...]:
@@ -251,16 +273,24 @@ class CoreEngine(NumpyEngine):
                 (-1, 0.0) if link is None else (FAMILIES[0].index(link.function.name), setting_of(link.function))
             )
             stages = describe(program)
-            settings = np.array([] if program.loss is None else program.loss.constants(stages[-1][3]), program.dtype)
+            together = isinstance(link, ensembles.MeanOfMembers)
+            members, groups = (link.members, groups_of(link)) if together else (1, 1)
+            n_out = stages[-1][3] // members
+            settings = np.array([] if program.loss is None else program.loss.constants(n_out), program.dtype)
             scale = 1.0 if program.scale is None else program.scale
             factor = 1.0 if program.loss is None else program.loss.factor
             of_outputs = program.cost is not None and program.cost.__name__ == "of_outputs"
-            self._native = program, kind(stages, row, setting, loss, of_outputs, settings, factor, scale)
+            self._native = (
+                program,
+                kind(stages, row, setting, members, groups, loss, of_outputs, settings, factor, scale),
+            )
         return self._native[1]
 
     def _threads_for(self, program: Program, batch: int, updates: int = FEW_UPDATES) -> int:
         """Return how many threads pay for batches of this size, so many of them; no result depends on it."""
-        flops = 6.0 * batch * sum(p.shape[0] * p.shape[1] for p in program.places if p.name == "weights")
+        members = {number: getattr(layer, "members", 1) for number, layer in reversed(program.chain)}
+        sizes = [members[p.layer] * p.shape[0] * p.shape[1] for p in program.places if p.name == "weights"]
+        flops = 6.0 * batch * sum(sizes)
         enough = float(os.environ.get("NEURAL_FLOPS_FOR_THREADS", FLOPS_FOR_THREADS))
         return 1 if flops * min(updates / FEW_UPDATES, 1) < enough else min(self.most or n_threads(), MOST_THREADS)
 

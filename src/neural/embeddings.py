@@ -269,7 +269,7 @@ class Embedding(Layer):
             rounded = np.floor(x[:, j] + x.dtype.type(0.5))
             known = (rounded >= 0) & (rounded < n)
             code = np.where(known, rounded, 0).astype(np.int64)
-            none = x[:, j] * 0  # NaN of NaN
+            none = np.abs(x[:, j]) * 0  # NaN of NaN
             y[:, start : start + width] = np.where(
                 known[:, None], self.table(j, vars(own), own.dtype)[code], none[:, None]
             )

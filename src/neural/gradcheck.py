@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neural.engine import NumpyEngine, Workspace
+from neural.ensembles import OfMembers
 from neural.errors import NeuralError
 from neural.layer import Mode
 from neural.streams import seed_from
@@ -135,6 +136,8 @@ def kink_distance(network: Any, X: Any, y: Any, *, training: bool = False) -> fl
         with np.errstate(all="ignore"):  # as engines do
             x, _ = layer.forward(x, own, Mode(training))
     if program.loss is not None:
+        if isinstance(program.cost, OfMembers):
+            x, data.y = program.cost.spread(x, data.y)
         near.append(program.loss.kink_distance(x, data.y))
     near += [np.abs(place.view(program.params)).min() for place, l1, _ in program.penalties if l1]
     return float(min(near))

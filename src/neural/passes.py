@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from neural import activations, layers, normalization
+from neural import activations, ensembles, layers, normalization
 from neural.engine import PREDICT_ROWS, Program, Workspace
 from neural.layer import Layer, Mode
 from neural.parameters import Own
@@ -24,6 +24,9 @@ AFFINE = (layers.DenseLayer, layers.DropoutLayer, layers.GaussianNoise, normaliz
 
 def without_last_activation(program: Program) -> Program:
     """Return the program up to its raw scores: without the activation it ends with, if it ends with one."""
+    number, last = program.chain[-1]
+    if isinstance(last, ensembles.MeanOfMembers):  # the mean of their scores
+        return replace(program, chain=[*program.chain[:-1], (number, ensembles.MeanOfMembers(last.members))])
     ends = isinstance(program.chain[-1][1], layers.ActivationLayer) and len(program.chain) > 1
     return replace(program, chain=program.chain[:-1]) if ends else program
 

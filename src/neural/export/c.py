@@ -134,6 +134,37 @@ static void embedding(int n, const int32_t *levels, const int32_t *widths, const
   }
 }
 """,
+    "members": """\
+/* A dense layer for each member, with the same x for all of them or a part of it for each. */
+static void members(int n_in, int units, const double *w, const double *b, int n, int shared, const double *x,
+                    double *y) {
+  int i;
+  for (i = 0; i < n; ++i, w += n_in * units, b += units, y += units)
+    dense(n_in, units, w, b, shared ? x : x + i * n_in, y);
+}
+""",
+    "member_softmax": """\
+static void member_softmax(int n, int members, double *x) {
+  const int each = n / members;
+  int i, k;
+  for (k = 0; k < members; ++k, x += each) {
+    double most = x[0], sum = 0.0;
+    for (i = 1; i < each; ++i) most = x[i] > most ? x[i] : most;
+    for (i = 0; i < each; ++i) sum += x[i] = exp(x[i] - most);
+    for (i = 0; i < each; ++i) x[i] /= sum;
+  }
+}
+""",
+    "mean": """\
+static void mean(int n, int members, const double *x, double *y) {
+  int i, k;
+  for (i = 0; i < n; ++i) {
+    y[i] = 0.0;
+    for (k = 0; k < members; ++k) y[i] += x[k * n + i];
+    y[i] /= members;
+  }
+}
+""",
     "add": """\
 static void add(int n, const double *x, double *y) {
   int i;
@@ -186,7 +217,7 @@ int main(void) {{
 #endif
 """
 DENSE = ("dense", "dense_int8")
-MOVING = (*DENSE, "periodic", "piecewise", "embedding", "splice")  # from one buffer into the other
+MOVING = (*DENSE, "periodic", "piecewise", "embedding", "splice", "members", "mean")  # from one buffer into the other
 KEPT = {  # which arrays of an operation are written down
     "dense": ("weights", "biases"),
     "dense_int8": ("weights", "factor", "biases"),
@@ -196,6 +227,7 @@ KEPT = {  # which arrays of an operation are written down
     "periodic": ("frequencies", "weights", "biases", "phases"),
     "piecewise": ("bins", "starts", "factors"),
     "embedding": ("levels", "widths", "tables"),
+    "members": ("weights", "biases"),
 }
 
 
@@ -325,6 +357,10 @@ class _Body:
 
     def sizes(self, operation: Operation) -> list[int]:
         """Return how wide things are, as the function of a layer that changes widths takes it."""
+        if operation.kind == "mean":
+            return [operation.width]
+        if operation.kind == "members":
+            return [operation.arrays["weights"].shape[1], operation.width // int(operation.numbers["members"])]
         if operation.kind in DENSE:
             return [self.width, operation.width]
         if operation.kind == "periodic":

@@ -96,6 +96,35 @@ const embedding = (x, levels, widths, tables) => { // the row of each code, roun
     "splice": """\
 const splice = (x, whole, start, stop) => Float64Array.from([...whole.slice(0, start), ...x, ...whole.slice(stop)]);
 """,
+    "members": """\
+const members = (x, weights, biases, n, shared) => { // a dense layer for each of n, of the same x or of a part of it
+  const width = shared ? x.length : x.length / n, units = biases.length / n, y = [];
+  for (let i = 0; i < n; ++i) {
+    const part = shared ? x : x.slice(i * width, (i + 1) * width);
+    const own = weights.subarray(i * units * width, (i + 1) * units * width);
+    y.push(...dense(part, own, biases.subarray(i * units, (i + 1) * units)));
+  }
+  return Float64Array.from(y);
+};
+""",
+    "member_softmax": """\
+const member_softmax = (x, n) => {
+  const width = x.length / n, y = [];
+  for (let i = 0; i < n; ++i) {
+    const part = x.slice(i * width, (i + 1) * width), most = part.reduce((a, b) => (b > a ? b : a));
+    const e = part.map((z) => exp(z - most)), sum = e.reduce((a, b) => a + b, 0);
+    y.push(...e.map((z) => z / sum));
+  }
+  return Float64Array.from(y);
+};
+""",
+    "mean": """\
+const mean = (x, n) => {
+  const y = new Float64Array(x.length / n);
+  x.forEach((z, i) => { y[i % y.length] += z / n; });
+  return y;
+};
+""",
     "add": """\
 const add = (x, y) => x.map((z, i) => z + y[i]);
 """,
@@ -111,6 +140,7 @@ const softmax_each = (x) => {
 KEPT = {"dense": ("weights", "biases"), "affine": ("centre", "factor", "shift"), "layer_norm": ("gain", "offset")}
 KEPT |= {"prelu": ("slopes",), "periodic": ("frequencies", "weights", "biases", "phases")}
 KEPT |= {"piecewise": ("bins", "starts", "factors"), "embedding": ("levels", "widths", "tables")}
+KEPT |= {"members": ("weights", "biases")}
 FILE = """\
 // {about}
 // Proof: {proof}.

@@ -229,6 +229,24 @@ def _piecewise(g: Graph, x: str, operation: Operation, kept: list[str]) -> str:
     return g.add("Min", g.add("Max", y, low), high)
 
 
+def _members(g: Graph, x: str, operation: Operation, kept: list[str]) -> str:
+    (w, b), members, shared = operation.arrays.values(), int(operation.numbers["members"]), operation.numbers["shared"]
+    each = g.add("Reshape", x, _whole(-1, 1 if shared else members, 1, w.shape[1]))
+    y = g.add("MatMul", each, np.ascontiguousarray(w.reshape(members, -1, w.shape[1]).transpose(0, 2, 1)))
+    return g.add("Add", g.add("Reshape", y, _whole(-1, operation.width)), b)
+
+
+def _member_softmax(g: Graph, x: str, operation: Operation, kept: list[str]) -> str:
+    members = int(operation.numbers["members"])
+    each = g.add("Reshape", x, _whole(-1, members, operation.width // members))
+    return g.add("Reshape", g.add("Softmax", each, axis=-1), _whole(-1, operation.width))
+
+
+def _mean(g: Graph, x: str, operation: Operation, kept: list[str]) -> str:
+    each = g.add("Reshape", x, _whole(-1, int(operation.numbers["members"]), operation.width))
+    return g.add("ReduceMean", each, _whole(1), keepdims=0)
+
+
 def _embedding(g: Graph, x: str, operation: Operation, kept: list[str]) -> str:
     levels, widths, tables = operation.arrays.values()
     found, start = [], 0
@@ -255,6 +273,9 @@ NODES: dict[str, Callable[[Graph, str, Operation, list[str]], str]] = {
     "periodic": _periodic,
     "piecewise": _piecewise,
     "embedding": _embedding,
+    "members": _members,
+    "member_softmax": _member_softmax,
+    "mean": _mean,
     "split": _split,
     "splice": _splice,
     "add": lambda g, x, operation, kept: g.add("Add", x, kept.pop()),

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from neural.activations import ACTIVATIONS
+from neural.activations import ACTIVATIONS, Linear, Softmax
 from neural.columns import Splice, Split
 from neural.embeddings import Embedding, PeriodicEmbedding, PiecewiseEmbedding
+from neural.ensembles import EnsembleDense, MeanOfMembers
 from neural.errors import one_of, sentence
 from neural.inputs import check_finite
 from neural.layer import Layer
@@ -25,7 +26,7 @@ from neural.residual import Fork, Join
 
 KINDS = (
     *("scale", "dense", "affine", "layer_norm", "prelu", "activation", "keep", "add"),
-    *("periodic", "piecewise", "embedding", "split", "splice"),
+    *("periodic", "piecewise", "embedding", "split", "splice", "members", "member_softmax", "mean"),
 )
 
 
@@ -35,7 +36,8 @@ class Operation:
 
     ``scale`` multiplies by ``numbers["factor"]``; ``keep`` puts a copy of x aside, ``add`` adds the one that was put
     aside last. ``split`` puts it aside, too, and goes on with the columns from ``start`` to ``stop`` - 1; ``splice``
-    puts x in their place into what was put aside.
+    puts x in their place into what was put aside. ``members`` is a dense layer for each of the members, all of the same
+    x if it is ``shared``; ``member_softmax`` and ``mean`` are of what they give, side by side.
     """
 
     kind: str
@@ -111,6 +113,21 @@ def _embedding(layer: Any, width: int, own: Values) -> list[Operation]:
     return [Operation("embedding", layer.width_after(width), {**arrays, "tables": np.concatenate(tables, axis=None)})]
 
 
+def _ensemble(layer: Any, width: int, own: Values) -> list[Operation]:
+    weights = own["scale_out"][:, :, None] * own["weights"] * own["scale_in"][:, None]  # (members, units, inputs)
+    arrays = {"weights": weights.reshape(-1, layer.inputs), "biases": own["biases"].reshape(-1)}
+    numbers = {"members": layer.members, "shared": int(layer.first)}
+    return [Operation("members", layer.width_after(width), arrays, numbers)]
+
+
+def _mean(layer: Any, width: int, own: Values) -> list[Operation]:
+    members: dict[str, float] = {"members": layer.members}
+    acts = [Operation("member_softmax", width, numbers=members)]
+    if not isinstance(layer.function, Softmax):
+        acts = [] if isinstance(layer.function, Linear) else _activation(layer, width, own)
+    return [*acts, Operation("mean", layer.width_after(width), numbers=members)]
+
+
 def _split(layer: Any, width: int, own: Values) -> list[Operation]:
     part = layer.part(width)
     return [Operation("split", part.stop - part.start, numbers={"start": part.start, "stop": part.stop})]
@@ -137,6 +154,8 @@ ROWS: dict[type[Layer], Callable[[Any, int, Values], list[Operation]]] = {
     PeriodicEmbedding: _periodic,
     PiecewiseEmbedding: _piecewise,
     Embedding: _embedding,
+    EnsembleDense: _ensemble,
+    MeanOfMembers: _mean,
     Split: _split,
     Splice: _splice,
     DropoutLayer: _nothing,

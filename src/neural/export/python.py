@@ -60,6 +60,18 @@ def piecewise(x, bins, starts, factors):
     low[last - bins + 1], high[last] = -np.inf, np.inf
     return np.clip((np.repeat(x, bins, axis=1) - starts) * factors, low, high)
 """,
+    "members": """\
+def members(x, weights, biases, n, shared):
+    part = x.reshape(len(x), 1 if shared else n, 1, -1)
+    own = weights.reshape(n, -1, weights.shape[1]).transpose(0, 2, 1)
+    return np.matmul(part, own).reshape(len(x), -1) + biases
+""",
+    "member_softmax": """\
+def member_softmax(x, n):
+    z = x.reshape(len(x), n, -1)
+    e = np.exp(z - z.max(axis=2, keepdims=True))
+    return (e / e.sum(axis=2, keepdims=True)).reshape(x.shape)
+""",
     "embedding": """\
 def embedding(x, levels, widths, tables):
     found, start = [], 0
@@ -93,6 +105,9 @@ LINES = {  # of each kind of operation; {n} is its number
     "periodic": "x = periodic(x, frequencies_{n}, weights_{n}, biases_{n}, phases_{n}, {plain})",
     "piecewise": "x = piecewise(x, bins_{n}, starts_{n}, factors_{n})",
     "embedding": "x = embedding(x, levels_{n}, widths_{n}, tables_{n})",
+    "members": "x = members(x, weights_{n}, biases_{n}, {members}, {shared})",
+    "member_softmax": "x = member_softmax(x, {members})",
+    "mean": "x = x.reshape(len(x), {members}, -1).mean(axis=1)",
     "split": "kept.append(x)\nx = x[:, {start}:{stop}]",
     "splice": "whole = kept.pop()\nx = np.hstack([whole[:, :{start}], x, whole[:, {stop}:]])",
 }

@@ -46,6 +46,7 @@ def to_torch(net: Any) -> Any:
     check_finite("the parameters", net.params, net.dtype)
     first = [] if net.input_scale is None else [m.Scale(net.input_scale)]
     made = m.nn.Sequential(*first, *[module for layer in net.layers for module in _of(m, layer)])
+    made.n_in = net.n_inputs  # for from_torch, where no module says so
     return made.to(getattr(m.torch, net.dtype.name)).eval()
 
 
@@ -146,18 +147,20 @@ def _modules() -> SimpleNamespace:
 
         def __init__(self, edges: Any) -> None:
             super().__init__()
-            for j, row in enumerate(edges):
-                self.register_buffer(f"edges_{j}", torch.tensor(row, dtype=torch.float64))
-            self.n = len(edges)
+            self.edges, n = edges, sum(len(row) - 1 for row in edges)
+            for name in ("starts", "factors"):
+                self.register_buffer(name, torch.empty(n))
 
         def forward(self, x: Any) -> Any:
-            found = []
-            for j in range(self.n):
-                edges = self.get_buffer(f"edges_{j}")
-                y = (x[:, j : j + 1] - edges[:-1]) / edges.diff()
+            starts, factors = self.get_buffer("starts"), self.get_buffer("factors")
+            found, begin = [], 0
+            for j, row in enumerate(self.edges):
+                bins = slice(begin, begin + len(row) - 1)
+                y = (x[:, j : j + 1] - starts[bins]) * factors[bins]
                 low, high = torch.zeros_like(y[0]), torch.ones_like(y[0])
                 low[0], high[-1] = -torch.inf, torch.inf
                 found.append(y.clamp(low, high))
+                begin = bins.stop
             return torch.cat(found, dim=1)
 
     class Embedding(torch.nn.Module):
@@ -171,7 +174,7 @@ def _modules() -> SimpleNamespace:
                     self.register_buffer(f"table_{j}", values)
                 else:
                     self.register_parameter(f"table_{j}", torch.nn.Parameter(values))
-            self.n = len(tables)
+            self.n, self.fixed = len(tables), list(fixed)
 
         def forward(self, x: Any) -> Any:
             found = []
@@ -182,7 +185,45 @@ def _modules() -> SimpleNamespace:
                 found.append(torch.where(known[:, None], rows, 0 * x[:, j : j + 1]))
             return torch.cat(found, dim=1)
 
-    kinds = (Residual, Scale, Noise, Formula, OnColumns, Scaling, PeriodicEmbedding, PiecewiseEmbedding, Embedding)
+    class EnsembleDense(torch.nn.Module):
+        """A dense layer for each member with the same weights: scale_out (W (scale_in x)) + biases."""
+
+        def __init__(self, members: int, inputs: int, units: int, first: bool) -> None:
+            super().__init__()
+            self.first = first
+            self.weights = torch.nn.Parameter(torch.empty(units, inputs))
+            self.scale_in = torch.nn.Parameter(torch.empty(members, inputs))
+            self.scale_out = torch.nn.Parameter(torch.empty(members, units))
+            self.biases = torch.nn.Parameter(torch.empty(members, units))
+
+        def forward(self, x: Any) -> Any:
+            each = x[:, None] if self.first else x.reshape(len(x), *self.scale_in.shape)
+            y = (each * self.scale_in) @ self.weights.T * self.scale_out + self.biases
+            return y.reshape(len(x), -1)
+
+    class MeanOfMembers(torch.nn.Module):
+        """The mean over the members of an activation of each one's outputs."""
+
+        def __init__(self, members: int, activation: Any) -> None:
+            super().__init__()
+            self.members, self.activation = members, torch.nn.Sequential(*activation)
+
+        def forward(self, x: Any) -> Any:
+            return self.activation(x.reshape(len(x), self.members, -1)).mean(dim=1)
+
+    kinds = (
+        EnsembleDense,
+        MeanOfMembers,
+        Residual,
+        Scale,
+        Noise,
+        Formula,
+        OnColumns,
+        Scaling,
+        PeriodicEmbedding,
+        PiecewiseEmbedding,
+        Embedding,
+    )
     return SimpleNamespace(torch=torch, nn=torch.nn, **{kind.__name__: kind for kind in kinds})
 
 
@@ -246,6 +287,11 @@ def _on_columns(m: SimpleNamespace, layer: Any) -> list[Any]:
     return [m.OnColumns(modules, layer.first or layer.last, layer.first is None)]
 
 
+def _ensemble(m: SimpleNamespace, layer: Any) -> list[Any]:
+    module = m.EnsembleDense(layer.members, layer.inputs, layer.units, layer.first)
+    return _filled(m, layer, module, **{name: name for name in layer.shapes()}) + _activation(m, layer.function)
+
+
 LAYER: dict[str, Callable[[Any, Any], list[Any]]] = {
     "DenseLayer": _dense,
     "ActivationLayer": lambda m, layer: _activation(m, layer.function),
@@ -257,9 +303,13 @@ LAYER: dict[str, Callable[[Any, Any], list[Any]]] = {
     "Residual": _residual,
     "Scaling": _scaling,
     "PeriodicEmbedding": _periodic,
-    "PiecewiseEmbedding": lambda m, layer: [m.PiecewiseEmbedding(layer.edges)],
+    "PiecewiseEmbedding": lambda m, layer: _filled(
+        m, layer, m.PiecewiseEmbedding(layer.edges), starts="starts", factors="factors"
+    ),
     "Embedding": _embedding,
     "OnColumns": _on_columns,
+    "EnsembleDense": _ensemble,
+    "MeanOfMembers": lambda m, layer: [m.MeanOfMembers(layer.members, _activation(m, layer.function))],
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from neural.ensembles import MeanOfMembers
 from neural.errors import one_of, sentence
 from neural.layer import Layer
 from neural.layers import ActivationLayer, DenseLayer
@@ -67,7 +68,7 @@ def network(
             shape = part.layer.shapes()[name]
             part.layer.assign(name, np.broadcast_to(value, shape) if np.size(value) == 1 else value)
     last = net._formulas()[-1][1]
-    name = last.function.name if isinstance(last, ActivationLayer) else ""
+    name = last.function.name if isinstance(last, ActivationLayer | MeanOfMembers) else ""
     return net.use_loss(loss or LOSSES.get(name, "mse"))
 
 

@@ -8,10 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from neural.columns import OnColumns
+from neural.embeddings import Embedding, PeriodicEmbedding, PiecewiseEmbedding
+from neural.ensembles import EnsembleDense, MeanOfMembers
 from neural.errors import sentence
 from neural.imports.parts import Part, batch_norm, dense, layer_norm, network, residual, row
 from neural.layers import ActivationLayer, DropoutLayer, GaussianNoise, PReLU
 from neural.nn import NeuralNetwork
+from neural.normalization import Scaling
 from neural.rectifiers import ELU, LeakyReLU
 
 
@@ -67,10 +71,57 @@ def _sequence(module: Any) -> list[Part]:
     return [part for child in module for part in _of(child)]
 
 
+def _named(module: Any, *names: str) -> dict[str, Any]:
+    """Return tensors of a module of ours, where it has them, by the names that they have here, too."""
+    return {name: _array(getattr(module, name)) for name in names if getattr(module, name) is not None}
+
+
+def _on_columns(module: Any) -> list[Part]:
+    inner = _sequence(module)
+    where = {"last" if module.at_end else "first": module.n}
+    return [Part(OnColumns([part.layer for part in inner], **where), inner=inner)]
+
+
+def _scaling(module: Any) -> list[Part]:
+    return [Part(Scaling(1.0, None if module.centre is None else 0.0), _named(module, "scale", "centre"))]
+
+
+def _periodic(module: Any) -> list[Part]:
+    values = _named(module, "frequencies", "phases", "weights", "biases")
+    (n, frequencies), plain = values["frequencies"].shape, module.phases is not None
+    width, form = len(values["biases"]) // n + plain, "pbld" if plain else "plr"
+    return [Part(PeriodicEmbedding(width, frequencies=frequencies, form=form), values)]
+
+
+def _embedding(module: Any) -> list[Part]:
+    rule = "one that to_torch made, as PyTorch's own gives a tensor of three dimensions"
+    _must(hasattr(module, "fixed"), module, rule)
+    tables: list[Any] = [_array(getattr(module, f"table_{j}")) for j in range(module.n)]
+    one_hot = [len(table) for table, stays in zip(tables, module.fixed, strict=True) if stays]
+    levels, widths = [len(table) for table in tables], [table.shape[1] for table in tables]
+    own = {f"table_{j}": table for j, table in enumerate(tables) if not module.fixed[j]}
+    return [Part(Embedding(levels, widths, one_hot_up_to=max(one_hot, default=0)), own)]
+
+
+def _ensemble(module: Any) -> list[Part]:
+    values = _named(module, "weights", "scale_in", "scale_out", "biases")
+    members, units = values["scale_out"].shape
+    return [Part(EnsembleDense(units, members, first=module.first), values)]
+
+
+def _mean_of_members(module: Any) -> list[Part]:
+    functions = [
+        part.layer.function for part in _sequence(module.activation) if isinstance(part.layer, ActivationLayer)
+    ]
+    return [Part(MeanOfMembers(module.members, functions[0] if functions else None))]
+
+
 MODULES: dict[str, Callable[[Any], list[Part]]] = {
     "BatchNorm1d": _batch_norm,
     "Dropout": lambda module: [Part(DropoutLayer(module.p))],
+    "EnsembleDense": _ensemble,
     "ELU": lambda module: [Part(ActivationLayer(ELU(module.alpha)))],
+    "Embedding": _embedding,
     "Flatten": _flatten,
     "Formula": lambda module: [Part(ActivationLayer(module.name))],
     "GELU": _gelu,
@@ -79,12 +130,17 @@ MODULES: dict[str, Callable[[Any], list[Part]]] = {
     "LayerNorm": _layer_norm,
     "LeakyReLU": lambda module: [Part(ActivationLayer(LeakyReLU(module.negative_slope)))],
     "Linear": lambda module: [dense(_array(module.weight), _array(module.bias))],
+    "MeanOfMembers": _mean_of_members,
     "Mish": _activation("mish"),
     "Noise": lambda module: [Part(GaussianNoise(module.std))],
+    "OnColumns": _on_columns,
+    "PeriodicEmbedding": _periodic,
+    "PiecewiseEmbedding": lambda module: [Part(PiecewiseEmbedding(module.edges), _named(module, "starts", "factors"))],
     "PReLU": lambda module: [Part(PReLU(), {"slopes": _array(module.weight)})],
     "ReLU": _activation("relu"),
     "ReLU6": _activation("relu6"),
     "Residual": lambda module: [residual(_sequence(module))],
+    "Scaling": _scaling,
     "SELU": _activation("selu"),
     "Sequential": _sequence,
     "SiLU": _activation("silu"),
@@ -121,7 +177,8 @@ def from_torch(model: Any, activations: Iterable[Any] = ()) -> NeuralNetwork:
     modules = list(model)
     scale = float(modules.pop(0).factor) if modules and type(modules[0]).__name__ == "Scale" else None
     parts = [part for module in modules for part in _of(module)]
-    return network(parts, _dtype(map(_array, model.state_dict().values())), scale=scale)
+    dtype = _dtype(map(_array, model.state_dict().values()))
+    return network(parts, dtype, getattr(model, "n_in", None), scale)
 
 
 def _dtype(arrays: Iterable[Any]) -> np.dtype:
