@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 from neural import (
+    AverageLayer,
     BatchNorm,
     DenseLayer,
     DropoutLayer,
@@ -113,6 +114,11 @@ def block(rng, kind, n_in, width):
         "Residual": lambda: [
             dense,
             Residual([LayerNorm(epsilon=0.1), DenseLayer(width, 3, activation), DenseLayer(3, width, **settings)]),
+        ],
+        "AverageLayer": lambda: [
+            AverageLayer(
+                [[DenseLayer(n_in, 3, activation), DenseLayer(3, width, **settings)], [LayerNorm(epsilon=0.1), dense]]
+            )
         ],
     }
     return extra[kind]()

@@ -11,6 +11,7 @@ from neural.activation import Activation
 from neural.activations import CustomActivation, Exponential, HardSigmoid, Linear, Sigmoid, Softmax, Softsign, Tanh
 from neural.augment import Augment
 from neural.averages import EMA, SWA, Average
+from neural.branches import AverageLayer
 from neural.callbacks import Callback, Checkpoint, EarlyStopping, History, ReduceOnPlateau
 from neural.errors import (
     DataUnavailable,
@@ -28,6 +29,7 @@ from neural.layers import (
     GaussianNoise,
     PReLU,
 )
+from neural.logarithms import Log, Logit
 from neural.losses import (
     MAE,
     MSE,
@@ -79,6 +81,7 @@ if TYPE_CHECKING:
     from neural.dependence import partial_dependence as partial_dependence
     from neural.dependence import permutation_importance as permutation_importance
     from neural.diagnosis import doctor as doctor
+    from neural.ensembles import ensemble as ensemble
     from neural.estimators import MLPClassifier as MLPClassifier
     from neural.estimators import MLPRegressor as MLPRegressor
     from neural.explanations import explain as explain
@@ -94,6 +97,7 @@ _LATER = {  # imported when they are first asked for
     "compare": "comparison",
     "compare_counts": "comparison",
     "doctor": "diagnosis",
+    "ensemble": "ensembles",
     "explain": "explanations",
     "partial_dependence": "dependence",
     "permutation_importance": "dependence",
@@ -124,6 +128,7 @@ __all__ = [
     "AdamW",
     "Augment",
     "Average",
+    "AverageLayer",
     "BatchNorm",
     "BinaryCrossEntropy",
     "BinaryCrossentropy",
@@ -164,7 +169,9 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "Lion",
+    "Log",
     "LogCosh",
+    "Logit",
     "Loss",
     "Metrics",
     "Mish",
@@ -202,6 +209,7 @@ __all__ = [
     "compare",
     "compare_counts",
     "doctor",
+    "ensemble",
     "explain",
     "load",
     "n_threads",

@@ -182,7 +182,7 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
                 turns[id(layer._split)].append(stage)
             case branches.Meet():
                 begin = forks[id(layer._split)]
-                stage.partner, stage.setting = begin, layer._chains
+                stage.partner, stage.setting = begin, layer.chains
                 for other in (stages[begin], *turns[id(layer._split)]):
                     other.partner = len(stages) + 1
         stages.append(stage)

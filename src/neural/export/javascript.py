@@ -66,7 +66,7 @@ KEPT |= {"prelu": ("slopes",)}
 FILE = """\
 // {about}
 // Proof: {proof}.
-const {{ exp, expm1, log1p, tanh, sqrt, abs: fabs }} = Math;
+const {{ exp, expm1, log, log1p, tanh, sqrt, abs: fabs }} = Math;
 const numbers = (text) =>
   Float64Array.from(new {array}(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer));
 
@@ -137,6 +137,8 @@ def _line(number: int, operation: Operation) -> str:
     """Return the line for an operation."""
     if operation.kind == "keep":
         return "kept.push(x);"
+    if operation.kind == "swap":
+        return "x = kept.splice(-1, 1, x)[0];"
     name = f"{operation.name}_each" if operation.kind == "activation" else operation.kind
     arrays = [f"{array}_{number}" for array in KEPT.get(operation.kind, ())]
     more = ["kept.pop()"] if operation.kind == "add" else map(repr, operation.numbers.values())

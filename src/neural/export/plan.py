@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from neural.activations import ACTIVATIONS
+from neural.branches import Meet, Split, Turn
 from neural.errors import one_of, sentence
 from neural.inputs import check_finite
 from neural.layer import Layer
@@ -21,7 +22,7 @@ from neural.layers import ActivationLayer, DenseLayer, DropoutLayer, GaussianNoi
 from neural.normalization import BatchNorm, LayerNorm
 from neural.residual import Fork, Join
 
-KINDS = ("scale", "dense", "affine", "layer_norm", "prelu", "activation", "keep", "add")
+KINDS = ("scale", "dense", "affine", "layer_norm", "prelu", "activation", "keep", "swap", "add")
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Operation:
     """One step: its kind, how wide its result is, its arrays and numbers by name, and the activation's name.
 
     ``scale`` multiplies by ``numbers["factor"]``; ``keep`` puts a copy of x aside, ``add`` adds the one that was put
-    aside last.
+    aside last, ``swap`` puts x in its place and goes on with it: ``width`` is then that of the one that comes back.
     """
 
     kind: str
@@ -83,6 +84,16 @@ def _layer_norm(layer: Any, width: int, own: Values) -> list[Operation]:
     return [Operation("layer_norm", width, own, {"epsilon": layer.epsilon})]
 
 
+def _swap(layer: Any, width: int, own: Values) -> list[Operation]:
+    swap = Operation("swap", layer.width_after(width))
+    return [swap] if layer.is_last else [swap, Operation("keep", swap.width)]  # for the chains that are still to come
+
+
+def _mean(layer: Any, width: int, own: Values) -> list[Operation]:
+    sums = [Operation("add", width)] * (layer.chains - 1)
+    return [*sums, Operation("scale", width, numbers={"factor": 1 / layer.chains})]
+
+
 def _nothing(layer: Any, width: int, own: Values) -> list[Operation]:
     return []
 
@@ -95,9 +106,13 @@ ROWS: dict[type[Layer], Callable[[Any, int, Values], list[Operation]]] = {
     PReLU: lambda layer, width, own: [Operation("prelu", width, own)],
     Fork: lambda layer, width, own: [Operation("keep", width)],
     Join: lambda layer, width, own: [Operation("add", width)],
+    Split: lambda layer, width, own: [Operation("keep", width)] if layer.chains > 1 else [],
+    Turn: _swap,
+    Meet: _mean,
     DropoutLayer: _nothing,
     GaussianNoise: _nothing,
 }
+MARKS = (Fork, Join, Split, Turn, Meet)  # which nobody puts into a network by hand
 
 
 def plan_of(net: Any) -> Plan:
@@ -130,7 +145,7 @@ def plan_of(net: Any) -> Plan:
 
 
 def _own(number: int, layer: Layer) -> str:
-    ours = {kind.__name__ for kind in ROWS} - {"Fork", "Join"} | {"Residual"}
+    ours = {kind.__name__ for kind in ROWS if kind not in MARKS} | {"Residual", "AverageLayer"}
     step = "Make it of those layers, or leave it in Python."
     return sentence(f"layer {number + 1} of an export", one_of(ours), layer, step)
 
