@@ -259,10 +259,7 @@ template <class T> struct Log {
   static T backward(T da, T z, T, T) { return z <= TINY<T> ? T(0) : da / z; }
 };
 template <class T> struct Logit {
-  static T f(T z, T) {
-    const T p = held(z, T(0), T(1)), rest = 1 - p;
-    return logarithm((p < TINY<T> ? TINY<T> : p) / (rest < TINY<T> ? TINY<T> : rest));
-  }
+  static T f(T z, T) { return logarithm(held(z, TINY<T>, T(1)) / held(1 - z, TINY<T>, T(1))); }
   static T backward(T da, T z, T, T) { return z <= TINY<T> || z >= 1 ? T(0) : da / ((1 - z) * z); }
 };
 

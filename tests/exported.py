@@ -22,7 +22,7 @@ ROWS = 10_000
 STRICT = ("-Wall", "-Wextra", "-Werror", "-std=c99", "-pedantic")
 
 
-FAR = 50  # values beyond which one rounding on the way can be 1e-6 of the outputs, as under an exponential
+FAR = 90  # values beyond which one rounding on the way can be 1e-6 of the outputs, as under an exponential
 
 
 def network(seed, pair, dtype):
@@ -60,7 +60,7 @@ def any_network(rng, seed, pair, dtype):
 
 
 def case(seed):
-    """Return the pair (activation, loss) and the type of the network number ``seed``: 51 in turn have each of them.
+    """Return the pair (activation, loss) and the type of the network number ``seed``: 55 in turn have each of them.
 
     Each activation comes last in float32 and in float64, then each loss comes once.
     """

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 from neural import (
+    AverageLayer,
     BatchNorm,
     DenseLayer,
     DropoutLayer,
@@ -158,6 +159,11 @@ def block(rng, kind, n_in, width):
         "OnColumns": lambda: widened(periodic()),
         "EnsembleDense": lambda: [*ensemble(), DenseLayer(None, width, **settings)],
         "MeanOfMembers": lambda: [*ensemble(), MeanOfMembers(3, activation), DenseLayer(None, width, **settings)],
+        "AverageLayer": lambda: [
+            AverageLayer(
+                [[DenseLayer(n_in, 3, activation), DenseLayer(3, width, **settings)], [LayerNorm(epsilon=0.1), dense]]
+            )
+        ],
     }
     return extra[kind]()
 

@@ -21,6 +21,7 @@ from neural.activations import (
 )
 from neural.augment import Augment
 from neural.averages import EMA, SWA, Average
+from neural.branches import AverageLayer
 from neural.callbacks import Callback, Checkpoint, EarlyStopping, History, ReduceOnPlateau
 from neural.columns import OnColumns
 from neural.embeddings import Embedding, PeriodicEmbedding, PiecewiseEmbedding
@@ -41,6 +42,7 @@ from neural.layers import (
     GaussianNoise,
     PReLU,
 )
+from neural.logarithms import Log, Logit
 from neural.losses import (
     MAE,
     MSE,
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
     from neural.estimators import MLPRegressor as MLPRegressor
     from neural.explanations import explain as explain
     from neural.nearest import prototypes as prototypes
+    from neural.packing import ensemble as ensemble
 
 
 __version__ = "0.1.0"
@@ -107,6 +110,7 @@ _LATER = {  # imported when they are first asked for
     "compare": "comparison",
     "compare_counts": "comparison",
     "doctor": "diagnosis",
+    "ensemble": "packing",
     "explain": "explanations",
     "partial_dependence": "dependence",
     "permutation_importance": "dependence",
@@ -144,6 +148,7 @@ __all__ = [
     "AdamW",
     "Augment",
     "Average",
+    "AverageLayer",
     "BatchNorm",
     "BinaryCrossEntropy",
     "BinaryCrossentropy",
@@ -186,7 +191,9 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "Lion",
+    "Log",
     "LogCosh",
+    "Logit",
     "Loss",
     "MeanOfMembers",
     "Metrics",
@@ -230,6 +237,7 @@ __all__ = [
     "compare",
     "compare_counts",
     "doctor",
+    "ensemble",
     "explain",
     "load",
     "n_threads",

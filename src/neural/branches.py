@@ -18,7 +18,10 @@ from neural.residual import Block, widths_along
 
 
 class Split(Layer):
-    """Where the first chain begins: y = x; dx is the sum of the errors of all chains."""
+    """Where the first of ``chains`` chains begins: y = x; dx is the sum of the errors of all of them."""
+
+    def __init__(self, chains: int) -> None:
+        self.chains = chains
 
     def forward(self, x: np.ndarray, own: Own, mode: Mode) -> tuple[np.ndarray, Any]:
         own.round[id(self)] = x
@@ -31,10 +34,10 @@ class Split(Layer):
 
 
 class Turn(Layer):
-    """Between two chains: what the one has made is put aside, and the other gets x."""
+    """Between two chains: what the one has made is put aside, and the other, perhaps the last, gets x."""
 
-    def __init__(self, split: Split) -> None:
-        self._split = split
+    def __init__(self, split: Split, is_last: bool) -> None:
+        self._split, self.is_last = split, is_last
 
     def forward(self, x: np.ndarray, own: Own, mode: Mode) -> tuple[np.ndarray, Any]:
         own.round[id(self._split), "made"].append(x)
@@ -53,15 +56,15 @@ class Meet(Layer):
     """Where the last chain ends: y is the mean of what all have made; dy / n is the error of each."""
 
     def __init__(self, split: Split, chains: int) -> None:
-        self._split, self._chains = split, chains
+        self._split, self.chains = split, chains
 
     def forward(self, x: np.ndarray, own: Own, mode: Mode) -> tuple[np.ndarray, Any]:
         own.round.pop(id(self._split))
         y = _sum([*own.round.pop((id(self._split), "made")), x], own.array("y", x.shape))
-        return np.multiply(y, 1 / self._chains, out=y), None
+        return np.multiply(y, 1 / self.chains, out=y), None
 
     def backward(self, dy: np.ndarray, cache: Any, own: Own, grads: Own) -> np.ndarray:
-        error = np.multiply(dy, 1 / self._chains, out=own.array("dx", dy.shape))
+        error = np.multiply(dy, 1 / self.chains, out=own.array("dx", dy.shape))
         own.round[id(self._split), "error"], own.round[id(self._split), "errors"] = error, []
         return error
 
@@ -75,9 +78,9 @@ def _sum(parts: list[np.ndarray], out: np.ndarray) -> np.ndarray:
 
 
 class AverageLayer(Block):
-    """y = (f_1(x) + ... + f_n(x)) / n, each f a chain of layers, all of them equally wide at the end; dx = sum f_k'(x) dy / n.
+    """y = (f_1(x) + ... + f_n(x)) / n, each f a chain of layers, all as wide at the end; dx = sum_k f_k'(x) dy / n.
 
-    ``chains`` is a list of lists of layers. ``neural.ensemble`` makes one of networks that are there.
+    ``chains`` is a list of lists of layers of any kind. ``neural.ensemble`` makes one of networks that are there.
 
     >>> from neural import ActivationLayer
     >>> AverageLayer([[ActivationLayer("relu")], [ActivationLayer("linear")]]).forward_propagation([[-2.0, 2.0]])
@@ -91,9 +94,10 @@ class AverageLayer(Block):
             step = "Write AverageLayer([[DenseLayer(4, 3)], [DenseLayer(4, 3)]])."
             raise TypeError(sentence("chains", "a list of lists of layers, none of them empty", chains, step))
         self.chains = tuple(found)  # and so it stays
-        self._split = Split()
-        self._turns = [Turn(self._split) for _ in found[1:]]
-        self._meet = Meet(self._split, len(found))
+        n = len(found)
+        self._split = Split(n)
+        self._turns = [Turn(self._split, k == n - 1) for k in range(1, n)]
+        self._meet = Meet(self._split, n)
 
     def leaves(self) -> list[Layer]:
         made: list[Layer] = []

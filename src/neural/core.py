@@ -231,7 +231,7 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
                 turns[id(layer._split)].append(stage)
             case branches.Meet():
                 begin = forks[id(layer._split)]
-                stage.partner, stage.setting = begin, layer._chains
+                stage.partner, stage.setting = begin, layer.chains
                 for other in (stages[begin], *turns[id(layer._split)]):
                     other.partner = len(stages) + 1
         found = [(p.start, p.row, p.shape[-1], p.shape[0] if len(p.shape) == 2 else 1) for p in parts]

@@ -170,7 +170,7 @@ class Layer:
         self._calls += 1
         seed, number = self._place_in_streams()
         mode = Mode(training=True, seed=seed, step=self._calls)
-        x, tape, way_round = A.T, [], dict[Any, np.ndarray]()
+        x, tape, way_round = A.T, [], dict[Any, Any]()
         with np.errstate(all="ignore"):
             for layer in self.expanded():
                 own = Own(number, A.dtype, **{name: layer.parameter(name).astype(A.dtype) for name in layer.shapes()})

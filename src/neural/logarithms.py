@@ -10,7 +10,7 @@ import numpy as np
 
 from neural.activation import Activation
 
-TINY = 1.1754943508222875e-38  # 2^-126, the smallest normal float32: arguments of the logarithm are held above it
+TINY = 1.1754943508222875e-38  # 2^-126, the smallest normal float32: nothing smaller has its logarithm taken
 
 
 class Log(Activation):
@@ -36,7 +36,7 @@ class Log(Activation):
 
 
 class Logit(Activation):
-    """f(z) = log(p / (1 - p)), p = z held from 0 to 1, p and 1 - p above t = 2^-126; f' = 1 / (p (1 - p)), 0 outside.
+    """f(z) = log(z / (1 - z)), both of them held from t = 2^-126 to 1; f' = 1 / (z (1 - z)) from t to 1, and 0 outside.
 
     >>> Logit.activation([[0.0, 0.5, 0.9, 1.0]]).round(4)
     array([[-87.3365,   0.    ,   2.1972,  87.3365]])
@@ -48,10 +48,9 @@ class Logit(Activation):
     needs_z = True
 
     def forward(self, z: np.ndarray, out: np.ndarray) -> np.ndarray:
-        p = np.minimum(np.maximum(z, 0), 1)
-        np.subtract(1, p, out=out)
-        np.maximum(out, TINY, out=out)
-        np.divide(np.maximum(p, TINY, out=p), out, out=out)
+        np.subtract(1, z, out=out)
+        np.clip(out, TINY, 1, out=out)
+        np.divide(np.clip(z, TINY, 1), out, out=out)
         return np.log(out, out=out)
 
     def backward(self, da: np.ndarray, z: np.ndarray, a: np.ndarray, out: np.ndarray) -> np.ndarray:

@@ -96,7 +96,7 @@ class Own(SimpleNamespace):
 
     def __init__(self, layer: int, dtype: Any, **parameters: np.ndarray) -> None:
         super().__init__(layer=layer, dtype=np.dtype(dtype), needs_dx=True, **parameters)
-        self.round: dict[Any, np.ndarray] = {}  # what takes a way round some layers, shared by all of a run
+        self.round: dict[Any, Any] = {}  # what takes a way round some layers, shared by all of a run
         self._arrays: dict[tuple[str, tuple[int, ...]], np.ndarray] = {}
         self._ones: dict[int, np.ndarray] = {}
 

@@ -14,9 +14,8 @@ import numpy as np
 
 from neural.errors import sentence
 
-PURPOSES = {  # each with its number, for good
-    **{"start": 0, "shuffle": 1, "dropout": 2, "split": 3, "noise": 4, "sample": 5, "augment": 6, "worker": 7, "chunks": 8}
-}
+NAMES = ("start", "shuffle", "dropout", "split", "noise", "sample", "augment", "worker", "chunks")  # in order, for good
+PURPOSES = {name: number for number, name in enumerate(NAMES)}
 
 
 def seed_from(random_state: Any) -> int:

@@ -28,7 +28,7 @@ from neural import frames
 from neural.conformal import ConformalIntervals, ConformalSets
 from neural.errors import sentence
 from neural.nn import NeuralNetwork
-from neural.tabular_columns import categorical_names, learned, texts_of_numbers
+from neural.tabular_columns import categorical_names, learned
 from neural.tabular_training import PRESETS, train
 
 Array = np.ndarray[Any, Any]

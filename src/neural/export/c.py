@@ -268,7 +268,7 @@ def files(plan: Plan, vectors: Vectors, path: Path, about: str, proof: str) -> d
 def _in(dtype: np.dtype, text: str) -> str:
     """Return code that is written in double in the type of the network; @double stays double."""
     if dtype == np.float32:
-        text = re.sub(r"\b(exp|expm1|log1p|tanh|fabs|sqrt|erfc|floor|cos|sin)\(", r"\1f(", text)
+        text = re.sub(r"\b(exp|expm1|log|log1p|tanh|fabs|sqrt|erfc|floor|cos|sin)\(", r"\1f(", text)
         text = re.sub(r"(?<![@\w])double\b", "float", text)
         text = re.sub(r"(?<![\w.])(\d+\.\d*(e[+-]?\d+)?|\d+e[+-]?\d+)(?![\w.])", r"\1f", text)
     return text.replace("@double", "double")
@@ -324,7 +324,7 @@ class _Body:
 
     def __init__(self, plan: Plan) -> None:
         self.lines, self.buffers = list[str](), dict[str, int]()
-        self.here, self.width, self.depth = "x", plan.n_in, 0
+        self.here, self.width, self.kept = "x", plan.n_in, list[str]()
         self.last = max((k for k, o in enumerate(plan.operations) if o.kind in MOVING), default=-1)
         for number, operation in enumerate(plan.operations):
             arrays = [f"{name}_{number}" for name in KEPT.get(operation.kind, ())]
@@ -368,7 +368,7 @@ class _Body:
         return [self.width]
 
     def split(self, number: int, operation: Operation, arguments: list[str]) -> None:
-        self.keep(number, operation, arguments)
+        self.kept.append(self.aside())
         start, there = int(operation.numbers["start"]), self.here
         if self.here == "x":
             there = self.buffer(self.other(number), operation.width)
@@ -377,24 +377,37 @@ class _Body:
         self.here = there
 
     def splice(self, operation: Operation, there: str) -> None:
-        self.depth -= 1
-        kept, start, stop = f"kept_{self.depth}", int(operation.numbers["start"]), int(operation.numbers["stop"])
+        kept, start, stop = self.kept.pop(), int(operation.numbers["start"]), int(operation.numbers["stop"])
         self.call("copy", start, kept, there)
         self.call("copy", self.width, self.here, f"{there} + {start}")
         end = start + self.width
         self.call("copy", operation.width - end, f"{kept} + {stop}", f"{there} + {end}")
 
+    def aside(self) -> str:
+        """Return where x is put aside: x itself, which nothing is written over, stays where it is."""
+        if self.here == "x":
+            return "x"
+        free = next(name for k in range(len(self.kept) + 1) if (name := f"kept_{k}") not in self.kept)
+        self.call("copy", self.width, self.here, self.buffer(free, self.width))
+        return free
+
     def keep(self, number: int, operation: Operation, arguments: list[str]) -> None:
-        self.call("copy", self.width, self.here, self.buffer(f"kept_{self.depth}", self.width))
-        self.depth += 1
+        self.kept.append(self.aside())
+
+    def swap(self, number: int, operation: Operation, arguments: list[str]) -> None:
+        aside, back = self.aside(), self.kept.pop()
+        self.kept.append(aside)
+        self.here = back
+        if back != "x":  # a copy: it may be changed in place, or be needed again
+            self.here = self.buffer(self.other(number), operation.width)
+            self.call("copy", operation.width, back, self.here)
 
     def in_place(self, number: int, operation: Operation, arguments: list[str]) -> None:
         if self.here == "x":
             self.call("copy", self.width, "x", self.buffer(self.other(number), self.width))
             self.here = self.other(number)
         if operation.kind == "add":
-            self.depth -= 1
-            arguments = [f"kept_{self.depth}"]
+            arguments = [self.kept.pop()]
         name = f"{operation.name}_each" if operation.kind == "activation" else operation.kind
         self.call(name, self.width, *arguments, self.here)
 

@@ -25,5 +25,7 @@ EACH = {
     "sigmoid": "1.0 / (1.0 + exp(-z))",
     "hard_sigmoid": "clip(0.2 * z + 0.5, 0.0, 1.0)",
     "exponential": "exp(z)",
+    "log": "log(z < 1.1754943508222875e-38 ? 1.1754943508222875e-38 : z)",
+    "logit": "log(clip(z, 1.1754943508222875e-38, 1.0) / clip(1.0 - z, 1.1754943508222875e-38, 1.0))",
 }
 TABLE = "neural.export.expressions.EACH"

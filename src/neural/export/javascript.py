@@ -144,7 +144,7 @@ KEPT |= {"members": ("weights", "biases")}
 FILE = """\
 // {about}
 // Proof: {proof}.
-const {{ exp, expm1, log1p, tanh, sqrt, cos, sin, abs: fabs }} = Math;
+const {{ exp, expm1, log, log1p, tanh, sqrt, cos, sin, abs: fabs }} = Math;
 const numbers = (text) =>
   Float64Array.from(new {array}(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer));
 
@@ -217,6 +217,8 @@ def _line(number: int, operation: Operation) -> str:
         return "kept.push(x);"
     if operation.kind == "split":
         return f"kept.push(x); x = x.slice({operation.numbers['start']}, {operation.numbers['stop']});"
+    if operation.kind == "swap":
+        return "x = kept.splice(-1, 1, x)[0];"
     name = f"{operation.name}_each" if operation.kind == "activation" else operation.kind
     arrays = [f"{array}_{number}" for array in KEPT.get(operation.kind, ())]
     more = [*(["kept.pop()"] if operation.kind in ("add", "splice") else []), *map(repr, operation.numbers.values())]

@@ -18,6 +18,7 @@ from neural.errors import NeuralError
 from neural.export.plan import Operation, Plan, row_of
 from neural.export.proof import Vectors
 from neural.export.protobuf import message
+from neural.logarithms import TINY
 from neural.smooth import HART_BOTTOM, HART_TOP
 
 OPSET, IR_VERSION = 28, 11
@@ -123,7 +124,8 @@ def _smooth_clip(g: Graph, z: str) -> str:
     return g.add("Div", held, g.add("Sqrt", g.add("Add", g.add("Mul", third, third), 1.0)))
 
 
-# What onnxruntime has no operator for, made of simpler ones: those in BOTH in both types, the others in float64.
+# What there is no operator for, made of simpler ones: those without a row above and silu in both types, which
+# onnxruntime does not have, and others in float64.
 COMPOSED: dict[str, Callable[..., str]] = {
     "leaky_relu": lambda g, z, slope: g.add("Max", z, g.add("Mul", z, slope)),
     "elu": lambda g, z, alpha: _below(g, z, 1.0, alpha),
@@ -136,15 +138,16 @@ COMPOSED: dict[str, Callable[..., str]] = {
     "mish": lambda g, z: g.add("Mul", g.add("Max", z, -800.0), g.add("Tanh", _softplus(g, g.add("Min", z, 25.0)))),
     "softsign": _softsign,
     "smooth_clip": _smooth_clip,
+    "log": lambda g, z: g.add("Log", g.add("Max", z, TINY)),
+    "logit": lambda g, z: g.add(
+        "Log", g.add("Div", g.add("Clip", z, TINY, 1.0), g.add("Clip", g.add("Sub", 1.0, z), TINY, 1.0))
+    ),
     "hard_sigmoid": lambda g, z: g.add("Clip", g.add("Add", g.add("Mul", z, 0.2), 0.5), 0.0, 1.0),
 }
 
 
-BOTH = ("silu", "smooth_clip")
-
-
 def _activation(g: Graph, x: str, operation: Operation, kept: list[str]) -> str:
-    if operation.name in COMPOSED and (g.dtype == np.float64 or operation.name in BOTH):
+    if operation.name in COMPOSED and (g.dtype == np.float64 or operation.name not in {*EACH} - {"silu"}):
         return COMPOSED[operation.name](g, x, **operation.numbers)
     kind, attributes, constants = row_of(operation, EACH, TABLE)
     known = {k: operation.numbers[v] if isinstance(v, str) else v for k, v in attributes.items()}
@@ -177,6 +180,11 @@ def _prelu(g: Graph, x: str, operation: Operation, kept: list[str]) -> str:
     if g.dtype == np.float32:
         return g.add("PRelu", x, slopes)
     return g.add("Add", g.add("Max", x, 0.0), g.add("Mul", g.add("Min", x, 0.0), slopes))
+
+
+def _swap(g: Graph, x: str, operation: Operation, kept: list[str]) -> str:
+    back, kept[-1] = kept[-1], x
+    return back
 
 
 def _keep(g: Graph, x: str, operation: Operation, kept: list[str]) -> str:
@@ -278,6 +286,7 @@ NODES: dict[str, Callable[[Graph, str, Operation, list[str]], str]] = {
     "mean": _mean,
     "split": _split,
     "splice": _splice,
+    "swap": _swap,
     "add": lambda g, x, operation, kept: g.add("Add", x, kept.pop()),
 }
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from neural.activations import ACTIVATIONS, Linear, Softmax
+from neural.branches import Meet, Turn
+from neural.branches import Split as Branch
 from neural.columns import Splice, Split
 from neural.embeddings import Embedding, PeriodicEmbedding, PiecewiseEmbedding
 from neural.ensembles import EnsembleDense, MeanOfMembers
@@ -25,7 +27,7 @@ from neural.normalization import BatchNorm, LayerNorm, Scaling
 from neural.residual import Fork, Join
 
 KINDS = (
-    *("scale", "dense", "affine", "layer_norm", "prelu", "activation", "keep", "add"),
+    *("scale", "dense", "affine", "layer_norm", "prelu", "activation", "keep", "swap", "add"),
     *("periodic", "piecewise", "embedding", "split", "splice", "members", "member_softmax", "mean"),
 )
 
@@ -35,9 +37,10 @@ class Operation:
     """One step: its kind, how wide its result is, its arrays and numbers by name, and the activation's name.
 
     ``scale`` multiplies by ``numbers["factor"]``; ``keep`` puts a copy of x aside, ``add`` adds the one that was put
-    aside last. ``split`` puts it aside, too, and goes on with the columns from ``start`` to ``stop`` - 1; ``splice``
-    puts x in their place into what was put aside. ``members`` is a dense layer for each of the members, all of the same
-    x if it is ``shared``; ``member_softmax`` and ``mean`` are of what they give, side by side.
+    aside last, ``swap`` puts x in its place and goes on with it: ``width`` is then that of the one that comes back.
+    ``split`` puts x aside, too, and goes on with the columns from ``start`` to ``stop`` - 1; ``splice`` puts x in their
+    place into what was put aside. ``members`` is a dense layer for each of the members, all of the same x if it is
+    ``shared``; ``member_softmax`` and ``mean`` are of what they give, side by side.
     """
 
     kind: str
@@ -138,6 +141,16 @@ def _splice(layer: Any, width: int, own: Values) -> list[Operation]:
     return [Operation("splice", layer.width_after(width), numbers={"start": part.start, "stop": part.stop})]
 
 
+def _swap(layer: Any, width: int, own: Values) -> list[Operation]:
+    swap = Operation("swap", layer.width_after(width))
+    return [swap] if layer.is_last else [swap, Operation("keep", swap.width)]  # for the chains that are still to come
+
+
+def _meet(layer: Any, width: int, own: Values) -> list[Operation]:
+    sums = [Operation("add", width)] * (layer.chains - 1)
+    return [*sums, Operation("scale", width, numbers={"factor": 1 / layer.chains})]
+
+
 def _nothing(layer: Any, width: int, own: Values) -> list[Operation]:
     return []
 
@@ -158,9 +171,13 @@ ROWS: dict[type[Layer], Callable[[Any, int, Values], list[Operation]]] = {
     MeanOfMembers: _mean,
     Split: _split,
     Splice: _splice,
+    Branch: lambda layer, width, own: [Operation("keep", width)] if layer.chains > 1 else [],
+    Turn: _swap,
+    Meet: _meet,
     DropoutLayer: _nothing,
     GaussianNoise: _nothing,
 }
+MARKS = (Fork, Join, Split, Splice, Branch, Turn, Meet)  # which nobody puts into a network by hand
 
 
 def plan_of(net: Any) -> Plan:
@@ -193,7 +210,7 @@ def plan_of(net: Any) -> Plan:
 
 
 def _own(number: int, layer: Layer) -> str:
-    ours = {kind.__name__ for kind in ROWS} - {"Fork", "Join", "Split", "Splice"} | {"Residual", "OnColumns"}
+    ours = {kind.__name__ for kind in ROWS if kind not in MARKS} | {"Residual", "OnColumns", "AverageLayer"}
     step = "Make it of those layers, or leave it in Python."
     return sentence(f"layer {number + 1} of an export", one_of(ours), layer, step)
 

@@ -31,6 +31,8 @@ EACH = {  # of an array z (n, width); a setting goes by its own name
     "sigmoid": "logistic(z)",
     "hard_sigmoid": "np.clip(0.2 * z + 0.5, 0, 1)",
     "exponential": "np.exp(z)",
+    "log": "np.log(np.maximum(z, 1.1754943508222875e-38))",
+    "logit": "np.log(np.clip(z, 1.1754943508222875e-38, 1) / np.clip(1 - z, 1.1754943508222875e-38, 1))",
     "softmax": "shares(np.exp(z - z.max(axis=1, keepdims=True)))",
 }
 TABLE = "neural.export.python.EACH"
@@ -101,6 +103,7 @@ LINES = {  # of each kind of operation; {n} is its number
     "x = x / np.sqrt((x * x).mean(axis=1, keepdims=True) + x.dtype.type({epsilon!r})) * gain_{n} + offset_{n}",
     "prelu": "x = np.where(x < 0, slopes_{n} * x, x)",
     "keep": "kept.append(x)",
+    "swap": "kept[-1], x = x, kept[-1]",
     "add": "x = x + kept.pop()",
     "periodic": "x = periodic(x, frequencies_{n}, weights_{n}, biases_{n}, phases_{n}, {plain})",
     "piecewise": "x = piecewise(x, bins_{n}, starts_{n}, factors_{n})",

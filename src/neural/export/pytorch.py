@@ -13,6 +13,7 @@ from neural.activations import ACTIVATIONS
 from neural.errors import one_of, sentence
 from neural.inputs import check_finite
 from neural.layers import LAYERS
+from neural.logarithms import TINY
 
 ACTIVATION: dict[str, Callable[..., Any]] = {  # (modules, settings by name)
     "linear": lambda m: m.nn.Identity(),
@@ -33,6 +34,8 @@ ACTIVATION: dict[str, Callable[..., Any]] = {  # (modules, settings by name)
     "sigmoid": lambda m: m.nn.Sigmoid(),
     "hard_sigmoid": lambda m: m.Formula("hard_sigmoid", lambda z: (0.2 * z + 0.5).clamp(0, 1)),  # torch's is z / 6
     "exponential": lambda m: m.Formula("exponential", lambda z: z.exp()),
+    "log": lambda m: m.Formula("log", lambda z: z.clamp(min=TINY).log()),
+    "logit": lambda m: m.Formula("logit", lambda z: (z.clamp(TINY, 1) / (1 - z).clamp(TINY, 1)).log()),
     "softmax": lambda m: m.nn.Softmax(dim=-1),
 }
 
@@ -64,6 +67,12 @@ def _modules() -> SimpleNamespace:
         def forward(self, x: Any) -> Any:
             block: Any = super().forward
             return x + block(x)
+
+    class Average(torch.nn.ModuleList):
+        """The mean of what the modules make of x."""
+
+        def forward(self, x: Any) -> Any:
+            return sum(chain(x) for chain in self) / len(self)
 
     class Scale(torch.nn.Module):
         """y = factor x."""
@@ -215,6 +224,7 @@ def _modules() -> SimpleNamespace:
         EnsembleDense,
         MeanOfMembers,
         Residual,
+        Average,
         Scale,
         Noise,
         Formula,
@@ -292,6 +302,11 @@ def _ensemble(m: SimpleNamespace, layer: Any) -> list[Any]:
     return _filled(m, layer, module, **{name: name for name in layer.shapes()}) + _activation(m, layer.function)
 
 
+def _average(m: SimpleNamespace, layer: Any) -> list[Any]:
+    chains = [m.nn.Sequential(*[module for inner in chain for module in _of(m, inner)]) for chain in layer.chains]
+    return [m.Average(chains)]
+
+
 LAYER: dict[str, Callable[[Any, Any], list[Any]]] = {
     "DenseLayer": _dense,
     "ActivationLayer": lambda m, layer: _activation(m, layer.function),
@@ -310,6 +325,7 @@ LAYER: dict[str, Callable[[Any, Any], list[Any]]] = {
     "OnColumns": _on_columns,
     "EnsembleDense": _ensemble,
     "MeanOfMembers": lambda m, layer: [m.MeanOfMembers(layer.members, _activation(m, layer.function))],
+    "AverageLayer": _average,
 }
 
 
