@@ -26,6 +26,7 @@ from neural import (
     PReLU,
     Quantile,
     Residual,
+    AverageLayer,
     Warmup,
     initializers,
     model_file,
@@ -62,6 +63,7 @@ BUILT = {  # with settings that are not the defaults
     "BatchNorm": lambda: BatchNorm(0.3, 1e-3),
     "LayerNorm": lambda: LayerNorm(1e-3),
     "Residual": lambda: Residual([LayerNorm(), Residual([DenseLayer(2, 2, "mish")])]),
+    "AverageLayer": lambda: AverageLayer([[LayerNorm()], [AverageLayer([[DenseLayer(2, 2, "mish")]])]]),
 }
 SET = {  # settings of rows that have some, besides the defaults
     "leaky_relu": {"slope": 0.2}, "elu": {"alpha": 0.5},

@@ -127,13 +127,16 @@ LAYER = {
     "BatchNorm": batch_norm,
     "LayerNorm": lambda layer, x, p, place: F.layer_norm(x, x.shape[1:], p["gain"], p["offset"], layer.epsilon),
     "Residual": lambda layer, x, p, place: x + chain(layer.layers, x, p, place),  # by its layers alone
+    "AverageLayer": lambda layer, x, p, place: sum(chain(inner, x, p, place) for inner in layer.chains)
+    / len(layer.chains),
 }
+BLOCKS = {"Residual", "AverageLayer"}
 
 
 def chain(layers, x, parameters, places):
     """Return what the layers make of ``x`` in PyTorch; the last two arguments are dictionaries by ``id``."""
     for layer in layers:
-        inner = type(layer).__name__ == "Residual"
+        inner = type(layer).__name__ in BLOCKS
         p, place = (parameters, places) if inner else (parameters[id(layer)], places[id(layer)])
         x = LAYER[type(layer).__name__](layer, x, p, place)
     return x
@@ -295,7 +298,7 @@ def test_random_networks_of_all_rows(engine):
                 there = theirs[name].grad
                 equal(ours[name] / size, torch.zeros(ours[name].shape) if there is None else there / size)
         networks += 1
-    assert set(LAYERS) - compared == {"Residual"}  # which is there as its parts
+    assert set(LAYERS) - compared == BLOCKS  # which are there as their parts
     assert networks > 200
 
 
