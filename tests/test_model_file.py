@@ -12,6 +12,7 @@ import neural
 from neural import (
     Activation,
     ActivationLayer,
+    AverageLayer,
     BatchNorm,
     BinaryCrossentropy,
     CustomActivation,
@@ -26,7 +27,6 @@ from neural import (
     PReLU,
     Quantile,
     Residual,
-    AverageLayer,
     Warmup,
     initializers,
     model_file,

@@ -72,9 +72,12 @@ ACTIVATION = {
     "sigmoid": lambda f, z: torch.sigmoid(z),
     "hard_sigmoid": lambda f, z: torch.clamp(z / 5 + 0.5, 0, 1),  # as in ONNX; theirs is z/6 + 1/2
     "exponential": lambda f, z: torch.exp(z),
+    "log": lambda f, z: torch.log(torch.clamp(z, min=TINY)),  # theirs is -inf at 0, and NaN below
+    "logit": lambda f, z: torch.log(torch.clamp(z, TINY, 1) / torch.clamp(1 - z, TINY, 1)),  # theirs has an eps
     "softmax": lambda f, z: F.softmax(z, dim=1),
 }
 OF_ACTIVATION = {"leaky_relu": [{}, {"slope": 0.3}], "elu": [{}, {"alpha": 0.5}]}
+TINY = 2.0**-126
 FAR = [-700.0, -60.0, -25.0, 19.5, 25.0, 60.0]
 
 
@@ -127,8 +130,9 @@ LAYER = {
     "BatchNorm": batch_norm,
     "LayerNorm": lambda layer, x, p, place: F.layer_norm(x, x.shape[1:], p["gain"], p["offset"], layer.epsilon),
     "Residual": lambda layer, x, p, place: x + chain(layer.layers, x, p, place),  # by its layers alone
-    "AverageLayer": lambda layer, x, p, place: sum(chain(inner, x, p, place) for inner in layer.chains)
-    / len(layer.chains),
+    "AverageLayer": lambda layer, x, p, place: (
+        sum(chain(inner, x, p, place) for inner in layer.chains) / len(layer.chains)
+    ),
 }
 BLOCKS = {"Residual", "AverageLayer"}
 
