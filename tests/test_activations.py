@@ -106,6 +106,15 @@ KNOWN = {
         -0.5: (-0.22074377465173, 0.2895106779135122), 88: (88, 1), 1e4: (1e4, 1), -1e4: (0, 0), INF: (INF, 1),
         -INF: (0, 0),
     },
+    "log": {
+        0: (-87.33654475055310, 0), TINY: (-87.33654475055310, 0), -1: (-87.33654475055310, 0), 1: (0, 1),
+        0.5: (-0.6931471805599453, 2), 1e4: (9.210340371976184, 1e-4), INF: (INF, 0), -INF: (-87.33654475055310, 0),
+    },
+    "logit": {
+        0: (-87.33654475055310, 0), TINY: (-87.33654475055310, 0), 0.5: (0, 4), 0.25: (-1.0986122886681098, 16 / 3),
+        0.75: (1.0986122886681098, 16 / 3), 1: (87.33654475055310, 0), 88: (87.33654475055310, 0),
+        -88: (-87.33654475055310, 0), INF: (87.33654475055310, 0), -INF: (-87.33654475055310, 0),
+    },
 }  # fmt: skip
 
 
@@ -344,7 +353,7 @@ def test_outputs_fill_the_stated_range(name):
     (low, high), least, most = kind().range, a.min(), a.max()
     assert low <= least <= most <= high
     assert least == pytest.approx(low, abs=0.05) if low > -INF else least < -0.1
-    top = np.exp(20) if name == "exponential" else 20
+    top = {"exponential": np.exp(20), "log": np.log(20)}.get(name, 20)
     assert most == pytest.approx(high, abs=0.05) if high < INF else most == pytest.approx(top, rel=0.06)
 
 

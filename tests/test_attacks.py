@@ -125,7 +125,17 @@ OBJECTS = {  # a change of a good file, which is then sealed again
     "residuals in residuals": lambda h: h["__metadata__"]["network"]["layers"].__setitem__(
         2, deep(h["__metadata__"]["network"]["layers"][2], 40)
     ),
+    "averages in averages": lambda h: h["__metadata__"]["network"]["layers"].__setitem__(
+        2, deep_averages(h["__metadata__"]["network"]["layers"][2], 40)
+    ),
 }
+
+
+def deep_averages(described, depth):
+    for _ in range(depth):
+        settings = {"chains": [[described]]}
+        described = {"kind": "layer", "name": "AverageLayer", "settings": settings}
+    return described
 
 
 def deep(described, depth):

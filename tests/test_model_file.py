@@ -12,6 +12,7 @@ import neural
 from neural import (
     Activation,
     ActivationLayer,
+    AverageLayer,
     BatchNorm,
     BinaryCrossentropy,
     CustomActivation,
@@ -76,6 +77,7 @@ BUILT = {  # with settings that are not the defaults
     "EnsembleDense": lambda: EnsembleDense(3, 4, "silu", first=True, init="lecun_normal", l1=0.5, l2=0.25),
     "MeanOfMembers": lambda: MeanOfMembers(4, "softmax"),
     "Residual": lambda: Residual([LayerNorm(), Residual([DenseLayer(2, 2, "mish")])]),
+    "AverageLayer": lambda: AverageLayer([[LayerNorm()], [AverageLayer([[DenseLayer(2, 2, "mish")]])]]),
 }
 SET = {  # settings of rows that have some, besides the defaults
     "leaky_relu": {"slope": 0.2}, "elu": {"alpha": 0.5},

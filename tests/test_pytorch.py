@@ -74,9 +74,12 @@ ACTIVATION = {
     "sigmoid": lambda f, z: torch.sigmoid(z),
     "hard_sigmoid": lambda f, z: torch.clamp(z / 5 + 0.5, 0, 1),  # as in ONNX; theirs is z/6 + 1/2
     "exponential": lambda f, z: torch.exp(z),
+    "log": lambda f, z: torch.log(torch.clamp(z, min=TINY)),  # theirs is -inf at 0, and NaN below
+    "logit": lambda f, z: torch.log(torch.clamp(z, TINY, 1) / torch.clamp(1 - z, TINY, 1)),  # theirs has an eps
     "softmax": lambda f, z: F.softmax(z, dim=1),
 }
 OF_ACTIVATION = {"leaky_relu": [{}, {"slope": 0.3}], "elu": [{}, {"alpha": 0.5}]}
+TINY = 2.0**-126
 FAR = [-700.0, -60.0, -25.0, 19.5, 25.0, 60.0]
 
 
@@ -194,13 +197,17 @@ LAYER = {
     "BatchNorm": batch_norm,
     "LayerNorm": lambda layer, x, p, place: F.layer_norm(x, x.shape[1:], p["gain"], p["offset"], layer.epsilon),
     "Residual": lambda layer, x, p, place: x + chain(layer.layers, x, p, place),  # by its layers alone
+    "AverageLayer": lambda layer, x, p, place: (
+        sum(chain(inner, x, p, place) for inner in layer.chains) / len(layer.chains)
+    ),
 }
+BLOCKS = {"Residual", "OnColumns", "AverageLayer"}
 
 
 def chain(layers, x, parameters, places):
     """Return what the layers make of ``x`` in PyTorch; the last two arguments are dictionaries by ``id``."""
     for layer in layers:
-        inner = type(layer).__name__ in ("Residual", "OnColumns")
+        inner = type(layer).__name__ in BLOCKS
         p, place = (parameters, places) if inner else (parameters[id(layer)], places[id(layer)])
         x = LAYER[type(layer).__name__](layer, x, p, place)
     return x
@@ -362,7 +369,7 @@ def test_random_networks_of_all_rows(engine):
                 there = theirs[name].grad
                 equal(ours[name] / size, torch.zeros(ours[name].shape) if there is None else there / size)
         networks += 1
-    assert set(LAYERS) - compared == {"Residual", "OnColumns"}  # which are there as their parts
+    assert set(LAYERS) - compared == BLOCKS  # which are there as their parts
     assert networks > 200
 
 

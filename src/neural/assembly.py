@@ -122,7 +122,7 @@ class Assembly:
 
     @property
     def leaves(self) -> list[Layer]:
-        """The layers, with what a Residual is made of in its place: they are numbered by it."""
+        """The layers, with what a Residual or AverageLayer is made of in its place: they are numbered by it."""
         return chains.leaves_of(self.layers)
 
     def _is_built(self) -> bool:
@@ -147,7 +147,8 @@ class Assembly:
 
     def n_outputs(self, n_inputs: int | None = None) -> int:
         """Return the width of the last layer."""
-        return self.layers[-1].width_after(self._widths(n_inputs)[-1])
+        widths = self._widths(n_inputs)
+        return self.leaves[-1].width_after(widths[-1])
 
     def _next_loss(self) -> str:
         """Return how to give the network the loss that is usual for the activation it ends with."""

@@ -58,8 +58,9 @@ def ensemble(networks: Iterable[NeuralNetwork]) -> NeuralNetwork:
         dtype=first.dtype.name,
         engine=first.engine,
         input_scale=first.input_scale,
-        random_state=first.seed,
+        random_state=0,
     )
+    made.seed = made.state.seed = first.seed
     made.classes_, made.columns_ = copy.deepcopy((first.classes_, first.columns_))
     return made.build(first.n_inputs)
 
