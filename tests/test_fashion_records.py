@@ -1,0 +1,106 @@
+"""The records' script trains, keeps, combines and tells rightly, on a made-up set. No time and no record is tested."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
+
+import fashion_records as records  # noqa: E402
+
+from neural.datasets import FASHION_CLASSES, ImageData  # noqa: E402
+
+OPTIONS = argparse.Namespace(runs=3, threads=1, validate=False, again=False)
+
+
+def images():
+    """Return 60 and 30 images, each class with a bright row of its own."""
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 100, (90, 28, 28)).astype(np.uint8), np.arange(90) % 10
+    X[np.arange(90), 2 * y + 4] += 120
+    X = X.reshape(90, -1)
+    return ImageData(X[:60], y[:60], X[60:], y[60:], FASHION_CLASSES, (28, 28))
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """Everything that is written goes to a folder, and all recipes are small."""
+    small = records.Recipe((8,), epochs=60, rate=0.01, batch=10, decay=0.1, smoothing=0.1, flip=True)
+    monkeypatch.setattr(records, "RECIPES", dict.fromkeys(records.RECIPES, small))
+    monkeypatch.setattr(records, "HELD_OUT", 20)
+    monkeypatch.setattr(records, "fashion_mnist", lambda **_: images())
+    for name, path in {"PAGE": "fashion.md", "RUNS": "fashion.json", "PREDICTIONS": "kept"}.items():
+        monkeypatch.setattr(records, name, tmp_path / path)
+    return tmp_path
+
+
+@pytest.fixture
+def at_once(place, monkeypatch):
+    """Runs are made in this process; their arguments are listed."""
+    made = []
+
+    def process(command, **_):
+        name, seed = command[2], int(command[command.index("--seed") + 1])
+        made.append((name, seed))
+        answer = records.run(name, seed, 1, "--validate" in command)
+        return argparse.Namespace(stdout=json.dumps(answer))
+
+    monkeypatch.setattr(records.subprocess, "run", process)
+    monkeypatch.setattr(records, "surroundings", lambda: {"date": "", "machine": "M", "versions": "V"})
+    return made
+
+
+@pytest.mark.parametrize("validation, rows", [(False, 30), (True, 20)])
+def test_a_run_is_scored_on_rows_that_were_not_trained_on(place, validation, rows):
+    answer = records.run("time", 0, 1, validation)
+    p, mirrored = np.load(records.predictions("time", 0, validation))
+    assert p.shape == mirrored.shape == (rows, 10)
+    y = images().y_train[-20:] if validation else images().y_test
+    assert answer["accuracy"] == 100 * np.mean(p.argmax(axis=1) == y) > 80
+    assert 0 < answer["training"] < answer["seconds"]
+
+
+def test_what_is_kept_is_not_run_again(at_once):
+    first = records.measure("network", OPTIONS)
+    assert at_once == [("network", 0), ("network", 1), ("network", 2)]
+    assert records.measure("network", OPTIONS) == first == records.kept()
+    assert len(at_once) == 3
+    records.measure("network", argparse.Namespace(**vars(OPTIONS) | {"again": True, "runs": 1}))
+    assert at_once[3:] == [("network", 0)]
+    records.predictions("network", 1, False).unlink()  # which an ensemble would miss
+    records.measure("network", OPTIONS)
+    assert at_once[4:] == [("network", 1)]
+
+
+def test_ensembles_are_of_neighbouring_networks(at_once):
+    runs = records.measure("ensemble", argparse.Namespace(**vars(OPTIONS) | {"runs": 4}))
+    assert [run["seed"] for run in runs] == [[0, 1, 2], [1, 2, 3], [2, 3, 0], [3, 0, 1]]
+    networks = {run["seed"]: run for run in records.kept()}
+    p = {seed: np.load(records.predictions("network", seed, False))[0] for seed in networks}
+    expected = np.argmax(p[1] + p[2] + p[3], axis=1) == images().y_test
+    assert runs[1]["accuracy"] == 100 * expected.mean()
+    assert runs[1]["seconds"] == sum(networks[seed]["seconds"] for seed in (1, 2, 3))
+
+
+def test_the_page_has_all_records_and_says_what_is_not_met(at_once):
+    for name in records.GOALS:
+        records.measure(name, OPTIONS)
+    records.measure("time", argparse.Namespace(**vars(OPTIONS) | {"validate": True}))
+    records.publish()
+    page = records.PAGE.read_text()
+    test, validation = page.split("**On 10,000 training rows")
+    for name, (seconds, goal) in records.GOALS.items():
+        assert f"| {name} " in test and f"{goal:g} % in {seconds:g} s" in test
+    assert "| time " in validation and "| network " not in validation
+    slow = [run | {"seconds": 1e6} for run in records.of_recipe("time", False)]
+    assert records.summary("time", slow)[-1].endswith("NOT met")
+
+
+def test_the_age_of_the_process_grows():
+    first = records.age()
+    sum(range(10**6))
+    assert 0 < first <= records.age()
