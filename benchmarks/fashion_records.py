@@ -4,6 +4,7 @@
     python benchmarks/fashion_records.py network     # the best of one network, trained for ten minutes at most
     python benchmarks/fashion_records.py ensemble    # the best of several of these, for ten minutes all together
     python benchmarks/fashion_records.py NAME --validate    # on the 10,000 training rows that the choices were made on
+    python benchmarks/fashion_records.py network --validate --runs 1 --with epochs=30 dropout=0.2    # another recipe
     python benchmarks/fashion_records.py --publish   # docs/benchmarks/fashion.md, of the runs so far
 
 Each record is the mean of five runs, a process and a seed each. A run is kept in docs/benchmarks/fashion.json, and its
@@ -14,13 +15,15 @@ The ensembles are made of these five networks: each leaves out two neighbours, s
 from __future__ import annotations
 
 import argparse
+import ast
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import mean, median, stdev
@@ -29,7 +32,16 @@ from typing import Any
 import numpy as np
 
 import neural
-from neural import ActivationLayer, Augment, BatchNorm, CategoricalCrossentropy, DenseLayer, NeuralNetwork
+from neural import (
+    ActivationLayer,
+    Augment,
+    BatchNorm,
+    CategoricalCrossentropy,
+    DenseLayer,
+    DropoutLayer,
+    LayerNorm,
+    NeuralNetwork,
+)  # fmt: skip
 from neural.datasets import fashion_mnist
 from neural.optimizers import AdamW
 from neural.schedules import OneCycle
@@ -60,23 +72,28 @@ class Recipe:
     smoothing: float
     flip: bool = False
     shift: int = 0
+    cutout: int = 0
+    dropout: float = 0.0
+    norm: str | None = "batch"
 
     def network(self, seed: int) -> NeuralNetwork:
-        """Return it before training: each hidden layer without biases, which are BatchNorm's, then ReLU."""
+        """Return it before training: hidden layers, each normalized, which has biases of its own, then ReLU."""
         layers: list[neural.Layer] = []
         for n_in, n_out in zip((SIDE**2, *self.hidden), self.hidden, strict=False):
-            layers += [DenseLayer(n_in, n_out, bias=False), BatchNorm(), ActivationLayer("relu")]
+            normalized = [] if self.norm is None else [{"batch": BatchNorm, "layer": LayerNorm}[self.norm]()]
+            layers += [DenseLayer(n_in, n_out, bias=self.norm is None), *normalized, ActivationLayer("relu")]
+            layers += [DropoutLayer(self.dropout)] if self.dropout else []
         layers += [DenseLayer(self.hidden[-1], 10, "softmax")]
         loss = CategoricalCrossentropy(label_smoothing=self.smoothing)
         return NeuralNetwork(layers, loss, input_scale=1 / 255, random_state=seed)
 
     def trained(self, seed: int, X: np.ndarray, y: np.ndarray, threads: int) -> NeuralNetwork:
         """Return it after training."""
-        augment = Augment((SIDE, SIDE), flip=self.flip, shift=self.shift) if self.flip or self.shift else None
+        augment = Augment((SIDE, SIDE), flip=self.flip, shift=self.shift, cutout=self.cutout)
         net = self.network(seed)
         net.fit(
             X, y, self.epochs, self.rate, self.batch, optimizer=AdamW(weight_decay=self.decay), schedule=OneCycle(),
-            augment=augment, n_threads=threads, verbose=0,
+            augment=augment if self.flip or self.shift or self.cutout else None, n_threads=threads, verbose=0,
         )  # fmt: skip
         return net
 
@@ -98,19 +115,19 @@ def age() -> float:
         return time.process_time()
 
 
-def run(name: str, seed: int, threads: int, validation: bool) -> dict[str, float]:
+def run(wanted: Run) -> dict[str, float]:
     """Train, predict rows that were not trained on, and return what came of it; keep the predictions."""
     X, y, X_new, y_new = fashion_mnist(progress=False)[:4]
-    if validation:
+    if wanted["validation"]:
         X, X_new, y, y_new = X[:-HELD_OUT], X[-HELD_OUT:], y[:-HELD_OUT], y[-HELD_OUT:]
     before = age()
-    net = RECIPES[name].trained(seed, X, y, threads)
+    net = Recipe(**wanted["recipe"]).trained(wanted["seed"], X, y, wanted["threads"])
     after = age()
     p = net.predict(X_new)
     found = {"accuracy": accuracy(p, y_new), "seconds": age(), "training": after - before}
     mirrored = net.predict(X_new.reshape(-1, SIDE, SIDE)[:, :, ::-1].reshape(len(X_new), -1))
     PREDICTIONS.mkdir(parents=True, exist_ok=True)
-    np.save(predictions(name, seed, validation), [p, mirrored])
+    np.save(predictions(wanted), [p, mirrored])
     return found | {"mirrored": accuracy(p + mirrored, y_new)}
 
 
@@ -119,43 +136,42 @@ def accuracy(p: np.ndarray, y: np.ndarray) -> float:
     return 100 * float(np.mean(p.argmax(axis=1) == y))
 
 
-def predictions(name: str, seed: int, validation: bool) -> Path:
-    """Return the file of a run's predictions."""
-    return PREDICTIONS / f"{name}-{seed}{'-validation' * validation}.npy"
+def predictions(asked: Run) -> Path:
+    """Return the file of a run's predictions, named by all that they depend on."""
+    known = json.dumps([asked[key] for key in ("recipe", "seed", "validation")], sort_keys=True)
+    return PREDICTIONS / f"{hashlib.sha256(known.encode()).hexdigest()[:16]}.npy"
 
 
 # --- all runs of a record --------------------------------------------------------------------------------------------
 def measure(name: str, options: argparse.Namespace) -> list[Run]:
     """Return a record's runs, those made that are not there yet, each in a process."""
     if name == "ensemble":
-        return ensembles(measure("network", options), options.validate)
-    recipe = json.loads(json.dumps(asdict(RECIPES[name])))
+        return ensembles(measure("network", options))
+    recipe = json.loads(json.dumps(asdict(replace(RECIPES[name], **dict(options.changed)))))
     wanted = {"record": name, "recipe": recipe, "threads": options.threads, "validation": options.validate}
     return [found(wanted | {"seed": seed}, options.again) for seed in range(options.runs)]
 
 
 def found(wanted: Run, again: bool) -> Run:
     """Return a run that is there, or make it."""
-    name, seed, threads, validation = (wanted[key] for key in ("record", "seed", "threads", "validation"))
     there = [each for each in kept() if wanted == {key: each[key] for key in wanted}]
-    if there and not again and predictions(name, seed, validation).exists():
+    if there and not again and predictions(wanted).exists():
         return there[-1]
-    command = [sys.executable, __file__, name, "--seed", str(seed), "--threads", str(threads)]
     before = {"load": round(os.getloadavg()[0], 2), **surroundings()}
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": str(threads)}
-    process = [*command, *["--validate"] * validation]
-    answer = json.loads(subprocess.run(process, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": str(wanted["threads"])}
+    command = [sys.executable, __file__, "--run", json.dumps(wanted)]
+    answer = json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
     done = wanted | {key: round(value, 3) for key, value in answer.items()} | before
-    print(f"{name}, seed {seed}: {done['accuracy']:.2f} % after {done['seconds']:.2f} s", flush=True)
+    print(f"{done['record']}, seed {done['seed']}: {done['accuracy']:.2f} % after {done['seconds']:.2f} s", flush=True)
     keep(done)
     return done
 
 
-def ensembles(runs: Sequence[Run], validation: bool) -> list[Run]:
+def ensembles(runs: Sequence[Run]) -> list[Run]:
     """Return the ensembles of neighbouring seeds: the mean of their predictions, and their seconds together."""
     images = fashion_mnist(progress=False)
-    y = images.y_train[-HELD_OUT:] if validation else images.y_test
-    p = {each["seed"]: np.load(predictions("network", each["seed"], validation)) for each in runs}
+    y = images.y_train[-HELD_OUT:] if runs[0]["validation"] else images.y_test
+    p = {each["seed"]: np.load(predictions(each)) for each in runs}
     return [together([runs[(first + k) % len(runs)] for k in range(MEMBERS)], p, y) for first in range(len(runs))]
 
 
@@ -214,10 +230,8 @@ def of_recipe(name: str, validation: bool) -> list[Run]:
     """Return the last kept run of each seed with a record's recipe as it is now, in the order of the seeds."""
     if name == "ensemble":
         networks = of_recipe("network", validation)
-        there = len(networks) >= MEMBERS and all(
-            predictions("network", r["seed"], validation).exists() for r in networks
-        )
-        return ensembles(networks, validation) if there else []
+        there = len(networks) >= MEMBERS and all(predictions(each).exists() for each in networks)
+        return ensembles(networks) if there else []
     recipe = json.loads(json.dumps(asdict(RECIPES[name])))
     runs = [r for r in kept() if (r["record"], r["recipe"], r["validation"]) == (name, recipe, validation)]
     return sorted({r["seed"]: r for r in runs}.values(), key=lambda r: r["seed"])
@@ -260,6 +274,17 @@ on top of it, some 0.28. Ensembles share networks, so theirs says little. All ch
 HEAD = ["", "mean %", "deviation", "min–max", "with mirrored %", "median s", "min–max", "in fit s", "runs", "goal"]
 
 
+def change(text: str) -> tuple[str, Any]:
+    """Return the field of a recipe that ``text`` names, and its value; what is no literal of Python is text."""
+    name, _, value = text.partition("=")
+    if name not in (field.name for field in fields(Recipe)):
+        raise argparse.ArgumentTypeError(f"{text!r}: a recipe has {', '.join(field.name for field in fields(Recipe))}")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
+
+
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -269,10 +294,13 @@ def main() -> None:
     parser.add_argument("--validate", action="store_true", help="train on 50,000 rows, measure on the other 10,000")
     parser.add_argument("--again", action="store_true", help="run what was run before")
     parser.add_argument("--publish", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
-    parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--with", dest="changed", nargs="+", type=change, default=[], help="NAME=VALUE of the recipe")
+    parser.add_argument("--run", type=json.loads, help=argparse.SUPPRESS)  # one, in this process
     options = parser.parse_args()
-    if options.seed is not None:
-        print(json.dumps(run(options.record, options.seed, options.threads, options.validate)))
+    if options.changed and not (options.validate and options.record in RECIPES):
+        parser.error(f"--with is for {' and '.join(RECIPES)}, with --validate: test rows are not to choose by")
+    if options.run:
+        print(json.dumps(run(options.run)))
     elif options.record:
         from results import markdown
 
