@@ -41,6 +41,7 @@ from neural import (
     DropoutLayer,
     LayerNorm,
     NeuralNetwork,
+    atomic,
 )  # fmt: skip
 from neural.datasets import fashion_mnist
 from neural.optimizers import AdamW
@@ -50,6 +51,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE, PREDICTIONS = ROOT / "docs" / "benchmarks" / "fashion.md", ROOT / "bench" / "fashion"
 RUNS = PAGE.with_suffix(".json")
 HELD_OUT, SIDE = 10_000, 28
+THREADS = 2
 MEMBERS = 3  # of an ensemble
 GOALS = {  # seconds of a run, and the mean accuracy in %, on test rows
     "time": (10, 90.0),
@@ -146,8 +148,8 @@ def predictions(asked: Run) -> Path:
 def measure(name: str, options: argparse.Namespace) -> list[Run]:
     """Return a record's runs, those made that are not there yet, each in a process."""
     if name == "ensemble":
-        return ensembles(measure("network", options))
-    recipe = json.loads(json.dumps(asdict(replace(RECIPES[name], **dict(options.changed)))))
+        return [keep(each) for each in ensembles(measure("network", options))]
+    recipe = plain(replace(RECIPES[name], **dict(options.changed)))
     wanted = {"record": name, "recipe": recipe, "threads": options.threads, "validation": options.validate}
     return [found(wanted | {"seed": seed}, options.again) for seed in range(options.runs)]
 
@@ -161,10 +163,7 @@ def found(wanted: Run, again: bool) -> Run:
     environment = os.environ | {"OPENBLAS_NUM_THREADS": str(wanted["threads"])}
     command = [sys.executable, __file__, "--run", json.dumps(wanted)]
     answer = json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
-    done = wanted | {key: round(value, 3) for key, value in answer.items()} | before
-    print(f"{done['record']}, seed {done['seed']}: {done['accuracy']:.2f} % after {done['seconds']:.2f} s", flush=True)
-    keep(done)
-    return done
+    return keep(wanted | {key: round(value, 3) for key, value in answer.items()} | before)
 
 
 def ensembles(runs: Sequence[Run]) -> list[Run]:
@@ -178,7 +177,7 @@ def ensembles(runs: Sequence[Run]) -> list[Run]:
 def together(members: list[Run], p: dict[int, np.ndarray], y: np.ndarray) -> Run:
     """Return one ensemble as a run."""
     plain, mirrored = np.sum([p[each["seed"]] for each in members], axis=0)
-    seconds = {key: sum(each[key] for each in members) for key in ("seconds", "training")}
+    seconds = {key: round(sum(each[key] for each in members), 3) for key in ("seconds", "training")}
     both = {"accuracy": accuracy(plain, y), "mirrored": accuracy(plain + mirrored, y)}
     return members[0] | {"record": "ensemble", "seed": [each["seed"] for each in members]} | both | seconds
 
@@ -189,10 +188,13 @@ def kept() -> list[Run]:
     return list(json.loads(RUNS.read_text(encoding="utf-8"))) if RUNS.exists() else []
 
 
-def keep(done: Run) -> None:
-    """Append a run to the file."""
-    lines = ",\n".join(json.dumps(each) for each in [*kept(), done])
-    RUNS.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+def keep(done: Run) -> Run:
+    """Append a run to the file, unless it is there; say what it came to, and return it."""
+    print(f"{done['record']}, seed {done['seed']}: {done['accuracy']:.2f} % after {done['seconds']:.2f} s", flush=True)
+    if done not in (runs := kept()):
+        lines = ",\n".join(json.dumps(each) for each in [*runs, done])
+        atomic.write(RUNS, [f"[\n{lines}\n]\n".encode()])
+    return done
 
 
 def surroundings() -> dict[str, Any]:
@@ -211,7 +213,7 @@ def summary(name: str, runs: Sequence[Run]) -> list[str]:
     within, goal = GOALS[name]
     numbers = {key: [each[key] for each in runs] for key in ("accuracy", "mirrored", "seconds", "training")}
     spread = f"{stdev(numbers['accuracy']):.2f}" if len(runs) > 1 else ""
-    met = mean(numbers["accuracy"]) >= goal and median(numbers["seconds"]) <= within
+    met = "met" if mean(numbers["accuracy"]) >= goal and median(numbers["seconds"]) <= within else "NOT met"
     return [
         name,
         f"{mean(numbers['accuracy']):.2f}",
@@ -222,19 +224,25 @@ def summary(name: str, runs: Sequence[Run]) -> list[str]:
         f"{min(numbers['seconds']):.1f}–{max(numbers['seconds']):.1f}",
         f"{median(numbers['training']):.1f}",
         str(len(runs)),
-        f"{goal:g} % in {within:g} s: {'met' if met else 'NOT met'}",
+        "" if runs[0]["validation"] else f"{goal:g} % in {within:g} s: {met}",
     ]
 
 
 def of_recipe(name: str, validation: bool) -> list[Run]:
-    """Return the last kept run of each seed with a record's recipe as it is now, in the order of the seeds."""
-    if name == "ensemble":
-        networks = of_recipe("network", validation)
-        there = len(networks) >= MEMBERS and all(predictions(each).exists() for each in networks)
-        return ensembles(networks) if there else []
-    recipe = json.loads(json.dumps(asdict(RECIPES[name])))
-    runs = [r for r in kept() if (r["record"], r["recipe"], r["validation"]) == (name, recipe, validation)]
-    return sorted({r["seed"]: r for r in runs}.values(), key=lambda r: r["seed"])
+    """Return the last kept run of each seed of a record as it is now, with all threads, in the order of the seeds."""
+    wanted = {"record": name, "recipe": plain(recipe_of(name)), "threads": THREADS, "validation": validation}
+    runs = [each for each in kept() if wanted == {key: each[key] for key in wanted}]
+    return sorted({str(each["seed"]): each for each in runs}.values(), key=lambda each: str(each["seed"]))
+
+
+def recipe_of(name: str) -> Recipe:
+    """Return what a record's networks are trained by; an ensemble's are those of the record of one."""
+    return RECIPES["network" if name == "ensemble" else name]
+
+
+def plain(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe as JSON gives it back."""
+    return dict(json.loads(json.dumps(asdict(recipe))))
 
 
 def publish() -> None:
@@ -290,7 +298,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("record", nargs="?", choices=GOALS)
     parser.add_argument("--runs", type=int, default=5, help="seeds 0, 1, ...")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=THREADS)
     parser.add_argument("--validate", action="store_true", help="train on 50,000 rows, measure on the other 10,000")
     parser.add_argument("--again", action="store_true", help="run what was run before")
     parser.add_argument("--publish", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
@@ -299,6 +307,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.changed and not (options.validate and options.record in RECIPES):
         parser.error(f"--with is for {' and '.join(RECIPES)}, with --validate: test rows are not to choose by")
+    if options.record == "ensemble" and options.runs < MEMBERS:
+        parser.error(f"an ensemble is of {MEMBERS} networks: --runs {MEMBERS} or more")
     if options.run:
         print(json.dumps(run(options.run)))
     elif options.record:

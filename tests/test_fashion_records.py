@@ -15,7 +15,7 @@ import fashion_records as records
 
 from neural.datasets import FASHION_CLASSES, ImageData
 
-OPTIONS = argparse.Namespace(runs=3, threads=1, validate=False, again=False, changed=[])
+OPTIONS = argparse.Namespace(runs=3, threads=2, validate=False, again=False, changed=[])
 
 
 def images():
@@ -80,11 +80,12 @@ def test_what_is_kept_is_not_run_again(at_once):
 def test_ensembles_are_of_neighbouring_networks(at_once):
     runs = records.measure("ensemble", argparse.Namespace(**vars(OPTIONS) | {"runs": 4}))
     assert [run["seed"] for run in runs] == [[0, 1, 2], [1, 2, 3], [2, 3, 0], [3, 0, 1]]
-    networks = {run["seed"]: run for run in records.kept()}
+    networks = {run["seed"]: run for run in records.kept() if run["record"] == "network"}
+    assert records.of_recipe("ensemble", False) == runs
     p = {seed: np.load(records.predictions(run))[0] for seed, run in networks.items()}
     expected = np.argmax(p[1] + p[2] + p[3], axis=1) == images().y_test
     assert runs[1]["accuracy"] == 100 * expected.mean()
-    assert runs[1]["seconds"] == sum(networks[seed]["seconds"] for seed in (1, 2, 3))
+    assert runs[1]["seconds"] == pytest.approx(sum(networks[seed]["seconds"] for seed in (1, 2, 3)))
 
 
 def test_the_page_has_all_records_and_says_what_is_not_met(at_once):
@@ -122,10 +123,16 @@ def test_another_recipe_is_kept_apart(at_once):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["network", "--with", "epochs=2"], ["ensemble", "--validate", "--with", "batch=2"], []]
+    ("arguments", "told"),
+    [
+        (["network", "--with", "epochs=2"], "--with is for time and network"),
+        (["ensemble", "--validate", "--with", "batch=2"], "--with is for time and network"),
+        (["ensemble", "--runs", "2"], "an ensemble is of 3 networks"),
+        ([], "name a record"),
+    ],
 )
-def test_what_makes_no_sense_is_refused(arguments, monkeypatch, capsys):
+def test_what_makes_no_sense_is_refused(arguments, told, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["fashion_records.py", *arguments])
     with pytest.raises(SystemExit):
         records.main()
-    assert ("--with is for time and network" if arguments else "name a record") in capsys.readouterr().err
+    assert told in capsys.readouterr().err
