@@ -5,6 +5,7 @@
     python benchmarks/fashion_records.py ensemble    # the best of several of these, for ten minutes all together
     python benchmarks/fashion_records.py NAME --validate    # on the 10,000 training rows that the choices were made on
     python benchmarks/fashion_records.py network --validate --runs 1 --with epochs=30 dropout=0.2    # another recipe
+    python benchmarks/fashion_records.py --try       # all that was tried, half an hour, on those rows
     python benchmarks/fashion_records.py --publish   # docs/benchmarks/fashion.md, of the runs so far
 
 Each record is the mean of five runs, a process and a seed each. A run is kept in docs/benchmarks/fashion.json, and its
@@ -23,34 +24,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
 
 import numpy as np
+from fashion_recipes import RECIPES, SIDE, TRIED, Recipe, changed, changes_of
 
-import neural
-from neural import (
-    ActivationLayer,
-    Augment,
-    BatchNorm,
-    CategoricalCrossentropy,
-    DenseLayer,
-    DropoutLayer,
-    LayerNorm,
-    NeuralNetwork,
-    atomic,
-)  # fmt: skip
+from neural import atomic
 from neural.datasets import fashion_mnist
-from neural.optimizers import AdamW
-from neural.schedules import OneCycle
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE, PREDICTIONS = ROOT / "docs" / "benchmarks" / "fashion.md", ROOT / "bench" / "fashion"
 RUNS = PAGE.with_suffix(".json")
-HELD_OUT, SIDE = 10_000, 28
+HELD_OUT = 10_000  # training rows, to choose by
 THREADS = 2
 MEMBERS = 3  # of an ensemble
 GOALS = {  # seconds of a run, and the mean accuracy in %, on test rows
@@ -60,51 +49,6 @@ GOALS = {  # seconds of a run, and the mean accuracy in %, on test rows
 }
 
 Run = dict[str, Any]  # record, recipe, seed, threads, validation; accuracy, mirrored, seconds, training; machine
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What is trained, and how."""
-
-    hidden: tuple[int, ...]
-    epochs: int
-    rate: float
-    batch: int
-    decay: float
-    smoothing: float
-    flip: bool = False
-    shift: int = 0
-    cutout: int = 0
-    dropout: float = 0.0
-    norm: str | None = "batch"
-
-    def network(self, seed: int) -> NeuralNetwork:
-        """Return it before training: hidden layers, each normalized, which has biases of its own, then ReLU."""
-        layers: list[neural.Layer] = []
-        for n_in, n_out in zip((SIDE**2, *self.hidden), self.hidden, strict=False):
-            normalized = [] if self.norm is None else [{"batch": BatchNorm, "layer": LayerNorm}[self.norm]()]
-            layers += [DenseLayer(n_in, n_out, bias=self.norm is None), *normalized, ActivationLayer("relu")]
-            layers += [DropoutLayer(self.dropout)] if self.dropout else []
-        layers += [DenseLayer(self.hidden[-1], 10, "softmax")]
-        loss = CategoricalCrossentropy(label_smoothing=self.smoothing)
-        return NeuralNetwork(layers, loss, input_scale=1 / 255, random_state=seed)
-
-    def trained(self, seed: int, X: np.ndarray, y: np.ndarray, threads: int) -> NeuralNetwork:
-        """Return it after training."""
-        augment = Augment((SIDE, SIDE), flip=self.flip, shift=self.shift, cutout=self.cutout)
-        net = self.network(seed)
-        net.fit(
-            X, y, self.epochs, self.rate, self.batch, optimizer=AdamW(weight_decay=self.decay), schedule=OneCycle(),
-            augment=augment if self.flip or self.shift or self.cutout else None, n_threads=threads, verbose=0,
-        )  # fmt: skip
-        return net
-
-
-# What else was tried is in docs/experiments.md.
-RECIPES = {
-    "time": Recipe((256, 256), epochs=10, rate=0.003, batch=256, decay=0.1, smoothing=0.05),
-    "network": Recipe((512, 512), epochs=30, rate=0.003, batch=256, decay=0.1, smoothing=0.1, flip=True, shift=1),
-}
 
 
 # --- one run, in a process of its own ------------------------------------------------------------------------------
@@ -123,7 +67,7 @@ def run(wanted: Run) -> dict[str, float]:
     if wanted["validation"]:
         X, X_new, y, y_new = X[:-HELD_OUT], X[-HELD_OUT:], y[:-HELD_OUT], y[-HELD_OUT:]
     before = age()
-    net = Recipe(**wanted["recipe"]).trained(wanted["seed"], X, y, wanted["threads"])
+    net = Recipe.of(wanted["recipe"]).trained(wanted["seed"], X, y, wanted["threads"])
     after = age()
     p = net.predict(X_new)
     found = {"accuracy": accuracy(p, y_new), "seconds": age(), "training": after - before}
@@ -149,9 +93,22 @@ def measure(name: str, options: argparse.Namespace) -> list[Run]:
     """Return a record's runs, those made that are not there yet, each in a process."""
     if name == "ensemble":
         return [keep(each) for each in ensembles(measure("network", options))]
-    recipe = plain(replace(RECIPES[name], **dict(options.changed)))
-    wanted = {"record": name, "recipe": recipe, "threads": options.threads, "validation": options.validate}
-    return [found(wanted | {"seed": seed}, options.again) for seed in range(options.runs)]
+    recipe = changed(name, dict(options.changed))
+    return [found(request(name, recipe, seed, options), options.again) for seed in range(options.runs)]
+
+
+def try_all(options: argparse.Namespace) -> None:
+    """Make a run on the validation rows of each recipe that was tried, if it is not there yet."""
+    for name, list_of_changes in TRIED.items():
+        for changes in list_of_changes:
+            print(f"with {changes_of(name, changed(name, changes).plain()) or 'nothing changed'}: ", end="", flush=True)
+            found(request(name, changed(name, changes), 0, options), options.again)
+
+
+def request(name: str, recipe: Recipe, seed: int, options: argparse.Namespace) -> Run:
+    """Return what a run is known by."""
+    asked = {"record": name, "recipe": recipe.plain(), "seed": seed}
+    return asked | {"threads": options.threads, "validation": options.validate}
 
 
 def found(wanted: Run, again: bool) -> Run:
@@ -230,19 +187,10 @@ def summary(name: str, runs: Sequence[Run]) -> list[str]:
 
 def of_recipe(name: str, validation: bool) -> list[Run]:
     """Return the last kept run of each seed of a record as it is now, with all threads, in the order of the seeds."""
-    wanted = {"record": name, "recipe": plain(recipe_of(name)), "threads": THREADS, "validation": validation}
+    recipe = RECIPES["network" if name == "ensemble" else name]  # whose networks it is made of
+    wanted = {"record": name, "recipe": recipe.plain(), "threads": THREADS, "validation": validation}
     runs = [each for each in kept() if wanted == {key: each[key] for key in wanted}]
     return sorted({str(each["seed"]): each for each in runs}.values(), key=lambda each: str(each["seed"]))
-
-
-def recipe_of(name: str) -> Recipe:
-    """Return what a record's networks are trained by; an ensemble's are those of the record of one."""
-    return RECIPES["network" if name == "ensemble" else name]
-
-
-def plain(recipe: Recipe) -> dict[str, Any]:
-    """Return a recipe as JSON gives it back."""
-    return dict(json.loads(json.dumps(asdict(recipe))))
 
 
 def publish() -> None:
@@ -265,7 +213,22 @@ def page_lines(markdown: Any) -> list[str]:
             lines += [f"- {each}" for each in sorted(about)] + [f"- Load before a run: {load:g} at most", ""]
     lines += ["**The recipes**", ""]
     lines += [f"- {name}: `{recipe}`" for name, recipe in RECIPES.items()]
-    return [*lines, f"- ensemble: the mean of {MEMBERS} networks' predictions"]
+    return [*lines, f"- ensemble: the mean of {MEMBERS} networks' predictions", "", *tried(markdown)]
+
+
+def tried(markdown: Any) -> list[str]:
+    """Return the lines about recipes that were not chosen, the best of each record first, and that which was."""
+    rows = []
+    for name in RECIPES:
+        runs = [each for each in kept() if each["record"] == name and each["validation"] and each["seed"] == 0]
+        last = {json.dumps(each["recipe"]): each for each in runs}.values()
+        for each in sorted(last, key=lambda run: -run["accuracy"]):
+            with_what = changes_of(name, each["recipe"])
+            what = f"`--with {with_what}`" if with_what else "as chosen"
+            rows.append([name, what, f"{each['accuracy']:.2f}", f"{each['mirrored']:.2f}"])
+    if not rows:
+        return []
+    return ["**What was tried on the validation rows, seed 0**", "", *markdown(["", "", "%", "with mirrored %"], rows)]
 
 
 PREFACE = """\
@@ -301,9 +264,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=THREADS)
     parser.add_argument("--validate", action="store_true", help="train on 50,000 rows, measure on the other 10,000")
     parser.add_argument("--again", action="store_true", help="run what was run before")
-    parser.add_argument("--publish", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--publish", action="store_true", help=f"write docs/benchmarks/{PAGE.name}")
     parser.add_argument("--with", dest="changed", nargs="+", type=change, default=[], help="NAME=VALUE of the recipe")
     parser.add_argument("--run", type=json.loads, help=argparse.SUPPRESS)  # one, in this process
+    parser.add_argument("--try", dest="try_all", action="store_true", help="all recipes that were tried")
     options = parser.parse_args()
     if options.changed and not (options.validate and options.record in RECIPES):
         parser.error(f"--with is for {' and '.join(RECIPES)}, with --validate: test rows are not to choose by")
@@ -317,8 +281,11 @@ def main() -> None:
         runs = measure(options.record, options)
         print(*markdown(HEAD, [summary(options.record, runs)]), sep="\n")
         print(*dict.fromkeys(f"{each['machine']}; {each['versions']}; load {each['load']}" for each in runs), sep="\n")
+    elif options.try_all:
+        options.validate = True
+        try_all(options)
     elif not options.publish:
-        parser.error("name a record, or --publish")
+        parser.error("name a record, --try or --publish")
     if options.publish:
         publish()
 

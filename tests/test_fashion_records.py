@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
+import fashion_recipes as recipes
 import fashion_records as records
 
 from neural.datasets import FASHION_CLASSES, ImageData
@@ -30,8 +30,9 @@ def images():
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     """Everything that is written goes to a folder, and all recipes are small."""
-    small = records.Recipe((8,), epochs=60, rate=0.01, batch=10, decay=0.1, smoothing=0.1, flip=True)
-    monkeypatch.setattr(records, "RECIPES", dict.fromkeys(records.RECIPES, small))
+    small = recipes.Recipe((8,), epochs=60, rate=0.01, batch=10, decay=0.1, smoothing=0.1, flip=True)
+    for name in list(recipes.RECIPES):
+        monkeypatch.setitem(recipes.RECIPES, name, small)
     monkeypatch.setattr(records, "HELD_OUT", 20)
     monkeypatch.setattr(records, "fashion_mnist", lambda **_: images())
     for name, path in {"PAGE": "fashion.md", "RUNS": "fashion.json", "PREDICTIONS": "kept"}.items():
@@ -56,7 +57,7 @@ def at_once(place, monkeypatch):
 
 @pytest.mark.parametrize(("validation", "rows"), [(False, 30), (True, 20)])
 def test_a_run_is_scored_on_rows_that_were_not_trained_on(place, validation, rows):
-    wanted = {"recipe": asdict(records.RECIPES["time"]), "seed": 0, "threads": 1, "validation": validation}
+    wanted = {"recipe": recipes.RECIPES["time"].plain(), "seed": 0, "threads": 1, "validation": validation}
     answer = records.run(wanted)
     p, mirrored = np.load(records.predictions(wanted))
     assert p.shape == mirrored.shape == (rows, 10)
@@ -136,3 +137,41 @@ def test_what_makes_no_sense_is_refused(arguments, told, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         records.main()
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"), [(name, changes) for name, tried in recipes.TRIED.items() for changes in tried]
+)
+def test_what_was_tried_is_a_network_and_an_option_of_the_command(name, changes):
+    recipe = recipes.changed(name, changes)
+    assert recipe.network(0).build(784).n_outputs(784) == 10
+    told = recipes.changes_of(name, recipe.plain()).split()
+    assert recipes.changed(name, dict(records.change(each) for each in told)) == recipe
+    assert recipes.Recipe.of(recipe.plain()) == recipe
+
+
+def test_all_recipes_are_tried_once(at_once, monkeypatch):
+    monkeypatch.setitem(recipes.TRIED, "time", [{}, {"mix": 0.5}])
+    monkeypatch.setitem(recipes.TRIED, "network", [{"dropout": 0.1}])
+    for _ in range(2):
+        monkeypatch.setattr(sys, "argv", ["fashion_records.py", "--try", "--publish"])
+        records.main()
+    assert at_once == [("time", 0), ("time", 0), ("network", 0)]
+    assert all(run["validation"] for run in records.kept())
+    assert "| network | `--with dropout=0.1` |" in records.PAGE.read_text()
+    assert "| as chosen " in records.PAGE.read_text()
+
+
+def test_rows_are_mixed_with_the_next_and_so_are_their_targets():
+    X, y = np.repeat(np.arange(10, dtype=np.uint8)[:, None] * 20, 784, axis=1), np.arange(10)
+    batches = recipes.Mixed(X, y, 4, 0.5, None, seed=0)
+    assert len(batches) == len(list(batches)) == 3
+    x, Y = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    assert Y.shape == (10, 10)
+    np.testing.assert_allclose(Y.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(x[:, 0], Y @ (20.0 * y), rtol=1e-5)
+    assert np.sort(Y.max(axis=1))[0] >= 0.5
+    assert Y.max(axis=1).min() < 0.95
+    again = recipes.Mixed(X, y, 4, 0.5, None, seed=0)
+    list(again)
+    np.testing.assert_array_equal(np.concatenate([mixed for mixed, _ in again]), x)
