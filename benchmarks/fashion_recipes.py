@@ -21,7 +21,7 @@ from neural import (
     NeuralNetwork,
 )
 from neural.optimizers import AdamW
-from neural.schedules import OneCycle
+from neural.schedules import OneCycle, Polynomial
 
 SIDE, CLASSES = 28, 10
 
@@ -31,7 +31,8 @@ class Recipe:
     """A network and a fit: AdamW under one cycle, smoothed labels.
 
     ``flip``, ``shift`` and ``cutout`` are Augment's; ``first`` is the norm of the inputs, ``norm`` that of the hidden
-    layers; ``mix`` is the most of the next row that a row is mixed with, 0 for none.
+    layers; ``mix`` is the most of the next row that a row is mixed with, 0 for none. ``more`` epochs follow on the
+    images as they are, at a rate that falls from ``more_rate`` to 0 in a straight line.
     """
 
     hidden: tuple[int, ...]
@@ -48,6 +49,8 @@ class Recipe:
     first: str = "none"
     norm: str = "batch"
     activation: str = "relu"
+    more: int = 0
+    more_rate: float = 0.0003
 
     def network(self, seed: int) -> NeuralNetwork:
         """Return it before training: norms have biases of their own, so dense layers before them have none."""
@@ -63,14 +66,15 @@ class Recipe:
     def trained(self, seed: int, X: np.ndarray, y: np.ndarray, threads: int) -> NeuralNetwork:
         """Return it after training on images (n, 784) of uint8 and their labels (n,)."""
         net, augment = self.network(seed), None
+        rule: dict[str, Any] = {"optimizer": AdamW(weight_decay=self.decay), "n_threads": threads, "verbose": 0}
         if self.flip or self.shift or self.cutout:
             augment = Augment((SIDE, SIDE), flip=self.flip, shift=self.shift, cutout=self.cutout)
         rows = {"X": X, "y": y, "batch_size": self.batch, "augment": augment}
-        net.fit(
-            **({"X": Mixed(X, y, self.batch, self.mix, augment, seed)} if self.mix else rows),
-            epochs=self.epochs, learning_rate=self.rate, optimizer=AdamW(weight_decay=self.decay), schedule=OneCycle(),
-            n_threads=threads, verbose=0,
-        )  # fmt: skip
+        if self.mix:
+            rows = {"X": Mixed(X, y, self.batch, self.mix, augment, seed)}
+        net.fit(**rows, epochs=self.epochs, learning_rate=self.rate, schedule=OneCycle(), **rule)
+        if self.more:
+            net.fit(X, y, self.more, self.more_rate, self.batch, schedule=Polynomial(), **rule)
         return net
 
     def plain(self) -> dict[str, Any]:
@@ -121,12 +125,21 @@ class Mixed:
 RECIPES = {
     "time": Recipe((256, 256), epochs=10, rate=0.008, batch=256, decay=0.1, smoothing=0.05),
     "network": Recipe(
-        (1024, 1024), epochs=60, rate=0.004, batch=256, decay=0.1, smoothing=0.1, flip=True, shift=1, dropout=0.1
+        (1024, 1024),
+        epochs=60,
+        rate=0.004,
+        batch=256,
+        decay=0.1,
+        smoothing=0.1,
+        flip=True,
+        shift=1,
+        dropout=0.1,
+        more=4,
     ),
 }
 
 # Changes of the recipes, tried on the validation rows, in an order in which one may stop at any time.
-SMALL: dict[str, Any] = {"hidden": (512, 512), "epochs": 30, "rate": 0.003, "dropout": 0.0}
+SMALL: dict[str, Any] = {"hidden": (512, 512), "epochs": 30, "rate": 0.003, "dropout": 0.0, "more": 0}
 TRIED: dict[str, list[dict[str, Any]]] = {
     "time": [
         {},
@@ -149,6 +162,8 @@ TRIED: dict[str, list[dict[str, Any]]] = {
     ],
     "network": [
         SMALL,
+        SMALL | {"more": 3},
+        SMALL | {"more": 5, "more_rate": 0.001},
         {},
         SMALL | {"mix": 0.5},
         {"dropout": 0.2},
