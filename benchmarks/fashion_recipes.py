@@ -32,8 +32,8 @@ class Recipe:
 
     ``flip``, ``shift`` and ``cutout`` are Augment's; ``first`` is the norm of the inputs, ``norm`` that of the hidden
     layers; ``mix`` is the most of the next row that a row is mixed with, 0 for none. ``more`` epochs follow on images
-    nearer to those of the test, as they are or, with ``more_flip``, mirrored; at a rate that falls from ``more_rate`` to
-    0 in a straight line.
+    nearer to those of the test, as they are or, with ``more_flip``, mirrored; their rate falls from ``more_rate`` to 0
+    in a straight line.
     """
 
     hidden: tuple[int, ...]
