@@ -115,7 +115,7 @@ def found(wanted: Run, again: bool) -> Run:
     """Return a run that is there, or make it."""
     there = [each for each in kept() if wanted == {key: each[key] for key in wanted}]
     if there and not again and predictions(wanted).exists():
-        return there[-1]
+        return told(there[-1])
     before = {"load": round(os.getloadavg()[0], 2), **surroundings()}
     environment = os.environ | {"OPENBLAS_NUM_THREADS": str(wanted["threads"])}
     command = [sys.executable, __file__, "--run", json.dumps(wanted)]
@@ -146,11 +146,16 @@ def kept() -> list[Run]:
 
 
 def keep(done: Run) -> Run:
-    """Append a run to the file, unless it is there; say what it came to, and return it."""
-    print(f"{done['record']}, seed {done['seed']}: {done['accuracy']:.2f} % after {done['seconds']:.2f} s", flush=True)
+    """Append a run to the file, unless it is there."""
     if done not in (runs := kept()):
         lines = ",\n".join(json.dumps(each) for each in [*runs, done])
         atomic.write(RUNS, [f"[\n{lines}\n]\n".encode()])
+    return told(done)
+
+
+def told(done: Run) -> Run:
+    """Say what a run came to, and return it."""
+    print(f"{done['record']}, seed {done['seed']}: {done['accuracy']:.2f} % after {done['seconds']:.2f} s", flush=True)
     return done
 
 
