@@ -128,8 +128,8 @@ class Mixed:
 RECIPES = {
     "time": Recipe((256, 256), epochs=10, rate=0.008, batch=256, decay=0.1, smoothing=0.05),
     "network": Recipe(
-        (512, 512), epochs=120, rate=0.006, batch=256, decay=0.1, smoothing=0.1, flip=True, shift=1, dropout=0.1,
-        more=12, more_flip=True,
+        (512, 512), epochs=75, rate=0.006, batch=256, decay=0.1, smoothing=0.1, flip=True, shift=1, dropout=0.1,
+        more=8, more_flip=True,
     ),
 }  # fmt: skip
 
@@ -168,11 +168,12 @@ TRIED: dict[str, list[dict[str, Any]]] = {
         SMALL | {"shift": 0, "dropout": 0.2},
         SMALL | {"hidden": (512, 512, 512)},
         SMALL | {"rate": 0.008},
-        {"epochs": 75, "more": 0},
-        {"epochs": 75, "more": 8},
-        {"hidden": (1024, 1024), "epochs": 25, "more": 0},
-        {"hidden": (768, 768), "epochs": 65},
-        {"hidden": (512, 512, 512), "epochs": 80},
+        {"more": 0},
+        {"more_flip": False},
+        {"epochs": 120, "more": 12},
+        {"hidden": (768, 768), "epochs": 65, "more": 12},
+        {"hidden": (1024, 1024), "epochs": 25},
+        {"hidden": (512, 512, 512)},
         {"dropout": 0.2},
         {},
     ],

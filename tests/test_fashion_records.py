@@ -34,6 +34,7 @@ def place(tmp_path, monkeypatch):
     for name in list(recipes.RECIPES):
         monkeypatch.setitem(recipes.RECIPES, name, small)
     monkeypatch.setattr(records, "HELD_OUT", 20)
+    monkeypatch.setattr(records, "MEMBERS", 3)
     monkeypatch.setattr(records, "fashion_mnist", lambda **_: images())
     for name, path in {"PAGE": "fashion.md", "RUNS": "fashion.json", "PREDICTIONS": "kept"}.items():
         monkeypatch.setattr(records, name, tmp_path / path)
@@ -128,7 +129,7 @@ def test_another_recipe_is_kept_apart(at_once):
     [
         (["network", "--with", "epochs=2"], "--with is for time and network"),
         (["ensemble", "--validate", "--with", "batch=2"], "--with is for time and network"),
-        (["ensemble", "--runs", "2"], "an ensemble is of 3 networks"),
+        (["ensemble", "--runs", "2"], f"an ensemble is of {records.MEMBERS} networks"),
         ([], "name a record"),
     ],
 )
