@@ -27,7 +27,7 @@ def columns_of(X: Any) -> dict[str, Array]:
     import narwhals
 
     frame = narwhals.from_native(X, eager_only=True)
-    return {name: _of_series(name, frame[name]) for name in frame.columns}
+    return {str(series.name): _of_series(str(series.name), series) for series in frame.iter_columns()}
 
 
 def is_frame(X: Any) -> bool:

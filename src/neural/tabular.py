@@ -32,6 +32,7 @@ from neural.tabular_columns import categorical_names, learned
 from neural.tabular_training import PRESETS, train
 
 Array = np.ndarray[Any, Any]
+FEW = 8  # rows: the core takes fewer by other sums
 
 
 class BaseTabular(BaseEstimator):
@@ -78,6 +79,12 @@ class BaseTabular(BaseEstimator):
         check_is_fitted(self)
         return self._scaled.fill(self._read(X, reset=False))
 
+    def _outputs(self, X: Any) -> Array:
+        """Return what the network says of each row; few rows are repeated, so that a row alone has the same bits."""
+        rows = self.rows(X)
+        filled = rows[np.arange(max(len(rows), FEW)) % len(rows)]
+        return np.asarray(self.network_.predict(filled)[: len(rows)], dtype=np.float64)
+
     @property
     def before_(self) -> _ToRows:
         """What ``network_`` needs before it: ``before_.transform(X)`` is ``rows(X)``."""
@@ -99,6 +106,8 @@ class BaseTabular(BaseEstimator):
         X is an array or a data frame (pandas, polars, PyArrow), of numbers and texts, with NaN or None where a value is
         missing. Columns of texts, and those named in ``categorical_features``, are categories.
         """
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         arrays = self._read(X, reset=True)
         name = self._target_name(y, arrays)
         targets, n_classes = self._encoded(y, len(next(iter(arrays.values()))))
@@ -173,11 +182,12 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class, (n, n_classes), in the order of ``classes_``."""
-        return np.asarray(self.network_.predict(self.rows(X)), dtype=np.float64)
+        return self._outputs(X)
 
     def predict(self, X: Any) -> Array:
         """Return the most likely class of each row, (n,)."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        chosen = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[chosen])
 
     def predict_set(self, X: Any, level: float = 0.9) -> Array:
         """Return which classes are in each row's set, bool (n, n_classes): the true one is with probability ``level``.
@@ -216,7 +226,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
 
     def predict(self, X: Any) -> Array:
         """Return a value for each row, (n,)."""
-        return np.asarray(self.network_.predict(self.rows(X))[:, 0], dtype=np.float64)
+        return self._outputs(X)[:, 0]
 
     def predict_interval(self, X: Any, level: float = 0.9) -> Array:
         """Return an interval for each row, (n, 2), that holds the true value with probability ``level``.
