@@ -202,3 +202,19 @@ def test_callbacks_that_write_files_are_refused(tmp_path):
             train([make(0), make(1)], X, Y, callbacks=[callback], **SETTINGS)
     train([make(0)], X, Y, callbacks=[Checkpoint("loss", tmp_path / "best.npz")], **SETTINGS)
     assert (tmp_path / "best.npz").exists()
+
+
+def test_each_network_may_have_rows_of_its_own():
+    parts = np.arange(0, len(X), 2), np.arange(1, len(X), 2)
+    each = [{"rows": parts[0], "validation_rows": parts[1]}, {"rows": parts[1], "validation_rows": parts[0]}]
+    runs = train([make(), make()], X, Y, each, epochs=3)
+    alone = make()
+    history = alone.fit(X[parts[1]], Y[parts[1]], epochs=3, validation_data=(X[parts[0]], Y[parts[0]]), verbose=0)
+    np.testing.assert_array_equal(runs[1].network.params, alone.params)
+    assert runs[1].history["val_loss"] == history["val_loss"]
+
+
+@pytest.mark.parametrize("rows", [[], [0.5], [[0]], [-1], [10**6]])
+def test_rows_that_are_not_there(rows):
+    with pytest.raises(ValueError, match="rows must be row numbers"):
+        train([make()], X, Y, [{"rows": rows}], epochs=1)

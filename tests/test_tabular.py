@@ -11,6 +11,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import neural
 from neural import TabularClassifier, TabularRegressor
@@ -211,3 +212,8 @@ def test_a_bad_table_to_predict_is_refused(classifier, table):
         classifier.predict(X.assign(size=np.inf))
     with pytest.raises(ValueError, match="level"):
         classifier.predict_set(X, 1.5)
+
+
+@parametrize_with_checks([TabularClassifier("fast"), TabularRegressor("fast")])
+def test_checks_of_scikit_learn(estimator, check):
+    check(estimator)

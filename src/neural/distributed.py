@@ -23,6 +23,7 @@ from neural.engine import Data
 from neural.errors import EngineUnavailable, NeuralError, check_number, sentence, warn
 from neural.nn import NeuralNetwork
 from neural.rounds import Elsewhere, Outcome, Outer, Plan, Round, Rounds, RoundSettings, mean
+from neural.sources import first_block
 
 AT_ONCE = 16  # outcomes that one task averages
 EVERY = 64  # updates between two averages, unless told otherwise
@@ -113,7 +114,8 @@ def fit(
             here = tuple(v.compute() if partitions.is_collection(v) else v for v in validation_data)
             validation = network._validation(here, rows.width, rows.classes)
         longest = -(-rows.most // min(settings.batch_size or rows.most, rows.most))
-        sample = validation or Data(np.zeros((1, rows.width)), np.zeros(1))  # metrics are of validation alone
+        stand_ins = Data(np.zeros((1, rows.width)), np.zeros(1))
+        sample = stand_ins if validation is None else first_block(validation)  # metrics are of validation alone
         settings.check(network._loss, network.n_outputs(rows.width), sample, validation, longest)
         saving = settings.saving = None if checkpoint is None else Saving(checkpoint, save_every, resume)
         network.build(rows.width)

@@ -25,6 +25,7 @@ from neural.layer import Mode
 from neural.nn import NeuralNetwork
 from neural.normalization import BatchNorm
 from neural.rounds import Elsewhere, RoundSettings, Spread, order_of, seed_of
+from neural.sources import Parts
 
 Found = TypeVar("Found")
 
@@ -112,7 +113,7 @@ def fit(
     settings, engine, labels = ranks.agree(prepared)
     everywhere = np.unique(np.concatenate(ranks.comm.allgather(labels)))
 
-    def read() -> tuple[Data, Any, Data | None]:
+    def read() -> tuple[Data, Any, Data | Parts | None]:
         assert network._loss is not None
         rows = network._rows(X)
         n_out = network.n_outputs(rows.shape[1])

@@ -167,7 +167,7 @@ class Result:
             scale = Scaling(scaled.factor[:n_numbers], scaled.centre[:n_numbers])
             layers.insert(0, _frozen(OnColumns([scale], first=n_numbers)) if scaled.levels else _frozen(scale))
         share = member.weight * sum(other.weight > 0 for other in self.members)  # of an average of equals
-        last = layers[-1]
+        last: Any = layers[-1]
         if self.outputs.shape[1] > 1:
             return [*layers, _frozen(Scaling(share))] if share != 1 else layers
         last.weights = last.weights * self.spread * share
@@ -248,7 +248,7 @@ def _solve(member: Member, rows: Array, goals: Array) -> None:
     weights = [vt.T @ (s / (s**2 + ridge) * share) for ridge in ridges]
     errors = [((features - mean)[member.held_out] @ w + level - goals[member.held_out]) for w in weights]
     best = weights[int(np.argmin([np.square(error).sum() for error in errors]))]
-    last = member.network.build(rows.shape[1]).layers[-1]
+    last: Any = member.network.build(rows.shape[1]).layers[-1]
     last.weights, last.biases = best[None], [level - mean @ best]
 
 
