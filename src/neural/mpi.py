@@ -25,7 +25,7 @@ from neural.layer import Mode
 from neural.nn import NeuralNetwork
 from neural.normalization import BatchNorm
 from neural.rounds import Elsewhere, RoundSettings, Spread, order_of, seed_of
-from neural.sources import Parts
+from neural.sources import Parts, first_block
 
 Found = TypeVar("Found")
 
@@ -132,7 +132,7 @@ def fit(
     everything: Any = Elsewhere(max(lengths), hashlib.sha256(digests.encode()).hexdigest()[:16])
 
     def begun() -> None:
-        sample = validation or Data(data.X[:1], data.y[:1])
+        sample = Data(data.X[:1], data.y[:1]) if validation is None else first_block(validation)
         settings.check(network._loss, network.n_outputs(widths[0]), sample, validation, per_epoch)
         saving = settings.saving = Saving(checkpoint, save_every, resume) if checkpoint and is_root else None
         settings.workers = ranks.size
