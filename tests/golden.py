@@ -42,6 +42,13 @@ def of_all_layers():
     return net
 
 
+def of_chains():
+    """Return a network of chains side by side, packed from others."""
+    nets = [NeuralNetwork([DenseLayer(4, 3, "tanh"), DenseLayer(3, 2, "softmax")], "cross_entropy", dtype="float64",
+                          random_state=k).build() for k in range(2)]  # fmt: skip
+    return neural.ensemble(nets)
+
+
 def of_a_fit(path):
     """Return a network that was fitted with a checkpoint at ``path``."""
     rng = np.random.default_rng(4)
@@ -72,8 +79,14 @@ def write(name, net, *, save=True):
 
 
 if __name__ == "__main__":
-    version = sys.argv[1]
-    write(f"{version}-exact-float32", exact("float32"))
-    write(f"{version}-exact-float64", exact("float64"))
-    write(f"{version}-all-layers", of_all_layers())
-    write(f"{version}-checkpoint", of_a_fit(FOLDER / f"{version}-checkpoint.safetensors"), save=False)
+    made = {
+        "exact-float32": lambda path: exact("float32"),
+        "exact-float64": lambda path: exact("float64"),
+        "all-layers": lambda path: of_all_layers(),
+        "chains": lambda path: of_chains(),
+        "checkpoint": of_a_fit,
+    }
+    for name, make in made.items():
+        path = FOLDER / f"{sys.argv[1]}-{name}.safetensors"
+        if not path.exists():
+            write(path.stem, make(path), save=name != "checkpoint")
