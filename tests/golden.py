@@ -42,6 +42,25 @@ def of_all_layers():
     return net
 
 
+def of_chains():
+    """Return a network of chains side by side, packed from others."""
+    nets = [NeuralNetwork([DenseLayer(4, 3, "tanh"), DenseLayer(3, 2, "softmax")], "cross_entropy", dtype="float64",
+                          random_state=k).build() for k in range(2)]  # fmt: skip
+    return neural.ensemble(nets)
+
+
+def of_tables():
+    """Return a network of the layers for tables and of members that share their weights."""
+    layers = [
+        neural.OnColumns([neural.PiecewiseEmbedding([[-1, 0, 1]])], first=1),
+        neural.OnColumns([neural.Embedding([3], 2)], last=1),
+        *(neural.Scaling(0.5, 0.25), neural.PeriodicEmbedding(2, frequencies=2)),
+        *(neural.EnsembleDense(4, 2, "tanh", first=True), neural.EnsembleDense(2, 2)),
+        neural.MeanOfMembers(2, "softmax"),
+    ]
+    return NeuralNetwork(layers, "cross_entropy", dtype="float64", engine="numpy", random_state=5).build(4)
+
+
 def of_a_fit(path):
     """Return a network that was fitted with a checkpoint at ``path``."""
     rng = np.random.default_rng(4)
@@ -72,8 +91,15 @@ def write(name, net, *, save=True):
 
 
 if __name__ == "__main__":
-    version = sys.argv[1]
-    write(f"{version}-exact-float32", exact("float32"))
-    write(f"{version}-exact-float64", exact("float64"))
-    write(f"{version}-all-layers", of_all_layers())
-    write(f"{version}-checkpoint", of_a_fit(FOLDER / f"{version}-checkpoint.safetensors"), save=False)
+    made = {
+        "exact-float32": lambda path: exact("float32"),
+        "exact-float64": lambda path: exact("float64"),
+        "all-layers": lambda path: of_all_layers(),
+        "chains": lambda path: of_chains(),
+        "tables": lambda path: of_tables(),
+        "checkpoint": of_a_fit,
+    }
+    for name, make in made.items():
+        path = FOLDER / f"{sys.argv[1]}-{name}.safetensors"
+        if not path.exists():
+            write(path.stem, make(path), save=name != "checkpoint")

@@ -23,6 +23,7 @@ from neural import (
     Residual,
     SmoothClip,
 )
+from neural.branches import Split as Branch
 from neural.columns import Split
 from neural.errors import ModelFileError
 from neural.export import pytorch
@@ -340,7 +341,7 @@ def test_changed_bytes_in_a_file_of_keras_are_refused(tmp_path, h5py):
 
 
 # --- ONNX ------------------------------------------------------------------------------------------------------------
-GRAPHS = PeriodicEmbedding | PiecewiseEmbedding | Embedding | Split | EnsembleDense  # of operators in no chain
+GRAPHS = PeriodicEmbedding | PiecewiseEmbedding | Embedding | Split | EnsembleDense | Branch  # of operators in no chain
 
 
 def test_every_network_goes_to_onnx_and_comes_back(nets, tmp_path):

@@ -115,6 +115,7 @@ AUTO = {
     "silu": "he", "mish": "he", "selu": "lecun_normal", "linear": "xavier", "softplus": "xavier", "tanh": "xavier",
     "smooth_clip": "xavier",
     "softsign": "xavier", "sigmoid": "xavier", "hard_sigmoid": "xavier", "softmax": "xavier", "exponential": "xavier",
+    "log": "xavier", "logit": "xavier",
 }  # fmt: skip
 
 

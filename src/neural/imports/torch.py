@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from neural.branches import AverageLayer
 from neural.columns import OnColumns
 from neural.embeddings import Embedding, PeriodicEmbedding, PiecewiseEmbedding
 from neural.ensembles import EnsembleDense, MeanOfMembers
@@ -82,6 +83,12 @@ def _on_columns(module: Any) -> list[Part]:
     return [Part(OnColumns([part.layer for part in inner], **where), inner=inner)]
 
 
+def _average(module: Any) -> list[Part]:
+    chains = [_sequence(chain) for chain in module]
+    layers = [[part.layer for part in chain] for chain in chains]
+    return [Part(AverageLayer(layers), inner=[part for chain in chains for part in chain])]
+
+
 def _scaling(module: Any) -> list[Part]:
     return [Part(Scaling(1.0, None if module.centre is None else 0.0), _named(module, "scale", "centre"))]
 
@@ -117,6 +124,7 @@ def _mean_of_members(module: Any) -> list[Part]:
 
 
 MODULES: dict[str, Callable[[Any], list[Part]]] = {
+    "Average": _average,
     "BatchNorm1d": _batch_norm,
     "Dropout": lambda module: [Part(DropoutLayer(module.p))],
     "EnsembleDense": _ensemble,
