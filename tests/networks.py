@@ -105,7 +105,7 @@ def block(rng, kind, n_in, width):
     dense = DenseLayer(n_in, width, **settings)
     last = [ActivationLayer(activation)]
     if activation in ("log", "logit"):  # of shares, as they are for
-        last.insert(0, ActivationLayer("sigmoid"))
+        last.insert(0, ActivationLayer("softmax"))
     extra = {
         "DenseLayer": lambda: [DenseLayer(n_in, width, activation, **settings)],
         "ActivationLayer": lambda: [dense, *last],
