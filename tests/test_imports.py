@@ -14,7 +14,7 @@ from neural.export import pytorch
 from neural.imports import from_keras, from_onnx, from_sklearn, from_torch, hdf5
 from neural.imports.onnx import OPERATORS
 from neural.layers import LAYERS
-from tests.exported import networks, write
+from tests.exported import networks, shares, write
 from tests.test_export import Cube, Double, dense
 
 KERAS = Path(__file__).parent / "golden" / "keras"
@@ -87,6 +87,10 @@ def test_what_is_not_fitted_or_not_an_mlp_is_refused():
 
 
 # --- PyTorch ---------------------------------------------------------------------------------------------------------
+def names_of(net):
+    return {part.function.name for _, part in net._formulas() if hasattr(part, "function")}
+
+
 def test_every_network_goes_to_torch_and_comes_back(nets):
     torch = pytest.importorskip("torch")
     for net, X, expected in nets:
@@ -94,7 +98,10 @@ def test_every_network_goes_to_torch_and_comes_back(nets):
         with torch.no_grad():
             found = module(torch.from_numpy(X)).numpy()
         assert found.dtype == net.dtype
-        close(found, expected, 2e-6 if net.dtype == np.float32 else 1e-13)
+        if names_of(net) & {"log", "logit"}:  # steep near 0: the rounding of what goes in decides
+            assert shares(net, X, found, expected) <= 1
+        else:
+            close(found, expected, 2e-6 if net.dtype == np.float32 else 1e-13)
         back = from_torch(module)
         assert back.input_scale == net.input_scale
         np.testing.assert_array_equal(back.predict(X), expected)
@@ -327,9 +334,14 @@ def test_changed_bytes_in_a_file_of_keras_are_refused(tmp_path, h5py):
 # --- ONNX ------------------------------------------------------------------------------------------------------------
 def test_every_network_goes_to_onnx_and_comes_back(nets, tmp_path):
     for net, X, expected in nets:
-        if net.dtype == np.float32:
-            back = from_onnx(write(net, tmp_path / "a.onnx"))
-            close(back.predict(X), expected, 3e-6)
+        if net.dtype != np.float32:
+            continue
+        path = write(net, tmp_path / "a.onnx")
+        if names_of(net) & {"log", "logit"} or any(type(layer).__name__ == "AverageLayer" for layer in net.layers):
+            with pytest.raises(ValueError, match="ONNX"):  # these go, and do not come back
+                from_onnx(path)
+        else:
+            close(from_onnx(path).predict(X), expected, 3e-6)
 
 
 def graph(tmp_path, nodes, outputs=("y",), dtype=np.float32, **constants):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from neural.errors import sentence
-from neural.imports.parts import Part, batch_norm, dense, layer_norm, network, residual, row
+from neural.imports.parts import Part, average, batch_norm, dense, layer_norm, network, residual, row
 from neural.layers import ActivationLayer, DropoutLayer, GaussianNoise, PReLU
 from neural.nn import NeuralNetwork
 from neural.rectifiers import ELU, LeakyReLU
@@ -68,6 +68,7 @@ def _sequence(module: Any) -> list[Part]:
 
 
 MODULES: dict[str, Callable[[Any], list[Part]]] = {
+    "Average": lambda module: [average([_sequence(chain) for chain in module])],
     "BatchNorm1d": _batch_norm,
     "Dropout": lambda module: [Part(DropoutLayer(module.p))],
     "ELU": lambda module: [Part(ActivationLayer(ELU(module.alpha)))],
