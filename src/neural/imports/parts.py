@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from neural.branches import AverageLayer
 from neural.ensembles import MeanOfMembers
 from neural.errors import one_of, sentence
 from neural.layer import Layer
@@ -22,7 +23,7 @@ WIDEST = 1 << 24  # inputs: what a file says must not take all memory
 
 @dataclass
 class Part:
-    """A layer, and the parameters that it is to have; of a Residual, the parts in it."""
+    """A layer, and the parameters that it is to have; of a Residual or AverageLayer, the parts in it."""
 
     layer: Layer
     values: dict[str, Any] = field(default_factory=dict)
@@ -75,6 +76,12 @@ def network(
 def residual(inner: list[Part]) -> Part:
     """Return a Residual of these parts."""
     return Part(Residual([part.layer for part in inner]), inner=inner)
+
+
+def average(chains: list[list[Part]]) -> Part:
+    """Return an AverageLayer of chains of parts."""
+    inner = [part for chain in chains for part in chain]
+    return Part(AverageLayer([[part.layer for part in chain] for chain in chains]), inner=inner)
 
 
 def _flat(parts: list[Part]) -> list[Part]:

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from neural.branches import AverageLayer
 from neural.columns import OnColumns
 from neural.embeddings import Embedding, PeriodicEmbedding, PiecewiseEmbedding
 from neural.ensembles import EnsembleDense, MeanOfMembers
 from neural.errors import sentence
-from neural.imports.parts import Part, batch_norm, dense, layer_norm, network, residual, row
+from neural.imports.parts import Part, average, batch_norm, dense, layer_norm, network, residual, row
 from neural.layers import ActivationLayer, DropoutLayer, GaussianNoise, PReLU
 from neural.nn import NeuralNetwork
 from neural.normalization import Scaling
@@ -83,12 +82,6 @@ def _on_columns(module: Any) -> list[Part]:
     return [Part(OnColumns([part.layer for part in inner], **where), inner=inner)]
 
 
-def _average(module: Any) -> list[Part]:
-    chains = [_sequence(chain) for chain in module]
-    layers = [[part.layer for part in chain] for chain in chains]
-    return [Part(AverageLayer(layers), inner=[part for chain in chains for part in chain])]
-
-
 def _scaling(module: Any) -> list[Part]:
     return [Part(Scaling(1.0, None if module.centre is None else 0.0), _named(module, "scale", "centre"))]
 
@@ -124,7 +117,7 @@ def _mean_of_members(module: Any) -> list[Part]:
 
 
 MODULES: dict[str, Callable[[Any], list[Part]]] = {
-    "Average": _average,
+    "Average": lambda module: [average([_sequence(chain) for chain in module])],
     "BatchNorm1d": _batch_norm,
     "Dropout": lambda module: [Part(DropoutLayer(module.p))],
     "EnsembleDense": _ensemble,
