@@ -130,6 +130,12 @@ def test_sets_and_intervals_hold_what_they_promise(classifier, regressor):
     assert 0.8 < sets[np.arange(len(codes)), codes].mean() <= 1
 
 
+def test_too_few_rows_promise_nothing():
+    X = np.arange(6.0)[:, None]
+    assert np.isinf(TabularRegressor("fast", random_state=0).fit(X, X[:, 0]).predict_interval(X)).all()
+    assert TabularClassifier("fast", random_state=0).fit(X, X[:, 0] > 2).predict_set(X).all()
+
+
 def test_probabilities_are_calibrated(classifier):
     X, _, labels = mixed(1500, seed=3)
     assert neural.metrics.expected_calibration_error(labels, classifier.predict_proba(X)) < 0.06

@@ -133,7 +133,9 @@ class Member:
 class Result:
     """What a training gives: members with weights, and what they say together of rows they have not seen.
 
-    ``outputs`` (n, n_out) are calibrated probabilities, or values; ``centre`` and ``spread`` are those of the values.
+    ``outputs`` (n, n_out) are calibrated probabilities, or values, for the rows whose targets are ``targets``: all, if
+    no network diverged, and none where there were too few to hold any out; ``centre`` and ``spread`` are those of the
+    values.
     """
 
     members: list[Member]
@@ -264,20 +266,22 @@ def _together(
     kinds = list(dict.fromkeys(member.kind for member in members))
     unseen = {kind: _unseen([m for m in members if m.kind == kind], rows, n_classes or 1) for kind in kinds}
     known = np.all([~np.isnan(outputs[:, 0]) for outputs in unseen.values()], axis=0)
-    if not known.any():  # too few rows to hold any out: what is said of the rows of the training has to do
+    held = known.copy()
+    if not known.any():  # too few rows to hold any out: what is said of the rows of the training has to do for weights
         unseen = {m.kind: m.network.predict(rows).astype(np.float64) for m in members}
-        known[:] = True
+        held[:] = True
     goals = targets if n_classes else (targets - centre) / spread
-    weights = selected([unseen[kind][known] for kind in kinds], goals[known], n_classes > 0)
+    weights = selected([unseen[kind][held] for kind in kinds], goals[held], n_classes > 0)
     for member in members:
         count = sum(other.kind == member.kind for other in members)
         member.weight = weights[kinds.index(member.kind)] / count
     outputs = sum(w * unseen[kind] for w, kind in zip(weights, kinds, strict=True))
     if not n_classes:
-        return Result(members, targets, np.asarray(outputs * spread + centre), centre=centre, spread=spread)
+        values = np.asarray(outputs * spread + centre)
+        return Result(members, targets[known], values[known], centre=centre, spread=spread)
     scores = np.log(np.maximum(outputs, np.finfo(np.float32).tiny))
-    temperature = temperature_of(scores[known], targets[known])
-    return Result(members, targets, softmax(scores / temperature), temperature)
+    temperature = temperature_of(scores[known], targets[known]) if known.any() else 1.0
+    return Result(members, targets[known], softmax(scores[known] / temperature), temperature)
 
 
 def _unseen(members: Sequence[Member], rows: Array, width: int) -> Array:
