@@ -177,7 +177,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
     def _packed(self) -> NeuralNetwork:
         network = self._result.network(self._scaled)
-        network.classes_ = np.asarray(self.classes_, dtype=self.classes_.dtype)
+        texts = all(isinstance(label, str) for label in self.classes_)  # of a data frame: objects, which no file holds
+        network.classes_ = self.classes_.astype(np.str_) if texts else self.classes_.copy()
         return network
 
     def predict_proba(self, X: Any) -> Array:
