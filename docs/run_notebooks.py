@@ -8,14 +8,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import hooks
-import jupytext
-
 DOCS = Path(__file__).parent
 
 
 def main(folder: Path) -> None:
     """Write them all into a folder."""
+    import hooks  # both need the extra `docs`, which whoever only collects tests has not
+    import jupytext
+
     folder.mkdir(parents=True, exist_ok=True)
     for page in sorted([*DOCS.glob("course/[0-9]*.md"), *DOCS.glob("notebooks/*.md")]):
         place = folder / f"{page.stem}.ipynb"
