@@ -18,7 +18,7 @@ from neural import (
     Residual,
     Scaling,
 )
-from neural.branches import Split as Branch
+from neural.branches import Branch
 from neural.columns import Split
 from neural.errors import ModelFileError
 from neural.imports import from_onnx

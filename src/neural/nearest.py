@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neural import canvas, inputs
-from neural.branches import Meet, Split, Turn
+from neural.branches import Branch, Meet, Turn
 from neural.ensembles import EnsembleDense
 from neural.errors import check_number, sentence
 from neural.layer import Layer
@@ -103,7 +103,7 @@ def last_dense(chain: list[Layer]) -> list[int]:
     for k, layer in enumerate(chain):
         if isinstance(layer, DenseLayer | EnsembleDense):
             here = [k]
-        elif isinstance(layer, Split):
+        elif isinstance(layer, Branch):
             before.append(here)
             ends.append([])
         elif isinstance(layer, Turn):

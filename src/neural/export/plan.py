@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from neural.activations import ACTIVATIONS, Linear, Softmax
-from neural.branches import Meet, Turn
-from neural.branches import Split as Branch
+from neural.branches import Branch, Meet, Turn
 from neural.columns import Splice, Split
 from neural.embeddings import Embedding, PeriodicEmbedding, PiecewiseEmbedding
 from neural.ensembles import EnsembleDense, MeanOfMembers
