@@ -30,6 +30,7 @@ from neural.nn import NeuralNetwork
 from neural.normalization import Scaling
 from neural.optimizers import AdamW
 from neural.tabular_columns import Scaled, edges_of
+from neural.tabular_saving import Folder
 
 Array = np.ndarray[Any, Any]
 PICKS = 20  # of ensemble selection: weights are multiples of 1 / 20
@@ -185,9 +186,12 @@ def _frozen(layer: Layer) -> Layer:
 
 def train(
     scaled: Scaled, rows: Array, targets: Array, n_classes: int, preset: Preset,
-    seed: int, time_limit: float | None, n_threads: int | None, verbose: bool,
+    seed: int, time_limit: float | None, n_threads: int | None, verbose: bool, folder: Folder | None = None,
 ) -> Result:  # fmt: skip
-    """Train the networks of a preset on scaled rows (n, inputs) and targets (n,), codes of classes or values."""
+    """Train the networks of a preset on scaled rows (n, inputs) and targets (n,), codes of classes or values.
+
+    What takes long is saved in ``folder``; solutions in closed form, weights and the temperature are computed again.
+    """
     centre, spread = (0.0, 1.0) if n_classes else (float(targets.mean()), float(targets.std()) or 1.0)
     goals = targets if n_classes else ((targets - centre) / spread).astype(np.float32)
     members = list[Member]()
@@ -201,9 +205,11 @@ def train(
         _solve(member, rows, goals)
     trained = [member for member in members if member not in solved]
     each = [_fit_arguments(KINDS[member.kind], member.held_out, len(rows)) for member in trained]
-    if time_limit is not None:
-        for arguments in each:
+    for number, arguments in enumerate(each):
+        if time_limit is not None:
             arguments["time_limit"] = time_limit * _workers(n_threads, len(trained)) / len(trained)
+        if folder is not None:
+            arguments |= folder.arguments(number)
     runs = many.train([member.network for member in trained], rows, goals, each, n_threads=n_threads)
     members = [*[member for member, run in zip(trained, runs, strict=True) if run.error is None], *solved]
     if verbose:
