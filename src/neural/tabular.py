@@ -92,8 +92,9 @@ class BaseTabular(BaseEstimator):
         return _ToRows(self)
 
     def _target_name(self, y: Any, names: Any) -> str:
-        """Return what the target is called in a model file: as the series is, if no column is."""
-        name = str(getattr(y, "name", None) or "target")
+        """Return what the target is called in a model file: as the series is, or the frame's column, if no other is."""
+        named = [y.columns[0]] if getattr(y, "ndim", 1) == 2 and hasattr(y, "columns") else []
+        name = str([*named, getattr(y, "name", None) or "target"][0])
         while name in names:
             name += "_"
         return name
@@ -179,7 +180,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     _task = "classes"
 
     def _encoded(self, y: Any, rows: int) -> tuple[Array, Array]:
-        y = column_or_1d(np.asarray(y), warn=True)
+        y = column_or_1d(frames.labels_of(y), warn=True)
         check_consistent_length(np.empty(rows), y)
         check_classification_targets(y)
         classes, codes = np.unique(y, return_inverse=True)
