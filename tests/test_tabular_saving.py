@@ -53,10 +53,10 @@ def test_a_fit_that_is_saved_is_the_fit_that_is_not(straight, tmp_path):
     for n_threads in (1, 2):
         model = fitted(checkpoint=tmp_path / "run", resume=True, n_threads=n_threads)
         np.testing.assert_array_equal(model.predict(X), straight)
-    assert sorted(os.listdir(tmp_path / "run")) == [*(f"network-0{k}.run" for k in range(3)), "table.json"]
+    assert sorted(os.listdir(tmp_path / "run")) == [*(f"network-0{k}.run" for k in range(2)), "table.json"]
 
 
-@pytest.mark.parametrize("writes", [0, 1, 4, 20])
+@pytest.mark.parametrize("writes", [0, 1, 4, 13])
 def test_it_goes_on_wherever_it_was_stopped(writes, straight, tmp_path, monkeypatch):
     stopped = 0
     while True:
@@ -114,12 +114,12 @@ fitted(checkpoint=sys.argv[1], every=1, resume=True)
 def test_a_process_that_is_killed_loses_nothing(straight, tmp_path):
     child = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "run")])
     end = time.monotonic() + 60
-    while not (tmp_path / "run/network-01.run").exists() and time.monotonic() < end:
+    while not (tmp_path / "run/network-00.run").exists() and time.monotonic() < end:
         assert child.poll() is None
         time.sleep(0.002)
     child.kill()
     assert child.wait() == -signal.SIGKILL
-    assert not (tmp_path / "run/network-02.run").exists()
+    assert not (tmp_path / "run/network-01.run").exists()
     np.testing.assert_array_equal(fitted(checkpoint=tmp_path / "run", every=1, resume=True).predict(X), straight)
     assert not [name for name in os.listdir(tmp_path / "run") if name.endswith(".tmp")]
 
