@@ -89,6 +89,7 @@ def test_the_command_line_takes_the_columns_as_they_are(model, said):
     told = said("inspect model.safetensors").out
     assert "Predicts price (values) from:" in told
     assert "place    category: p0, p1" in told
+    assert "[3 x OnColumns, Scaling, 4 x DenseLayer]" in told
 
 
 def test_whole_numbers_of_a_file_are_categories_with_or_without_a_point(said):
