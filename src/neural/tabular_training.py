@@ -73,8 +73,8 @@ KINDS = {
 class Preset:
     """Which kinds are trained, and how many folds the rows are divided into, once or a few times.
 
-    ``solved`` are kinds for values alone, for which there is a closed form. Of the folds all, or the first ``held``, are
-    held out by a network of each kind.
+    ``solved`` are kinds for values alone, for which there is a closed form. Of the folds all, or the first ``held``,
+    are held out by a network of each kind.
     """
 
     kinds: tuple[str, ...]
@@ -141,9 +141,9 @@ class Member:
 class Result:
     """What a training gives: members with weights, and what they say together of rows they have not seen.
 
-    ``outputs`` (n, n_out) are calibrated probabilities, or values, for the rows whose targets are ``targets``: those of
-    the folds that were held out, none where there were too few rows for that; ``centre`` and ``spread`` are those of the
-    values.
+    ``outputs`` (n, n_out) are calibrated probabilities, or values, for the rows whose targets are ``targets``: those
+    of the folds that were held out, none where there were too few rows for that; ``centre`` and ``spread`` are those of
+    the values.
     """
 
     members: list[Member]
