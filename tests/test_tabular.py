@@ -103,6 +103,14 @@ def test_the_presets_are_trained_to_their_end(preset):
     assert model.score(X[300:], y[300:]) > 0.9
 
 
+def test_the_fast_preset_holds_out_two_of_five_folds(classifier, regressor, table):
+    found = {model: [member.kind for member in model._result.members] for model in (classifier, regressor)}
+    assert list(found.values()) == [["quick"] * 2, ["quick"] * 2 + ["linear"] * 2]
+    for model in found:
+        held = np.concatenate([member.held_out for member in model._result.members[:2]])
+        assert len(np.unique(held)) == len(held) == len(model._result.targets) == 2 * len(table[0]) // 5
+
+
 # --- promises ------------------------------------------------------------------------------------------------------
 def test_the_same_seed_gives_the_same_bits_whatever_the_threads(table, regressor):
     X, values, _ = table
