@@ -75,6 +75,15 @@ def test_units_change_nothing(table, regressor):
     np.testing.assert_allclose((other.predict(moved) + 5) / 1e4, regressor.predict(X), atol=0.15)
 
 
+@pytest.mark.parametrize(("factor", "shift"), [(1e-6, -1e6), (1e6, 1e6), (3e3, 17.0)])
+def test_columns_far_from_zero_in_any_unit_give_the_same_predictions(table, regressor, factor, shift):
+    X, values, _ = table
+    numbers = X[["size", "age"]]
+    moved = X.assign(**(factor * (numbers + shift * numbers.std())))
+    other = TabularRegressor("fast", random_state=0).fit(moved, values)
+    np.testing.assert_allclose(other.predict(moved), regressor.predict(X), atol=1e-4)
+
+
 def test_what_was_never_seen_is_as_missing(classifier, table):
     X = table[0].head(3)
     new = classifier.predict_proba(X.assign(heating="peat"))
