@@ -3,6 +3,7 @@
     python benchmarks/tabular.py                          every model that is installed, on all sets, 5 splits
     python benchmarks/tabular.py --models neural,lightgbm --sets vowel,meats --splits 2
     python benchmarks/tabular.py --again neural-default   its results are measured anew
+    python benchmarks/tabular.py --rescale --models neural-fast   and with columns in other units: what does it change?
     python benchmarks/tabular.py --render --publish       no run: the page in docs/benchmarks of what there is
 
 What a model came to on a split of a set is kept in the folder --out as it comes, so that a run that was stopped goes
@@ -36,6 +37,7 @@ from tabular_models import MODELS, Model
 from neural import DataUnavailable, atomic
 
 SPLITS = 5
+RESCALED = "rescaled"  # the folder of what is measured with --rescale
 
 Found = dict[str, Any]  # of a model: what it is, machine, date, threads; "sets": of each set a list, a dict a split
 
@@ -45,9 +47,12 @@ def main(argv: list[str] | None = None) -> int:
     options = parse(argv)
     if options.worker:
         return measure(options.models[0], options)
-    failed = [] if options.render else [name for name in options.models if not run(name, options)]
+    passes = [False, True] if options.rescale else [False]
+    failed = [name for moved in passes for name in options.models if not (options.render or run(name, options, moved))]
     results = tabular_page.read(options.out)
-    if results:
+    if options.rescale:
+        print(*tabular_page.compared(results, tabular_page.read(options.out / RESCALED)), sep="\n")
+    elif results:
         print(tabular_page.page(results))
     if options.publish and results:
         print(f"Published in {tabular_page.publish(results)}")
@@ -67,6 +72,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("bench/tabular"), help="folder (default: bench/tabular)")
     parser.add_argument(
         "--publish", action="store_true", help="write the page in docs/benchmarks, its chart and results"
+    )
+    parser.add_argument(
+        "--rescale", action="store_true", help=f"measure them in other units too, kept in {RESCALED}, and compare"
     )
     parser.add_argument("--render", action="store_true", help="measure nothing")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
@@ -91,15 +99,20 @@ def chosen(text: str, known: dict[str, Any]) -> list[str]:
     return names
 
 
-def run(name: str, options: argparse.Namespace) -> bool:
-    """Have a process of its own measure a model, apart from other libraries' threads; return whether it did."""
+def run(name: str, options: argparse.Namespace, moved: bool = False) -> bool:
+    """Have a process of its own measure a model, apart from other libraries' threads; return whether it did.
+
+    If ``moved``, on columns that are multiplied and shifted.
+    """
+    out = options.out / RESCALED if moved else options.out
     if why := MODELS[name].why_not():
         print(f"{name}: skipped, {why} is not installed", flush=True)
         return True
     if name in options.again:
-        (options.out / f"{name}.json").unlink(missing_ok=True)
+        (out / f"{name}.json").unlink(missing_ok=True)
     command = [sys.executable, str(HERE / "tabular.py"), "--worker", "--models", name, "--sets", ",".join(options.sets)]
-    command += ["--splits", str(options.splits), "--threads", str(options.threads), "--out", str(options.out)]
+    command += ["--splits", str(options.splits), "--threads", str(options.threads), "--out", str(out)]
+    command += ["--rescale"] if moved else []
     return subprocess.run(command, env=environment(options.threads), check=False).returncode == 0
 
 
@@ -122,7 +135,11 @@ def measure(name: str, options: argparse.Namespace) -> int:
             if any(record["split"] == split for record in records):
                 continue
             try:
-                record = {"split": split, "version": version, **measured(model, table, split, options.threads)}
+                record = {
+                    "split": split,
+                    "version": version,
+                    **measured(model, table, split, options.threads, options.rescale),
+                }
             except Exception:  # whatever a library does: the other sets are still measured
                 traceback.print_exc()
                 failed = 1
@@ -142,13 +159,16 @@ def there(name: str) -> tabular_data.Table | None:
         return None
 
 
-def measured(model: Model, table: tabular_data.Table, split: int, threads: int) -> dict[str, float]:
+def measured(
+    model: Model, table: tabular_data.Table, split: int, threads: int, moved: bool = False
+) -> dict[str, float]:
     """Return what a model comes to on one split: the scores of its predictions, the seconds to fit and to predict.
 
     They are seconds of the processor, of all threads together, which a machine that does other work changes little.
     """
     train, test = tabular_data.split(table.y, table.task, split)
-    X_train, X_test = (table.X.iloc[rows].reset_index(drop=True) for rows in (train, test))
+    X = tabular_data.rescaled(table.X, split) if moved else table.X
+    X_train, X_test = (X.iloc[rows].reset_index(drop=True) for rows in (train, test))
     estimator = model.build(table.task, split, threads)
     started = time.process_time()
     estimator.fit(X_train, table.y[train])

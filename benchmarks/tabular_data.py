@@ -114,6 +114,15 @@ def table(name: str) -> Table:
     return Table(name, row.task, frame, np.log(values) if row.log else values, [])
 
 
+def rescaled(X: Any, seed: int) -> Any:
+    """Return the DataFrame with each column of numbers in another unit: 10^U(-6, 6) x + shift, up to 1e6 spreads."""
+    rng, found = np.random.default_rng(seed), X.copy()
+    for name in X.select_dtypes("number"):
+        factor, shift = 10.0 ** rng.uniform(-6, 6), rng.uniform(-1e6, 1e6) * (X[name].std() or 1.0)
+        found[name] = factor * (X[name] + shift)
+    return found
+
+
 # --- one form for all ----------------------------------------------------------------------------------------------
 def tidy(raw: Any, row: Set) -> Any:
     """Return the DataFrame with rows that have a target, of float64 and of categories in alphabetical order.

@@ -178,6 +178,21 @@ def _row(
     ]
 
 
+def compared(results: Results, moved: Results) -> list[str]:
+    """Return a table for each model of its errors, and of those on the same splits with columns in other units."""
+    lines = []
+    for model in (name for name in results if name in moved):
+        rows, names = [], [name for name in results[model]["sets"] if moved[model]["sets"].get(name)]
+        for name in names:
+            shared = splits({"plain": results[model], "moved": moved[model]}, ["plain", "moved"])[name]
+            before, after = (values(found, model, name, "error", shared) for found in (results, moved))
+            grown = scores.in_standard_errors(before, after)
+            rows.append([name, str(len(shared)), _mean_and_spread(before), _mean_and_spread(after), f"{grown:+.2f}"])
+        head = ["", "splits", "error", "in other units", "difference in standard errors"]
+        lines += [f"## {results[model]['title']}: columns multiplied and shifted", "", *markdown(head, rows), ""]
+    return lines
+
+
 def by_set(results: Results) -> list[str]:
     """Return the tables with a row for each set: errors, log losses and seconds of each model on all of its splits."""
     names = list(dict.fromkeys(name for found in results.values() for name in found["sets"]))

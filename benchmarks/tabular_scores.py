@@ -53,6 +53,14 @@ def finite(predicted: NDArray[Any]) -> NDArray[np.float64]:
     return found
 
 
+def in_standard_errors(before: list[float], after: list[float]) -> float:
+    """Return by how many standard errors of ``before``, one number a split, the mean has grown; NaN for one split."""
+    if len(before) < 2:
+        return float("nan")
+    grown, error = np.mean(after) - np.mean(before), np.std(before, ddof=1) / np.sqrt(len(before))
+    return float(grown / error) if error else float(np.sign(grown)) * np.inf if grown else 0.0
+
+
 # --- of all sets ---------------------------------------------------------------------------------------------------
 def shifted_geometric_mean(errors: Any, shift: float = SHIFT) -> float:
     """Return exp(mean(log(error + shift))) - shift."""

@@ -309,6 +309,27 @@ def test_a_time_limit_ends_a_call_and_not_the_fit(tmp_path, monkeypatch):
     assert again.params.tobytes() == straight.params.tobytes()
 
 
+@pytest.mark.parametrize("average", [None, "ema"])
+def test_a_time_limit_does_not_bring_back_the_best_weights_for_what_goes_on(tmp_path, average):
+    class Waits(Callback):
+        numbers_only = True
+
+        def on_epoch_end(self, training):
+            if training.epoch == 4:
+                training.interrupt("enough for today")
+
+    settings = {"learning_rate": 0.5, "average": average}  # so large that the best epoch is not the last
+    straight, net, again = network(), network(), network()
+    best = fit(straight, EarlyStopping("loss", patience=6), StopsAt(), **settings)
+    history = fit(net, EarlyStopping("loss", patience=6), Waits(), checkpoint=tmp_path / "run", **settings)
+    assert (len(history), history.stopped) == (4, "enough for today")
+    settings["callbacks"] = [EarlyStopping("loss", patience=6), Waits()]
+    history = fit(again, checkpoint=tmp_path / "run", resume=True, **settings)
+    assert history["loss"] == best["loss"]
+    assert np.argmin(best["loss"][:4]) < 3
+    assert again.params.tobytes() == straight.params.tobytes()
+
+
 def test_without_resume_it_begins_anew(tmp_path):
     with pytest.raises(Stop):
         fit(network(), StopsAt(9), checkpoint=tmp_path / "run")

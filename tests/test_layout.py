@@ -64,7 +64,7 @@ LEVELS = (
         "tabular_columns",
         "windows",
     ),
-    ("stream_cache", "stream_files"),
+    ("stream_cache", "stream_files", "tabular_saving"),
     ("stream_csv", "stream_parquet"),
     ("activations",),
     ("layer", "targets", "classification_metrics", "probability_metrics", "regression_metrics"),

@@ -162,6 +162,11 @@ BAD = {
     "unknown name": (lambda: train([make()], X, Y, lr=1), TypeError, "'lr'"),
     "unknown name for one": (lambda: train([make()], X, Y, [{"lr": 1}]), TypeError, "'lr'"),
     "a file for many": (lambda: train([make()], X, Y, checkpoint="run"), TypeError, "'checkpoint'"),
+    "one file for two": (
+        lambda: train([make(), make()], X, Y, [{"checkpoint": "run"}] * 2),
+        ValueError,
+        "checkpoint must be a file of its own",
+    ),
     "bad rate": (lambda: train([make(), make()], X, Y, [{}, {"learning_rate": -1}]), ValueError, "network 1: learning"),
     "bad rows": (lambda: train([make()], X[:, :2], Y), ValueError, "network 0: X"),
     "no threads": (lambda: train([make()], X, Y, n_threads=0), ValueError, "n_threads"),

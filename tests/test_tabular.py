@@ -75,6 +75,15 @@ def test_units_change_nothing(table, regressor):
     np.testing.assert_allclose((other.predict(moved) + 5) / 1e4, regressor.predict(X), atol=0.15)
 
 
+@pytest.mark.parametrize(("factor", "shift"), [(1e-6, -1e6), (1e6, 1e6), (3e3, 17.0)])
+def test_columns_far_from_zero_in_any_unit_give_the_same_predictions(table, regressor, factor, shift):
+    X, values, _ = table
+    numbers = X[["size", "age"]]
+    moved = X.assign(**(factor * (numbers + shift * numbers.std())))
+    other = TabularRegressor("fast", random_state=0).fit(moved, values)
+    np.testing.assert_allclose(other.predict(moved), regressor.predict(X), atol=1e-4)
+
+
 def test_what_was_never_seen_is_as_missing(classifier, table):
     X = table[0].head(3)
     new = classifier.predict_proba(X.assign(heating="peat"))
@@ -101,6 +110,14 @@ def test_the_presets_are_trained_to_their_end(preset):
     X, y = load_breast_cancer(return_X_y=True)
     model = TabularClassifier(preset, time_limit=1.0, random_state=0).fit(X[:300], y[:300])
     assert model.score(X[300:], y[300:]) > 0.9
+
+
+def test_the_fast_preset_holds_out_two_of_five_folds(classifier, regressor, table):
+    found = {model: [member.kind for member in model._result.members] for model in (classifier, regressor)}
+    assert list(found.values()) == [["quick"] * 2, ["quick"] * 2 + ["linear"] * 2]
+    for model in found:
+        held = np.concatenate([member.held_out for member in model._result.members[:2]])
+        assert len(np.unique(held)) == len(held) == len(model._result.targets) == 2 * len(table[0]) // 5
 
 
 # --- promises ------------------------------------------------------------------------------------------------------

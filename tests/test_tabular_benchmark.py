@@ -348,3 +348,31 @@ def test_the_page_and_its_chart_are_written(tmp_path):
     assert tabular_page.publish(found, tmp_path) == tmp_path / "tabular.md"
     assert (tmp_path / "tabular.svg").read_text(encoding="utf-8").startswith("<?xml")
     assert json.loads((tmp_path / "tabular.json").read_text(encoding="utf-8")) == found
+
+
+# --- other units ---------------------------------------------------------------------------------------------------
+def test_columns_in_other_units_say_the_same():
+    frame = tabular_data.tidy(toy(), TOY).drop(columns="kind")
+    moved = tabular_data.rescaled(frame, 3)
+    assert list(moved["town"]) == list(frame["town"])
+    assert (moved["yes"].isna() == frame["yes"].isna()).all()
+    back = np.polyfit(moved["size"] - moved["size"][0], frame["size"] - frame["size"][0], 1)
+    np.testing.assert_allclose(np.polyval(back, moved["size"] - moved["size"][0]), frame["size"] - 3, atol=1e-6)
+    assert abs(moved["size"].mean() / moved["size"].std()) > 100
+    assert not (tabular_data.rescaled(frame, 4)["size"] == moved["size"]).any()
+    assert frame["size"].tolist() == [3, 1, 2, 5]
+
+
+def test_a_difference_is_told_in_standard_errors():
+    assert scores.in_standard_errors([1.0, 3.0], [2.0, 4.0]) == pytest.approx(1.0)
+    assert scores.in_standard_errors([1.0, 1.0], [1.0, 1.0]) == 0
+    assert scores.in_standard_errors([1.0, 1.0], [1.0, 2.0]) == np.inf
+    assert np.isnan(scores.in_standard_errors([1.0], [1.0]))
+
+
+def test_a_model_is_measured_in_other_units_beside_its_own(tmp_path):
+    ran = run("--rescale", "--models", "linear", "--sets", "diabetes", "--splits", "2", "--out", tmp_path)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "diabetes | 2" in ran.stdout
+    plain, moved = (json.loads((folder / "linear.json").read_text()) for folder in (tmp_path, tmp_path / "rescaled"))
+    assert plain["sets"]["diabetes"][0]["error"] == pytest.approx(moved["sets"]["diabetes"][0]["error"], rel=1e-3)

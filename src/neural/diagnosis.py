@@ -92,6 +92,7 @@ def doctor(
     if claim is not None:
         claim = check_number("claim", claim, low=0, high=1, strict=True)
     if before is not None:
+        feature_names = net.columns_.inputs if feature_names is None and net.columns_ is not None else feature_names
         X, X_test = before.transform(X), None if X_test is None else before.transform(X_test)
     if last is not net:  # an estimator, whose classes are its own, and whose network knows columns
         y, y_test = (each if each is None else columns_of("y", each, classes_of(last)) for each in (y, y_test))

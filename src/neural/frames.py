@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from neural.errors import sentence
-from neural.tables import LARGEST_VALUE, text
+from neural.tables import LARGEST_VALUE, count, text
 
 Array = np.ndarray[Any, Any]
 
@@ -40,7 +40,7 @@ def _of_array(name: str, values: Array) -> Array:
         return checked(name, values.astype(np.float64))
     if values.dtype.kind not in "OUS":
         raise ValueError(sentence(f"the column {name}", "numbers or texts", values))
-    plain = [None if _is_missing(value) else value for value in values.tolist()]
+    plain = [None if is_missing(value) else value for value in values.tolist()]
     if all(value is None or isinstance(value, int | float | np.number) for value in plain):
         return checked(name, np.array([np.nan if value is None else float(value) for value in plain]))
     _refuse_odd(name, plain)
@@ -58,18 +58,41 @@ def _of_series(name: str, series: Any) -> Array:
     return _of_array(name, np.array(series.to_list(), dtype=object))
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Return whether a value of any frame stands for none: None, NaN, or one of pandas' own."""
     return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)  # two of pandas
 
 
 def _or_nan(value: Any) -> Any:
-    return np.nan if _is_missing(value) else value
+    return np.nan if is_missing(value) else value
 
 
 def _refuse_odd(name: str, plain: list[Any]) -> None:
     odd = next((value for value in plain if isinstance(value, dict | list | tuple | set | complex)), None)
     if odd is not None:
         raise TypeError(sentence(f"the column {name}", "numbers or texts", odd))
+
+
+def labels_of(y: Any) -> Array:
+    """Return labels as an array. ValueError if one is missing, or if objects are something else than texts.
+
+    >>> labels_of(["a", "b"]), labels_of(np.array([True, None]))
+    Traceback (most recent call last):
+    ValueError: y must be labels, none missing. Got none in 1 row, the first of them row 1. Leave such rows out.
+    """
+    found = np.asarray(y)
+    if found.dtype != object or found.ndim != 1:
+        return found
+    labels = found.tolist()
+    gone = [row for row, label in enumerate(labels) if is_missing(label)]
+    if gone:
+        first = f"Got none in {count(len(gone), 'row')}, the first of them row {gone[0]}."
+        raise ValueError(f"y must be labels, none missing. {first} Leave such rows out.")
+    kinds = sorted({type(label).__name__ for label in labels if not isinstance(label, str)})
+    if kinds and kinds != ["bytes"]:  # which scikit-learn refuses in its own words
+        step = "Convert y, as by y.astype(str), or int, or bool."
+        raise ValueError(f"Unknown label type: objects of {', '.join(kinds)}. {step}")  # as scikit-learn begins
+    return found
 
 
 def checked(name: str, values: Array) -> Array:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from neural.checkup import Case, Finding, Findings
-from neural.normalization import BatchNorm, LayerNorm
+from neural.embeddings import Embedding
+from neural.layers import ActivationLayer, DenseLayer
+from neural.normalization import BatchNorm, LayerNorm, Scaling
 
 Array = np.ndarray[Any, Any]
 
@@ -17,7 +19,15 @@ FEW_COLUMNS = 32  # beyond, columns that are 0 throughout are the border of an i
 
 
 def _normalized(case: Case) -> bool:
-    return isinstance(case.net.leaves[0], BatchNorm | LayerNorm)
+    """Return whether the network scales its inputs itself, or looks them up, before anything else."""
+    for leaf in case.net.leaves:
+        if isinstance(leaf, BatchNorm | LayerNorm | Embedding) or (
+            isinstance(leaf, Scaling) and leaf.centre is not None
+        ):
+            return True
+        if isinstance(leaf, DenseLayer | ActivationLayer):
+            return False
+    return False
 
 
 def unscaled_inputs(case: Case) -> Findings:

@@ -10,6 +10,7 @@ import copy
 import inspect
 import itertools
 import math
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -163,9 +164,10 @@ def train(
     """Fit networks to the same rows, all threads at work; ``each`` has arguments of ``fit`` for one network alone.
 
     Arguments of ``fit`` for all of them go by name; besides them ``each`` may have ``rows``, the numbers of the rows
-    that this network is fitted to, and ``validation_rows``, of those by which it is watched. Callbacks are copied, so
-    that each network has its own patience. A fit that diverges is noted, and the others go on; any other error ends
-    them all, and names the network. Ctrl-C ends them within an epoch.
+    that this network is fitted to, and ``validation_rows``, of those by which it is watched; and ``checkpoint``,
+    ``every`` and ``resume``, with a file of its own. Callbacks are copied, so that each network has its own patience. A
+    fit that diverges is noted, and the others go on; any other error ends them all, and names the network. Ctrl-C ends
+    them within an epoch.
 
     >>> from neural import DenseLayer
     >>> networks = [NeuralNetwork([DenseLayer(1, 1)], "mse", random_state=seed) for seed in range(3)]
@@ -182,11 +184,15 @@ def train(
     choices = [{} for _ in networks] if each is None else [dict(one) for one in each]
     if len(choices) != len(networks):
         raise ValueError(sentence("each", f"as many dictionaries as networks, {len(networks)}", len(choices)))
+    given = [one.get("checkpoint") for one in choices]
+    files = [os.path.realpath(path) for path in given if isinstance(path, str | os.PathLike)]
+    if twice := [file for number, file in enumerate(files) if file in files[:number]]:
+        raise ValueError(sentence("checkpoint", "a file of its own for each network", twice[0]))
     _check_names(fit, FIT)
     jobs = []
     for net, choice in zip(networks, choices, strict=True):
         own = {name: value for name, value in choice.items() if name not in OF_ROWS}
-        _check_names(own, FIT)
+        _check_names(own, (*FIT, *OF_ONE))
         parts = [choice.get(name) for name in OF_ROWS]
         jobs.append(_Job(Run(net, own), X, y, {**fit, **own}, *(_row_numbers(part, len(X)) for part in parts)))
     return _all(jobs, n_threads)
@@ -367,7 +373,7 @@ class _Cancelled(Callback):
 
     def on_epoch_end(self, training: Any) -> None:
         if self.told.is_set():
-            training.stop("cancelled")
+            training.interrupt("cancelled")
 
 
 def _check_names(given: Iterable[str], known: Sequence[str]) -> None:

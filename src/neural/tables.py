@@ -9,7 +9,8 @@ does exactly what training did.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from neural.errors import one_of, sentence
 Array = np.ndarray[Any, Any]
 LARGEST_VALUE = 1e100  # beyond it no deviation can be computed: such a value counts as missing
 MOST_VALUES = 50  # of a category; the rest, the rarest, are as unknown ones: zeros
+WHOLE = re.compile(r"^([-+]?\d+)\.0+$")
 TRUTHS = {"true": 1.0, "True": 1.0, "TRUE": 1.0, "false": 0.0, "False": 0.0, "FALSE": 0.0}
 KEYS = ("target", "task", "columns")
 NUMBER = ("name", "kind", "mean", "low", "high", "missing")
@@ -268,19 +270,36 @@ def _fill_number(column: Number, values: Array, out: Array) -> None:
 
 
 def _fill_category(column: Category, texts: Array, out: Array) -> None:
-    places = codes_of(column, texts)
+    places = codes_of(column.values, texts)
     known = np.flatnonzero(places >= 0)
     out[known, places[known]] = 1
 
 
 def _fill_code(column: Code, texts: Array, out: Array) -> None:
-    out[:, 0] = codes_of(column, texts)
+    out[:, 0] = codes_of(column.values, texts)
 
 
-def codes_of(column: Category | Code, texts: Array) -> Array:
-    """Return the number of each value among those of training, -1 for others and where there is none."""
-    place = {value: number for number, value in enumerate(column.values)}
-    return np.array([place.get(value, -1) for value in texts.tolist()], dtype=np.int64)
+def codes_of(values: Sequence[str], texts: Iterable[Any]) -> Array:
+    """Return the number of each text among the values, -1 for others and None; 3.0 of a file may stand for 3.
+
+    >>> codes_of(["2", "3", "gas"], ["3", "3.0", " gas", "oil", None])
+    array([ 1,  1,  2, -1, -1])
+    """
+    place = {value: number for number, value in enumerate(values)}
+    alike = {plain(value): number for value, number in reversed(place.items())}
+    texts = list(texts)
+    odd = {t for t in set(texts) - place.keys() if isinstance(t, str)}
+    place |= {t: alike.get(plain(t), -1) for t in odd}
+    return np.array([place.get(t, -1) for t in texts], dtype=np.int64)
+
+
+def plain(value: str) -> str:
+    """Return a text without blanks around it, and a whole number without zeros behind a point.
+
+    >>> plain("3.0"), plain("3.05"), plain(" gas")
+    ('3', '3.05', 'gas')
+    """
+    return WHOLE.sub(r"\1", value.strip())
 
 
 FILL: Mapping[type, Callable[[Any, Array, Array], None]] = {
@@ -323,7 +342,7 @@ def _not_numbers(series: Any, gone: Array) -> tuple[int, Any] | None:
 def _encode_category(column: Category | Code, series: Any, out: Array) -> str:
     texts = texts_of(series)
     FILL[type(column)](column, texts.to_numpy(), out)
-    odd = np.flatnonzero(texts.notna().to_numpy() & ~texts.isin(column.values).to_numpy())
+    odd = np.flatnonzero(texts.notna().to_numpy() & (codes_of(column.values, texts.to_numpy()) < 0))
     if not len(odd):
         return ""
     return f"{_are(len(odd))} new, not there in training ({texts.iloc[odd[0]]!r}): taken as none"

@@ -27,9 +27,9 @@ from sklearn.utils.validation import (
 from neural import frames
 from neural.conformal import ConformalIntervals, ConformalSets
 from neural.errors import sentence
-from neural.nn import NeuralNetwork
-from neural.tabular_columns import categorical_names, learned
-from neural.tabular_training import PRESETS, train
+from neural.tabular_columns import Scaled, categorical_names, learned
+from neural.tabular_saving import Folder, asked_for
+from neural.tabular_training import PRESETS, Result, train
 
 Array = np.ndarray[Any, Any]
 FEW = 8  # rows: the core takes fewer by other sums
@@ -92,42 +92,55 @@ class BaseTabular(BaseEstimator):
         return _ToRows(self)
 
     def _target_name(self, y: Any, names: Any) -> str:
-        """Return what the target is called in a model file: as the series is, if no column is."""
-        name = str(getattr(y, "name", None) or "target")
+        """Return what the target is called in a model file: as the series is, or the frame's column, if no other is."""
+        named = [y.columns[0]] if getattr(y, "ndim", 1) == 2 and hasattr(y, "columns") else []
+        name = str([*named, getattr(y, "name", None) or "target"][0])
         while name in names:
             name += "_"
         return name
 
     # --- fit ----------------------------------------------------------------------------------------------------------
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, *, checkpoint: Any = None, every: int = 10, resume: bool = False) -> Self:
         """Learn from a table X (n, columns) and its targets y (n,); return the estimator.
 
-        X is an array or a data frame (pandas, polars, PyArrow), of numbers and texts, with NaN or None where a value is
-        missing. Columns of texts, and those named in ``categorical_features``, are categories.
+        Parameters
+        ----------
+        X : an array or a data frame (pandas, polars, PyArrow), of numbers and texts, with NaN or None where a value is
+            missing. Columns of texts, and those named in ``categorical_features``, are categories.
+        y : labels, or values.
+        checkpoint, every, resume : a folder in which each network is kept every so many epochs, and when it is done;
+            with ``resume`` the fit goes on from there, if there is anything. The same call again then makes up for one
+            that was killed, stopped by Ctrl-C or cut by ``time_limit``, to the same bits. ValueError if the folder is
+            of another fit.
         """
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
+        folder = None if checkpoint is None else Folder(checkpoint, every, resume)
         arrays = self._read(X, reset=True)
         name = self._target_name(y, arrays)
-        targets, n_classes = self._encoded(y, len(next(iter(arrays.values()))))
+        targets, classes = self._encoded(y, len(next(iter(arrays.values()))))
         chosen = categorical_names(X, arrays, self.categorical_features)
-        self._scaled = learned(arrays, chosen, name, self._task)
+        scaled = learned(arrays, chosen, name, self._task)
+        filled = scaled.fill(arrays)
         seed = check_random_state(self.random_state).randint(2**31)
-        self._result = train(
-            self._scaled, self._scaled.scaled(self._scaled.fill(arrays)), targets, n_classes, PRESETS[self.preset],
-            seed, self.time_limit, self.n_threads, bool(self.verbose),
+        if folder is not None:
+            seed = folder.seed if folder.seed is not None and self.random_state is None else int(seed)
+            folder.begin(asked_for(scaled, filled, targets, self.preset, seed))
+        result = train(
+            scaled, scaled.scaled(filled), targets, len(classes), PRESETS[self.preset],
+            seed, self.time_limit, self.n_threads, bool(self.verbose), folder,
         )  # fmt: skip
-        self.network_ = self._packed()
+        self._take(scaled, result, classes)  # all at once: a fit that ends in an error leaves what there was
         return self
 
-    def _encoded(self, y: Any, rows: int) -> tuple[Array, int]:
-        """Return targets as the networks take them, and how many classes there are, 0 for values."""
+    def _encoded(self, y: Any, rows: int) -> tuple[Array, Array]:
+        """Return targets as the networks take them, and the classes, none for values."""
         raise NotImplementedError
 
-    def _packed(self) -> NeuralNetwork:
-        """Return the networks as one, which takes the table's own numbers."""
-        raise NotImplementedError
+    def _take(self, scaled: Scaled, result: Result, classes: Array) -> None:
+        """Become what a training has come to."""
+        self._scaled, self._result, self.network_ = scaled, result, result.network(scaled)
 
 
 class _ToRows(NamedTuple):
@@ -166,20 +179,20 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
     _task = "classes"
 
-    def _encoded(self, y: Any, rows: int) -> tuple[Array, int]:
-        y = column_or_1d(np.asarray(y), warn=True)
+    def _encoded(self, y: Any, rows: int) -> tuple[Array, Array]:
+        y = column_or_1d(frames.labels_of(y), warn=True)
         check_consistent_length(np.empty(rows), y)
         check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(sentence("y", "of two classes at least", f"the one class {self.classes_[0]!r}"))
-        return codes.astype(np.int64), len(self.classes_)
+        classes, codes = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(sentence("y", "of two classes at least", f"the one class {classes[0]!r}"))
+        return codes.astype(np.int64), classes
 
-    def _packed(self) -> NeuralNetwork:
-        network = self._result.network(self._scaled)
-        texts = all(isinstance(label, str) for label in self.classes_)  # of a data frame: objects, which no file holds
-        network.classes_ = self.classes_.astype(np.str_) if texts else self.classes_.copy()
-        return network
+    def _take(self, scaled: Scaled, result: Result, classes: Array) -> None:
+        super()._take(scaled, result, classes)
+        self.classes_ = classes
+        texts = all(isinstance(label, str) for label in classes)  # of a data frame: objects, which no file holds
+        self.network_.classes_ = classes.astype(np.str_) if texts else classes.copy()
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class, (n, n_classes), in the order of ``classes_``."""
@@ -216,14 +229,11 @@ class TabularRegressor(RegressorMixin, BaseTabular):
 
     _task = "values"
 
-    def _encoded(self, y: Any, rows: int) -> tuple[Array, int]:
+    def _encoded(self, y: Any, rows: int) -> tuple[Array, Array]:
         y = check_array(np.asarray(y), ensure_2d=False, dtype=np.float64, input_name="y")
         y = column_or_1d(y, warn=True)
         check_consistent_length(np.empty(rows), y)
-        return y, 0
-
-    def _packed(self) -> NeuralNetwork:
-        return self._result.network(self._scaled)
+        return y, np.array([])
 
     def predict(self, X: Any) -> Array:
         """Return a value for each row, (n,)."""

@@ -30,6 +30,7 @@ from neural.nn import NeuralNetwork
 from neural.normalization import Scaling
 from neural.optimizers import AdamW
 from neural.tabular_columns import Scaled, edges_of
+from neural.tabular_saving import Folder
 
 Array = np.ndarray[Any, Any]
 PICKS = 20  # of ensemble selection: weights are multiples of 1 / 20
@@ -64,20 +65,27 @@ KINDS = {
     "bins": Kind("bins"),
     "plain": Kind("plain", steps=6000, epochs=(20, 400)),
     "linear": Kind("plain", hidden=(), dropout=0.0, label_smoothing=0.0),
+    "quick": Kind("waves", hidden=(64, 64, 64), learning_rate=5e-3, batch_size=64, steps=2500, epochs=(10, 60)),
 }
 
 
 @dataclass(frozen=True)
 class Preset:
-    """Which kinds are trained, and how many folds the rows are divided into, once or a few times."""
+    """Which kinds are trained, and how many folds the rows are divided into, once or a few times.
+
+    ``solved`` are kinds for values alone, for which there is a closed form. Of the folds all, or the first ``held``,
+    are held out by a network of each kind.
+    """
 
     kinds: tuple[str, ...]
     folds: int = 5
     repeats: int = 1
+    solved: tuple[str, ...] = ()
+    held: int | None = None
 
 
 PRESETS = {
-    "fast": Preset(("waves",), folds=3),
+    "fast": Preset(("quick",), solved=("linear",), held=2),
     "default": Preset(("waves", "bins", "linear")),
     "best": Preset(("waves", "bins", "plain", "linear"), folds=8, repeats=2),
 }
@@ -133,9 +141,9 @@ class Member:
 class Result:
     """What a training gives: members with weights, and what they say together of rows they have not seen.
 
-    ``outputs`` (n, n_out) are calibrated probabilities, or values, for the rows whose targets are ``targets``: all, if
-    no network diverged, and none where there were too few to hold any out; ``centre`` and ``spread`` are those of the
-    values.
+    ``outputs`` (n, n_out) are calibrated probabilities, or values, for the rows whose targets are ``targets``: those
+    of the folds that were held out, none where there were too few rows for that; ``centre`` and ``spread`` are those of
+    the values.
     """
 
     members: list[Member]
@@ -185,15 +193,18 @@ def _frozen(layer: Layer) -> Layer:
 
 def train(
     scaled: Scaled, rows: Array, targets: Array, n_classes: int, preset: Preset,
-    seed: int, time_limit: float | None, n_threads: int | None, verbose: bool,
+    seed: int, time_limit: float | None, n_threads: int | None, verbose: bool, folder: Folder | None = None,
 ) -> Result:  # fmt: skip
-    """Train the networks of a preset on scaled rows (n, inputs) and targets (n,), codes of classes or values."""
+    """Train the networks of a preset on scaled rows (n, inputs) and targets (n,), codes of classes or values.
+
+    What takes long is saved in ``folder``; solutions in closed form, weights and the temperature are computed again.
+    """
     centre, spread = (0.0, 1.0) if n_classes else (float(targets.mean()), float(targets.std()) or 1.0)
     goals = targets if n_classes else ((targets - centre) / spread).astype(np.float32)
     members = list[Member]()
     for repeat in range(preset.repeats):
-        for held_out in folds(targets, preset.folds, seed + repeat) or [np.array([], int)]:
-            for name in preset.kinds:
+        for held_out in folds(targets, preset.folds, seed + repeat)[: preset.held] or [np.array([], int)]:
+            for name in preset.kinds if n_classes else (*preset.kinds, *preset.solved):
                 net = network_of(KINDS[name], scaled, rows, n_classes, seed + 1000 * len(members))
                 members.append(Member(net, name, held_out))
     solved = [m for m in members if not (n_classes or KINDS[m.kind].hidden)]
@@ -201,9 +212,11 @@ def train(
         _solve(member, rows, goals)
     trained = [member for member in members if member not in solved]
     each = [_fit_arguments(KINDS[member.kind], member.held_out, len(rows)) for member in trained]
-    if time_limit is not None:
-        for arguments in each:
+    for number, arguments in enumerate(each):
+        if time_limit is not None:
             arguments["time_limit"] = time_limit * _workers(n_threads, len(trained)) / len(trained)
+        if folder is not None:
+            arguments |= folder.arguments(number)
     runs = many.train([member.network for member in trained], rows, goals, each, n_threads=n_threads)
     members = [*[member for member, run in zip(trained, runs, strict=True) if run.error is None], *solved]
     if verbose:

@@ -193,6 +193,11 @@ class Training:
         """End the fit after this epoch."""
         self.history.stopped, self._is_late = reason, False
 
+    def interrupt(self, reason: str) -> None:
+        """End this call of ``fit`` after this epoch, but not what its checkpoint goes on with, if it has one."""
+        if not self.stopped:
+            self.history.stopped, self._is_late = reason, True
+
     @property
     def stopped(self) -> str:
         """Why the fit ends before its last epoch; "" if it does not."""
@@ -213,7 +218,7 @@ class Training:
         finally:
             self._updates.show()
             self._call("on_train_end")
-        if self.saving is not None:  # as the fit leaves it, such as with its best weights
+        if self.saving is not None and not self._is_late:  # as the fit leaves it, such as with its best weights
             self._save()
         self._warn_if_risen()
         return self.history
@@ -223,7 +228,7 @@ class Training:
             if not self._run_many():
                 self.epoch += 1
                 self._run_epoch()
-            if self.saving is not None and self.saving.is_due(self.epoch):
+            if self.saving is not None and (self._is_late or self.saving.is_due(self.epoch)):
                 self._save()
 
     # --- checkpoints -----------------------------------------------------------------------------------------------
@@ -310,8 +315,7 @@ class Training:
         """Measure, record and tell of an epoch, with the averaged weights in place if somebody looks at them."""
         self._outputs = None
         if self.epoch == self.state.epoch - self.before < self.epochs and self._left <= 0:
-            self.stop(f"the time limit of {self.settings.time_limit:g} s is over")
-            self._is_late = True
+            self.interrupt(f"the time limit of {self.settings.time_limit:g} s is over")
         if self._listened_to:
             self._updates.show()
         self.numbers = {

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from neural import History, NeuralNetwork
+from neural import DenseLayer, History, NeuralNetwork
 from neural import doctor as diagnose
 from neural.cli.answers import DONE, FAILED, Answer, Json, Quiet
 from neural.cli.fitting import columns_of, deviation, plan_of, read, scales, truth_of
@@ -104,8 +104,11 @@ def divided(net: NeuralNetwork, settings: str, frame: Any, digest: str | None) -
 def as_trained(net: NeuralNetwork, trained: Rows, aside: Rows | None) -> tuple[Any, ...]:
     """Return network and rows for the doctor, with the scales that were folded into the network taken out again.
 
-    The training saw (x - mean) / deviation, and so it is what its weights, costs and updates have to be judged by.
+    The training saw (x - mean) / deviation, and so it is what its weights, costs and updates have to be judged by. A
+    network of TabularClassifier and the like has its scales in layers of their own, and takes the rows as they are.
     """
+    if not isinstance(net.layers[0], DenseLayer):
+        return net, *(array for part in (trained, aside) if part for array in (part.X, part.y))
     mean, scale = scales(columns_of(net), trained.X)
     fold_inputs(net, -mean / scale, 1 / scale)
     middle, width = 0.0, 1.0

@@ -18,7 +18,7 @@ from neural.folding import fold_inputs, fold_outputs
 from neural.guessing import CATEGORY, LEFT_OUT, NUMBER, Guess, guess_columns, guess_task
 from neural.streams import stream
 from neural.table_files import read_table
-from neural.tables import Columns, Encoded, Number, count, measured, numbers_of, texts_of
+from neural.tables import Columns, Encoded, Number, codes_of, count, measured, numbers_of, text, texts_of
 
 Array = np.ndarray[Any, Any]
 FEWEST_ROWS = 10
@@ -250,11 +250,5 @@ def truth_of(net: NeuralNetwork, table: Any, rows: Any = None) -> tuple[Array, A
         there = ~np.isnan(values)
         return there, values[there], int((series.notna().to_numpy() & ~there).sum())
     texts = texts_of(series)
-    codes = _codes(texts, np.asarray(net.classes_))
+    codes = codes_of([text(label) for label in np.asarray(net.classes_).tolist()], texts)
     return codes >= 0, codes[codes >= 0], int((texts.notna().to_numpy() & (codes < 0)).sum())
-
-
-def _codes(texts: Any, labels: Array) -> Array:
-    import pandas
-
-    return np.asarray(pandas.Index(labels.astype(np.str_).tolist(), dtype=object).get_indexer(texts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -90,7 +91,10 @@ def _layer(layer: Any) -> tuple[str, str]:
 def _short(value: Any) -> str:
     if isinstance(value, dict):
         return str(value.get("name", value))
-    return "[" + ", ".join(map(_short, value)) + "]" if isinstance(value, list) else str(value)
+    if not isinstance(value, list):
+        return str(value)
+    runs = [(text, len([*same])) for text, same in itertools.groupby(map(_short, value))]
+    return "[" + ", ".join(text if n == 1 else f"{n} x {text}" for text, n in runs) + "]"
 
 
 def _kind(column: Any) -> str:
