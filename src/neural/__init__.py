@@ -123,6 +123,7 @@ _ON_SCIKIT_LEARN = {
     "MLPRegressor": "estimators",
     "TabularClassifier": "tabular",
     "TabularRegressor": "tabular",
+    "searching": "searches",
 }
 
 
