@@ -1,4 +1,4 @@
-"""Searches of scikit-learn in threads: the bits of one fit after the other, a thread of the core each, errors, Ctrl-C."""
+"""Searches in threads: the bits of one fit after the other, a thread of the core each, errors, Ctrl-C, nesting."""
 
 import os
 import signal
