@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from neural.ahead import ahead
-from neural.batches import Take
+from neural.batches import InPasses, Take
 from neural.callbacks import History
 from neural.engine import Data, Program
 from neural.errors import sentence
@@ -121,7 +121,7 @@ class Streamed(Parts):
         return Windowed(network, program, first, validation, settings, engine, self)
 
 
-class Windowed(Training):
+class Windowed(InPasses):
     """One call of ``fit`` with a stream, as callbacks see it.
 
     As :class:`Training`, but ``data`` is what is in memory; ``true`` and ``predicted()`` take another pass, and hold
@@ -145,22 +145,10 @@ class Windowed(Training):
         self._size = streamed.rows.rows_at_once(self.batch_size)
         self._coming: Generator[Data, None, None] | None = None
 
-    def predicted(self) -> np.ndarray:
-        self._look_again()
-        return super().predicted()
-
-    @property
-    def _targets(self) -> np.ndarray:
-        self._look_again()
-        return self._seen
-
     def _look_again(self) -> None:
         """Read all rows for their targets and the outputs, unless it has been done since the last update."""
         if self._outputs is None:
             _, self._seen, self._outputs = evaluate(self.engine, self.program, self._streamed, keep=True)
-
-    def _run_many(self) -> bool:
-        return False
 
     def run(self) -> History:
         """Run all epochs; the thread that reads ends with them."""
