@@ -2,111 +2,14 @@
 #pragma once
 #include <cmath>
 
-#include "vec.hpp"
+#include "elementary.hpp"
 
 namespace {
-
-// x = whole log 2 + r with |r| <= log(2) / 2, and e^r - 1 (Cephes' polynomial), without branches, so that loops over it
-// become vectors.
-struct Reduced {
-  int32_t whole;
-  float less_1;
-};
-INLINE Reduced reduced(float x) {
-  float n = x * 1.44269504088896341f + 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number
-  int32_t whole;
-  std::memcpy(&whole, &n, 4);
-  n -= 12582912.0f;
-  const float r = x - n * 0.693359375f - n * -2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  return {whole - 0x4b400000, p * (r * r) + r};
-}
-INLINE float power_of_2(int32_t whole) {
-  const int32_t bits = (whole + 127) << 23;
-  float power;
-  std::memcpy(&power, &bits, 4);
-  return power;
-}
-
-// e^x; float64 is the library's own.
-INLINE float exponential(float x) {
-  float t = x > 88.37f ? 88.37f : x;
-  t = t < -103.0f ? -103.0f : t;
-  const Reduced e = reduced(t);
-  const int32_t half = e.whole >> 1;  // 2^whole in two factors: the smaller results are denormal
-  float p = (e.less_1 + 1) * power_of_2(half) * power_of_2(e.whole - half);
-  p = x > 88.7228f ? INFINITY : p;
-  p = x < -103.97f ? 0.0f : p;
-  return x != x ? x : p;
-}
-INLINE double exponential(double x) { return std::exp(x); }
-
-INLINE float hyperbolic_tangent(float x) {
-  const float size = x < 0 ? -x : x, z = x * x;
-  float p = -5.70498872745e-3f;
-  p = p * z + 2.06390887954e-2f;
-  p = p * z - 5.37397155531e-2f;
-  p = p * z + 1.33314422036e-1f;
-  p = p * z - 3.33332819422e-1f;
-  const float small = p * z * x + x, large = 1 - 2 / (exponential(2 * size) + 1);
-  return size < 0.625f ? small : x < 0 ? -large : large;
-}
-INLINE double hyperbolic_tangent(double x) { return std::tanh(x); }
-
-// log x, likewise; -inf of 0 and NaN below it.
-INLINE float logarithm(float x) {
-  const bool tiny = x < 1.17549435e-38f;  // denormal: its exponent is read after it is made larger
-  const float y = tiny ? x * 8388608.0f : x;
-  int32_t bits;
-  std::memcpy(&bits, &y, 4);
-  const int32_t shifted = bits - 0x3f3504f3;  // of sqrt(1/2), so that the mantissa is within sqrt(1/2) to sqrt(2)
-  const int32_t mantissa = (shifted & 0x007fffff) + 0x3f3504f3;
-  const float e = float((shifted >> 23) - (tiny ? 23 : 0));
-  float r;
-  std::memcpy(&r, &mantissa, 4);
-  r -= 1;
-  float p = 7.0376836292e-2f;
-  p = p * r - 1.1514610310e-1f;
-  p = p * r + 1.1676998740e-1f;
-  p = p * r - 1.2420140846e-1f;
-  p = p * r + 1.4249322787e-1f;
-  p = p * r - 1.6668057665e-1f;
-  p = p * r + 2.0000714765e-1f;
-  p = p * r - 2.4999993993e-1f;
-  p = p * r + 3.3333331174e-1f;
-  const float z = r * r;
-  float value = p * r * z - 2.12194440e-4f * e - 0.5f * z + r + 0.693359375f * e;
-  value = x == INFINITY ? x : value;
-  value = x == 0 ? -INFINITY : value;
-  return x >= 0 ? value : NAN;
-}
-INLINE double logarithm(double x) { return std::log(x); }
-
-INLINE float logarithm_of_1_plus(float x) {  // what rounding took from 1 + x is given back in proportion
-  const float u = 1 + x, log = logarithm(u) * (x / (u - 1));
-  return u == 1 ? x : log;
-}
-INLINE double logarithm_of_1_plus(double x) { return std::log1p(x); }
 
 INLINE float root(float x) { return __builtin_sqrtf(x); }
 INLINE double root(double x) { return __builtin_sqrt(x); }
 
 template <class T> INLINE T sign(T x) { return x > 0 ? T(1) : x < 0 ? T(-1) : x; }  // of NaN, NaN
-
-// e^x - 1 of x <= 0, exact near 0: 2^whole (e^r - 1) + (2^whole - 1).
-INLINE float exponential_less_1(float x) {
-  float t = x < -40.0f ? -40.0f : x;
-  t = t > 0 ? 0.0f : t;
-  const Reduced e = reduced(t);
-  const float power = power_of_2(e.whole);
-  return e.less_1 * power + (power - 1);
-}
-INLINE double exponential_less_1(double x) { return std::expm1(x); }
 
 template <class T> INLINE T held(T x, T low, T high) {  // NaN passes
   x = x < low ? low : x;

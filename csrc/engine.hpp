@@ -288,6 +288,7 @@ template <class T> class Network {
     threads::steps(
         threads, count, int(phases.size()),
         [&](long step, int p, int t, int n) {
+          const threads::NothingTiny mode;
           const Phase &phase = phases[size_t(p)];
           T *const scratch = work.scratch[size_t(t)];
           Job<T> j = first;

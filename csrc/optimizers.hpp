@@ -58,14 +58,14 @@ template <class T> struct RMSProp {
   T rate, rho, epsilon;
   T step(T g, T &s, T &) const {
     s = rho * s + (1 - rho) * (g * g);
-    return rate * g / (root(s) + epsilon);
+    return rate * g * inverse(root(s) + epsilon);
   }
 };
 template <class T> struct RMSPropMomentum {
   T rate, rho, epsilon, momentum;
   T step(T g, T &s, T &v) const {
     s = rho * s + (1 - rho) * (g * g);
-    v = momentum * v + g / (root(s) + epsilon);
+    v = momentum * v + g * inverse(root(s) + epsilon);
     return rate * v;
   }
 };
@@ -73,7 +73,7 @@ template <class T> struct Adagrad {
   T rate, epsilon;
   T step(T g, T &s, T &) const {
     s += g * g;
-    return rate * g / (root(s) + epsilon);
+    return rate * g * inverse(root(s) + epsilon);
   }
 };
 template <class T> struct Adam {
@@ -81,7 +81,7 @@ template <class T> struct Adam {
   T step(T g, T &m, T &v) const {
     m = beta1 * (m - g) + g;
     v = beta2 * v + (1 - beta2) * (g * g);
-    return mean_scale * m / (root(v) * root_scale + epsilon);
+    return mean_scale * m * inverse(root(v) * root_scale + epsilon);
   }
 };
 template <class T> struct Muon {  // of what is no matrix: Adam
@@ -93,7 +93,7 @@ template <class T> struct NAdam {
   T step(T g, T &m, T &v) const {
     m = beta1 * (m - g) + g;
     v = beta2 * v + (1 - beta2) * (g * g);
-    return (mean_scale * m + gradient_scale * g) / (root(v) * root_scale + epsilon);
+    return (mean_scale * m + gradient_scale * g) * inverse(root(v) * root_scale + epsilon);
   }
 };
 template <class T> struct Lion {
@@ -105,14 +105,19 @@ template <class T> struct Lion {
   }
 };
 
-template <class T, class Rule>
-INLINE void step_along(Rule rule, Penalty<T> p, T *__restrict w, const T *__restrict d, T *__restrict m, T *__restrict v, long n) {
+template <class T, class Rule, class Gradient>
+INLINE void step_along(Rule rule, T keep, T *__restrict w, const T *__restrict d, T *__restrict m, T *__restrict v, long n, Gradient gradient) {
   const long end = whole<T>(n);
   INDEPENDENT
   for (long k = 0; k < end; k++) {
-    const T step = rule.step(p.gradient(d[k], w[k]), m[k], v[k]);
-    w[k] = p.keep * w[k] - step;
+    const T step = rule.step(gradient(d[k], w[k]), m[k], v[k]);
+    w[k] = keep * w[k] - step;
   }
+}
+template <class T, class Rule>
+INLINE void step_along(Rule rule, Penalty<T> p, T *w, const T *d, T *m, T *v, long n) {
+  if (p.l1 == 0) step_along(rule, p.keep, w, d, m, v, n, [p](T g, T x) { return g + p.l2 * x; });  // signs take time
+  else step_along(rule, p.keep, w, d, m, v, n, [p](T g, T x) { return p.gradient(g, x); });
 }
 
 // What brings gradients of this norm to the one that is allowed.

@@ -21,6 +21,33 @@ inline void rest() {
 #endif
 }
 
+// While it lives, results of this thread too small for a normal number, below 1.2e-38 in float32, are 0. They do no good in
+// a network that is nearly trained, and cost a hundred times what others do.
+class NothingTiny {
+#if defined(__x86_64__)
+  static constexpr unsigned FLUSH = 0x8040;  // of results and of operands
+  const unsigned before = __builtin_ia32_stmxcsr();
+
+ public:
+  NothingTiny() { __builtin_ia32_ldmxcsr(before | FLUSH); }
+  ~NothingTiny() { __builtin_ia32_ldmxcsr(before); }
+#elif defined(__aarch64__)
+  static constexpr uint64_t FLUSH = 1 << 24;
+  uint64_t before;
+
+ public:
+  NothingTiny() {
+    asm volatile("mrs %0, fpcr" : "=r"(before));
+    asm volatile("msr fpcr, %0" ::"r"(before | FLUSH));
+  }
+  ~NothingTiny() { asm volatile("msr fpcr, %0" ::"r"(before)); }
+#else
+ public:
+  NothingTiny() {}
+#endif
+  NothingTiny(const NothingTiny &) = delete;
+};
+
 // `members` wait for one another: spinning while the others are likely to run, then asleep in the kernel.
 class Barrier {
   std::atomic<int> arrived{0};

@@ -52,7 +52,7 @@ def any_network(rng, seed, pair, dtype):
     layers = [*hidden, DenseLayer(widths[-2], widths[-1], last, bias_init="random")]
     net = NeuralNetwork(layers, loss, dtype=dtype, input_scale=scale, random_state=seed).build(widths[0])
     for layer in net.leaves:  # as if it had been trained: nothing at its first value
-        for name in {**layer.shapes()}.keys() - {"weights"}:
+        for name in [name for name in layer.shapes() if name != "weights"]:  # in order, so that draws are the same
             values = layer.parameter(name)
             values[...] = rng.uniform(0.5, 1.5, values.shape) if "variance" in name else rng.normal(size=values.shape)
     X = rng.normal(size=(ROWS, widths[0]))

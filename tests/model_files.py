@@ -18,6 +18,7 @@ from neural import (
     container,
     model_file,
 )
+from neural.config import from_config, to_config
 from neural.container import HEAD, START
 
 
@@ -121,3 +122,9 @@ def tensor(change, name="layer1.weights"):
 
 def settings(**new):
     return layer(lambda described: described["settings"].update(new))
+
+
+def through_json(value, custom=None):
+    """Return what comes back of a value that is written down as settings in JSON, and read."""
+    arrays = []
+    return from_config(json.loads(json.dumps(to_config(value, arrays), allow_nan=False)), arrays, custom)

@@ -5,12 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
-from neural import Augment, BatchNorm, Callback, DenseLayer, NeuralNetwork, TrainingDiverged, core
+from neural import Augment, BatchNorm, Callback, DenseLayer, NeuralNetwork, TrainingDiverged
 from neural.streams import epoch_order, philox
+from tests.engines import ENGINES, needs_core
 
-ENGINES = ["numpy"] + (["core"] if core._core is not None else [])
 each_engine = pytest.mark.parametrize("engine", ENGINES)
-needs_core = pytest.mark.skipif(core._core is None, reason="this installation has no compiled core")
 RNG = np.random.default_rng(0)
 
 

@@ -18,14 +18,12 @@ from neural import (
     EarlyStopping,
     NeuralNetwork,
     TrainingDiverged,
-    core,
 )
 from neural.averages import Averaging
+from tests.engines import ENGINES, needs_core
 from tests.small_network import LABELS, X, fit, network
 
-ENGINES = ["numpy"] + (["core"] if core._core is not None else [])
 each_engine = pytest.mark.parametrize("engine", ENGINES)
-needs_core = pytest.mark.skipif(core._core is None, reason="this installation has no compiled core")
 AVERAGES = [EMA(0.9), SWA(0.5), SWA(2), SWA(0, "update"), SWA(0.3, "update")]
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from neural import LBFGS, SGD, Adam, BatchNorm, DenseLayer, NeuralNetwork, RMSProp, core
+from neural import LBFGS, SGD, Adam, BatchNorm, DenseLayer, NeuralNetwork, RMSProp
+from tests.engines import ENGINES, needs_core, threads_change_no_bit
 
-ENGINES = ["numpy"] + (["core"] if core._core is not None else [])
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(90, 6)) * 3, RNG.normal(size=90) * 10
 
@@ -48,7 +48,7 @@ def test_a_small_gradient_is_left_alone():
     assert np.array_equal(nets[0].params, nets[1].params)
 
 
-@pytest.mark.skipif(len(ENGINES) == 1, reason="this installation has no compiled core")
+@needs_core
 @pytest.mark.parametrize("optimizer", [SGD(0.9, clip_norm=0.5), Adam(clip_value=0.01), Adam(clip_norm=2.0)], ids=str)
 def test_engines_agree_after_many_updates(optimizer):
     nets = [network(engine, max_norm=0.7, non_negative=True) for engine in ENGINES]
@@ -58,17 +58,13 @@ def test_engines_agree_after_many_updates(optimizer):
     np.testing.assert_allclose(nets[1].params, nets[0].params, rtol=1e-8, atol=1e-10)
 
 
-@pytest.mark.skipif(len(ENGINES) == 1, reason="this installation has no compiled core")
+@needs_core
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_threads_change_no_bit(dtype, monkeypatch):
-    monkeypatch.setenv("NEURAL_FLOPS_FOR_THREADS", "0")
-    found = []
-    for threads in (1, 2, 3):
-        net = network("core", dtype, max_norm=0.7)
-        net.fit(X, y, epochs=3, batch_size=20, optimizer=Adam(clip_norm=0.5), verbose=0, n_threads=threads)
-        found.append(net.params.copy())
-    assert np.array_equal(found[0], found[1])
-    assert np.array_equal(found[0], found[2])
+def test_threads_change_no_bit(dtype):
+    optimizer = Adam(clip_norm=0.5)
+    threads_change_no_bit(
+        lambda: network("core", dtype, max_norm=0.7), X, y, epochs=3, batch_size=20, optimizer=optimizer
+    )
 
 
 @pytest.mark.parametrize("engine", ENGINES)

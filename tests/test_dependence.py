@@ -3,7 +3,19 @@
 import numpy as np
 import pytest
 
-from neural import DenseLayer, NeuralNetwork, partial_dependence, permutation_importance, prototypes
+from neural import (
+    ActivationLayer,
+    AverageLayer,
+    DenseLayer,
+    EnsembleDense,
+    MeanOfMembers,
+    NeuralNetwork,
+    ensemble,
+    partial_dependence,
+    permutation_importance,
+    prototypes,
+)
+from neural.nearest import hidden_values, last_dense
 from tests.patients import blobs, fitted
 
 X = np.random.default_rng(0).normal(size=(40, 3))
@@ -138,6 +150,44 @@ def test_without_a_hidden_layer_inputs_are_compared():
         prototypes(net, rows, rows, k=51)
     with pytest.raises(ValueError, match="X must be of shape"):
         prototypes(net, rows, rows[:0])
+
+
+def test_prototypes_of_an_ensemble_are_the_nearest_to_all_its_members():
+    net, rows, _, rows_test, _ = fitted("digits")
+    other = NeuralNetwork([DenseLayer(64, 9, "tanh"), DenseLayer(9, 10, "softmax")], net.loss_, input_scale=1 / 16)
+    other.build().classes_ = net.classes_
+    found = prototypes(ensemble([net, other]), rows, rows_test[:20], k=3)
+    reversed_members = prototypes(ensemble([other, net]), rows, rows_test[:20], k=3)
+    near, far = (np.hstack([hidden_values(each, X) for each in (net, other)]) for X in (rows_test[:20], rows))
+    distances = np.sqrt(np.square(near[:, None] - far[None]).sum(axis=2))
+    np.testing.assert_allclose(found.distances, np.sort(distances, axis=1)[:, :3], rtol=1e-4)
+    np.testing.assert_allclose(found.distances, reversed_members.distances, rtol=1e-4)
+    assert not np.allclose(found.distances, prototypes(net, rows, rows_test[:20], k=3).distances, rtol=0.1)
+
+
+def test_prototypes_of_members_that_share_their_weights_are_the_nearest_to_all():
+    layers = [EnsembleDense(5, 3, "relu", first=True), EnsembleDense(2, 3), MeanOfMembers(3, "softmax")]
+    net = NeuralNetwork(layers, "categorical_crossentropy", random_state=0)
+    rows, _ = blobs(50)
+    found, hidden = prototypes(net, rows, rows[:4], k=2), net.build(6).layers[0]
+    made = np.maximum(hidden.forward_propagation(rows.T).T, 0)
+    assert made.shape == (50, 15)
+    distances = np.sqrt(np.square(made[:4, None] - made).sum(axis=2))
+    np.testing.assert_allclose(found.distances, np.sort(distances, axis=1)[:, :2], rtol=1e-4, atol=1e-5)
+
+
+def test_the_last_dense_layer_of_each_chain():
+    dense, relu = DenseLayer(2, 2), ActivationLayer("relu")
+
+    def places(*layers):
+        return last_dense([part for layer in layers for leaf in layer.leaves() for part in leaf.expanded()])
+
+    assert places(relu) == [0]
+    assert places(dense, relu, dense) == [2]
+    assert places(dense, AverageLayer([[relu, dense], [dense, relu]])) == [3, 5]  # marks at 1, 4, 7
+    assert places(dense, AverageLayer([[relu], [dense]])) == [0, 4]  # one chain begins at what went into the first
+    assert places(AverageLayer([[dense], [dense]]), dense) == [5]
+    assert places(AverageLayer([[AverageLayer([[dense], [dense]])], [dense]])) == [2, 4, 7]
 
 
 def test_importance_is_shown_as_a_table_the_most_important_first():

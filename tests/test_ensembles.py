@@ -14,11 +14,10 @@ from neural import (
     MeanOfMembers,
     Muon,
     NeuralNetwork,
-    core,
 )
 from neural.gradcheck import check_gradient, kink_distance
+from tests.engines import ENGINES, needs_core, threads_change_no_bit, trained_alike
 
-ENGINES = ["numpy"] + ["core"] * (core._core is not None)
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(70, 5))
 Y = (X[:, 0] > 0).astype(int) + (X[:, 1] * X[:, 2] > 0)
@@ -69,36 +68,25 @@ def test_the_gradient_is_right(case):
     assert check_gradient(net, X[:9], y[:9], sample_weight=RNG.random(9), training=True).error < 1e-6
 
 
-@pytest.mark.skipif(len(ENGINES) == 1, reason="this installation has no compiled core")
+@needs_core
 @pytest.mark.parametrize("clip", [None, 0.1])  # by both ways of the core to an update
 @pytest.mark.parametrize("case", CASES)
 def test_the_engines_train_it_alike(case, clip):
     make, y = CASES[case]
-    nets = [make(engine) for engine in ENGINES]
-    weights = np.random.default_rng(1).random(len(X))
-    for net in nets:
-        optimizer = Adam(clip_norm=clip)
-        net.fit(X, y, epochs=4, batch_size=16, optimizer=optimizer, sample_weight=weights, average="ema", verbose=0)
-    assert [net.engine_ for net in nets] == ENGINES
-    np.testing.assert_allclose(nets[1].params, nets[0].params, rtol=1e-8, atol=1e-10)
-    np.testing.assert_allclose(nets[1].predict(X), nets[0].predict(X), rtol=1e-9)
+    weights, optimizer = np.random.default_rng(1).random(len(X)), Adam(clip_norm=clip)
+    nets = trained_alike(
+        make, X, y, 1e-8, epochs=4, batch_size=16, optimizer=optimizer, sample_weight=weights, average="ema"
+    )
     np.testing.assert_allclose(nets[1].predict(X[:1]), nets[0].predict(X)[:1], rtol=1e-9)
     assert nets[1].evaluate(X, y)["loss"] == pytest.approx(nets[0].evaluate(X, y)["loss"], rel=1e-9)
 
 
-@pytest.mark.skipif(len(ENGINES) == 1, reason="this installation has no compiled core")
+@needs_core
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("clip", [None, 0.1])
-def test_threads_change_no_bit_and_padding_stays_0(dtype, clip, monkeypatch):
-    monkeypatch.setenv("NEURAL_FLOPS_FOR_THREADS", "0")
-    nets = [classes("core", dtype) for _ in range(3)]
-    for net, threads in zip(nets, (1, 2, 5), strict=True):
-        net.fit(X, Y, epochs=3, batch_size=32, optimizer=Adam(clip_norm=clip), verbose=0, n_threads=threads)
-        assert np.array_equal(net.params, nets[0].params)
-    used = np.zeros(len(net.params), bool)
-    for place in net._places:
-        place.view(used)[...] = True
-    assert (net.params[~used] == 0).all()
+def test_threads_change_no_bit_and_padding_stays_0(dtype, clip):
+    optimizer = Adam(clip_norm=clip)
+    threads_change_no_bit(lambda: classes("core", dtype), X, Y, epochs=3, batch_size=32, optimizer=optimizer)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

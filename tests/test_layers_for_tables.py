@@ -19,11 +19,10 @@ from neural import (
     PiecewiseEmbedding,
     Residual,
     Scaling,
-    core,
 )
 from neural.gradcheck import check_gradient
+from tests.engines import ENGINES, needs_core, threads_change_no_bit, trained_alike
 
-ENGINES = ["numpy"] + ["core"] * (core._core is not None)
 RNG = np.random.default_rng(0)
 N = 101
 X = np.c_[RNG.normal(size=(N, 3)), RNG.integers(0, 2, N), RNG.integers(-1, 5, N), RNG.integers(0, 9, N)]
@@ -50,33 +49,24 @@ def test_a_network_for_a_table_has_the_right_gradient(form):
     assert check_gradient(table(form=form).build(6), X[:20], Y[:20]).error < 1e-6
 
 
-@pytest.mark.skipif(len(ENGINES) == 1, reason="this installation has no compiled core")
+@needs_core
 @pytest.mark.parametrize("frequencies", [1, 16, 20])
 @pytest.mark.parametrize("form", ["pbld", "plr"])
 @pytest.mark.parametrize("clip", [None, 0.1])  # by both ways of the core to an update
 def test_the_engines_train_it_alike(form, clip, frequencies):
-    nets = [table(form=form, engine=engine, frequencies=frequencies) for engine in ENGINES]
-    for net in nets:
-        net.fit(X, Y, epochs=5, batch_size=8, optimizer=Adam(clip_norm=clip), average="ema", verbose=0)
-    assert [net.engine_ for net in nets] == ENGINES
-    np.testing.assert_allclose(nets[1].params, nets[0].params, rtol=1e-9, atol=1e-10)
-    np.testing.assert_allclose(nets[1].predict(X), nets[0].predict(X), rtol=1e-9)
+    def make(engine):
+        return table(form=form, engine=engine, frequencies=frequencies)
+
+    trained_alike(make, X, Y, epochs=5, batch_size=8, optimizer=Adam(clip_norm=clip), average="ema")
 
 
-@pytest.mark.skipif(len(ENGINES) == 1, reason="this installation has no compiled core")
+@needs_core
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("form", ["pbld", "plr"])
 @pytest.mark.parametrize("clip", [None, 0.1])
-def test_threads_change_no_bit_and_padding_stays_0(dtype, form, clip, monkeypatch):
-    monkeypatch.setenv("NEURAL_FLOPS_FOR_THREADS", "0")
-    nets = [table(dtype, form, "core") for _ in range(3)]
-    for net, threads in zip(nets, (1, 2, 5), strict=True):
-        net.fit(X, Y, epochs=4, batch_size=25, optimizer=Adam(clip_norm=clip), verbose=0, n_threads=threads)
-        assert np.array_equal(net.params, nets[0].params)
-    used = np.zeros(len(net.params), bool)
-    for place in net._places:
-        place.view(used)[...] = True
-    assert (net.params[~used] == 0).all()
+def test_threads_change_no_bit_and_padding_stays_0(dtype, form, clip):
+    optimizer = Adam(clip_norm=clip)
+    threads_change_no_bit(lambda: table(dtype, form, "core"), X, Y, epochs=4, batch_size=25, optimizer=optimizer)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

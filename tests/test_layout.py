@@ -172,6 +172,14 @@ def test_the_public_names_are_those_imported():
     assert all(inspect.getdoc(getattr(neural, name)) for name in neural.__all__)
 
 
+def test_readers_of_types_and_the_site_see_the_names_that_come_later():
+    source = Path(neural.__file__).read_text()
+    later = neural._LATER | neural._ON_SCIKIT_LEARN
+    assert set(re.findall(r"^    from neural\.(\w+) import (\w+) as \2$", source, re.MULTILINE)) == {
+        (module, name) for name, module in later.items()
+    }
+
+
 def test_every_row_of_every_table_is_documented_with_an_example():
     tables = (ACTIVATIONS, AVERAGES, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULES)
     rows = [row for table in tables for row in table.values()] + [row.function for row in METRICS.values()]

@@ -13,9 +13,9 @@ from neural import (
     EngineUnavailable,
     NeuralNetwork,
     TrainingDiverged,
-    core,
 )
 from neural.callbacks import Callback
+from tests.engines import ENGINES, needs_core
 
 scipy_optimize = pytest.importorskip("scipy.optimize")
 
@@ -23,7 +23,6 @@ rng = np.random.default_rng(0)
 X = rng.normal(size=(60, 4))
 LABELS = rng.integers(0, 3, 60)
 VALUES = X @ [1.0, -2.0, 0.5, 3.0] + 0.3 * rng.normal(size=60) + 2
-ENGINES = ["numpy", *(["core"] if core._core is not None else [])]
 
 
 def deep(dtype="float64", engine="auto", **settings):
@@ -88,7 +87,7 @@ def test_the_cost_falls_with_every_iteration_and_is_the_sum_of_its_parts(dtype):
     assert (net.state.updates, net.state.epoch, net.state.step) == (len(history), 0, 0)
 
 
-@pytest.mark.skipif(len(ENGINES) == 1, reason="this installation has no compiled core")
+@needs_core
 def test_the_engines_go_the_same_way():
     weights = rng.random(60)
     ways = [fit(deep(engine=engine, l2=0.1), epochs=20, sample_weight=weights) for engine in ENGINES]

@@ -117,7 +117,7 @@ def test_losses_on_awkward_scores(name, link, dtype):
     for k in (2, 4):
         loss = with_settings(rng, name, k)
         last = loss.link if link else AFTER.get(name)
-        scores = np.array(list(itertools.product(SCORES, SCORES)))
+        scores = np.array(list(itertools.product(SCORES, SCORES)))[:: k - 1]  # of four, each third pair
         scores = np.hstack([scores, rng.uniform(-2, 2, (len(scores), k - 2))])
         y = TARGETS[name](rng, len(scores), loss.n_targets(k))
         ours, theirs = row_by_row(loss, last, dtype, scores, y)

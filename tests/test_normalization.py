@@ -17,11 +17,10 @@ from neural import (
     NeuralNetwork,
     PReLU,
     Residual,
-    core,
 )
 from neural.streams import normals
+from tests.engines import ENGINES, needs_core, threads_change_no_bit, trained_alike
 
-ENGINES = ["numpy"] + (["core"] if core._core is not None else [])
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(90, 6)), RNG.integers(0, 3, 90)
 
@@ -39,25 +38,16 @@ def everything(engine="auto", dtype="float64", rate=None):
     return NeuralNetwork(layers, "categorical_crossentropy", dtype=dtype, engine=engine, random_state=1)
 
 
-@pytest.mark.skipif(len(ENGINES) == 1, reason="this installation has no compiled core")
+@needs_core
 @pytest.mark.parametrize("optimizer", ["sgd", Adam()])
 def test_engines_agree_after_fifty_updates_running_means_included(optimizer):
-    nets = [everything(engine) for engine in ENGINES]
-    for net in nets:
-        net.fit(X, y, epochs=10, batch_size=20, learning_rate=0.05, optimizer=optimizer, verbose=0)
-    assert [net.engine_ for net in nets] == ENGINES
-    np.testing.assert_allclose(nets[1].params, nets[0].params, rtol=1e-9, atol=1e-10)
-    np.testing.assert_allclose(nets[1].predict(X), nets[0].predict(X), rtol=1e-9)
+    trained_alike(everything, X, y, epochs=10, batch_size=20, learning_rate=0.05, optimizer=optimizer)
 
 
-@pytest.mark.skipif(len(ENGINES) == 1, reason="this installation has no compiled core")
+@needs_core
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_threads_change_no_bit_where_the_batch_is_normalized(dtype, monkeypatch):
-    monkeypatch.setenv("NEURAL_FLOPS_FOR_THREADS", "0")
-    nets = [everything("core", dtype) for _ in range(3)]
-    for net, threads in zip(nets, (1, 2, 3), strict=True):
-        net.fit(X, y, epochs=4, batch_size=25, verbose=0, n_threads=threads)
-    assert all(np.array_equal(net.params, nets[0].params) for net in nets)
+def test_threads_change_no_bit_where_the_batch_is_normalized(dtype):
+    threads_change_no_bit(lambda: everything("core", dtype), X, y, epochs=4, batch_size=25)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -172,7 +162,7 @@ FIRST = {
 }  # fmt: skip
 
 
-@pytest.mark.skipif(len(ENGINES) == 1, reason="this installation has no compiled core")
+@needs_core
 @pytest.mark.parametrize("kind", FIRST)
 def test_rows_that_the_core_reads_where_they_are(kind):
     """Whole vectors of the network's own type: A[0] is X itself, whose rows lie closer than those of A[1]."""

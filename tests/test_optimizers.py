@@ -18,9 +18,9 @@ from neural import (
     NAdam,
     NeuralNetwork,
     RMSProp,
-    core,
 )
 from neural.optimizers import OPTIMIZERS, _orthogonal
+from tests.engines import ENGINES, needs_core
 
 rng = np.random.default_rng(0)
 X, LABELS = rng.normal(size=(40, 4)), rng.integers(0, 3, 40)
@@ -108,10 +108,6 @@ def four_layers(engine="auto"):
     sizes = [(4, 7), (7, 9), (9, 5), (5, 3)]
     layers = [DenseLayer(i, o, "softmax" if o == 3 else "tanh") for i, o in sizes]
     return NeuralNetwork(layers, "categorical_crossentropy", dtype="float64", engine=engine, random_state=0)
-
-
-ENGINES = ["numpy"] + (["core"] if core._core is not None else [])
-needs_core = pytest.mark.skipif(core._core is None, reason="this installation has no compiled core")
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -1,6 +1,7 @@
 """Chains side by side in one network, and many networks packed into one that predicts their mean."""
 
 import copy
+import functools
 import itertools
 import pickle
 import re
@@ -19,16 +20,15 @@ from neural import (
     LayerNorm,
     NeuralNetwork,
     Residual,
-    core,
     ensemble,
     explain,
 )
 from neural.gradcheck import check_gradient
 from neural.losses import LOSSES
 from neural.tables import Columns, Number
+from tests.engines import ENGINES, needs_core, threads_change_no_bit, trained_alike
 from tests.networks import PAIRS, TARGETS, with_settings
 
-ENGINES = ["numpy"] + (["core"] if core._core is not None else [])
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(90, 6)), RNG.integers(0, 3, 90)
 
@@ -72,22 +72,14 @@ def test_it_is_the_mean_of_its_chains_by_hand_too():
     np.testing.assert_allclose(by_hand, np.mean(parts, axis=0), rtol=1e-12)
 
 
-@pytest.mark.skipif(len(ENGINES) == 1, reason="this installation has no compiled core")
-def test_engines_agree_and_threads_change_no_bit(monkeypatch):
-    nets = [nested(engine) for engine in ENGINES]
-    for net in nets:
-        net.fit(X, y, epochs=10, batch_size=20, learning_rate=0.02, optimizer="adam", verbose=0)
-    assert [net.engine_ for net in nets] == ENGINES
-    np.testing.assert_allclose(nets[1].params, nets[0].params, rtol=1e-9, atol=1e-10)
-    np.testing.assert_allclose(nets[1].predict(X), nets[0].predict(X), rtol=1e-9)
+@needs_core
+def test_engines_agree_and_threads_change_no_bit():
+    nets = trained_alike(nested, X, y, epochs=10, batch_size=20, learning_rate=0.02, optimizer="adam")
     for ours, theirs in zip(nets[0].loss_and_gradient(X, y), nets[1].loss_and_gradient(X, y), strict=True):
         np.testing.assert_allclose(theirs, ours, rtol=1e-9, atol=1e-12)
-    monkeypatch.setenv("NEURAL_FLOPS_FOR_THREADS", "0")
     for dtype, optimizer in itertools.product(["float32", "float64"], [neural.SGD(clip_norm=1.0), "adam"]):
-        nets = [nested("core", dtype) for _ in range(3)]
-        for net, threads in zip(nets, (1, 2, 3), strict=True):
-            net.fit(X, y, epochs=3, batch_size=25, optimizer=optimizer, verbose=0, n_threads=threads)
-        assert all(np.array_equal(net.params, nets[0].params) for net in nets)
+        make = functools.partial(nested, "core", dtype)
+        threads_change_no_bit(make, X, y, epochs=3, batch_size=25, optimizer=optimizer)
 
 
 def test_it_is_copied_pickled_saved_and_shown(tmp_path):

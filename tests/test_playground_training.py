@@ -8,7 +8,7 @@ import pytest
 from neural import TrainingDiverged
 from neural.gradcheck import check_gradient
 from neural.playground import points, script, settings, trace
-from neural.playground.points import Table
+from neural.playground.points import CsvTable
 from neural.playground.settings import Hidden, Settings
 from neural.playground.trainer import Trainer
 from tests.playground_client import CSV, run, trainer
@@ -58,7 +58,7 @@ def test_the_script_reads_a_file_as_the_playground_did(tmp_path, monkeypatch):
     (tmp_path / "my data.csv").write_bytes(content)
     monkeypatch.chdir(tmp_path)
     chosen = Settings(data="csv", columns=("length", "width"), target="kind")
-    table = Table.read("my data.csv", content)
+    table = CsvTable.read("my data.csv", content)
     found = Trainer(chosen, points.load(chosen, table))
     assert found.points.note.startswith("3 rows")
     found.advance(5)

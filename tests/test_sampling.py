@@ -3,15 +3,14 @@
 import numpy as np
 import pytest
 
-from neural import DenseLayer, NeuralNetwork, core
+from neural import DenseLayer, NeuralNetwork
 from neural.data import Balanced, sampler
 from neural.engine import Data
 from neural.losses import CategoricalCrossentropy
 from neural.streams import balanced_order, philox
+from tests.engines import ENGINES, needs_core
 from tests.small_network import LABELS, X, fit, network
 
-ENGINES = ["numpy"] + (["core"] if core._core is not None else [])
-needs_core = pytest.mark.skipif(core._core is None, reason="this installation has no compiled core")
 ROWS, ENDS = np.array([4, 2, 0, 1, 3]), np.array([3, 4, 5])  # three rows of one class, one of each of two others
 
 

@@ -1,6 +1,6 @@
 """A block of chains side by side: y is the mean of what they make of the same x.
 
-Engines run one chain of formulas, so the chains of a block stand one after the other, with marks between them: `Split`
+Engines run one chain of formulas, so the chains of a block stand one after the other, with marks between them: `Branch`
 puts x aside, `Turn` puts aside what a chain has made and goes back to x, and `Meet` takes the mean.
 """
 
@@ -17,7 +17,7 @@ from neural.parameters import Own
 from neural.residual import Block, widths_along
 
 
-class Split(Layer):
+class Branch(Layer):
     """Where the first of ``chains`` chains begins: y = x; dx is the sum of the errors of all of them."""
 
     def __init__(self, chains: int) -> None:
@@ -36,7 +36,7 @@ class Split(Layer):
 class Turn(Layer):
     """Between two chains: what the one has made is put aside, and the other, perhaps the last, gets x."""
 
-    def __init__(self, split: Split, is_last: bool) -> None:
+    def __init__(self, split: Branch, is_last: bool) -> None:
         self._split, self.is_last = split, is_last
 
     def forward(self, x: np.ndarray, own: Own, mode: Mode) -> tuple[np.ndarray, Any]:
@@ -55,7 +55,7 @@ class Turn(Layer):
 class Meet(Layer):
     """Where the last chain ends: y is the mean of what all have made; dy / n is the error of each."""
 
-    def __init__(self, split: Split, chains: int) -> None:
+    def __init__(self, split: Branch, chains: int) -> None:
         self._split, self.chains = split, chains
 
     def forward(self, x: np.ndarray, own: Own, mode: Mode) -> tuple[np.ndarray, Any]:
@@ -95,7 +95,7 @@ class AverageLayer(Block):
             raise TypeError(sentence("chains", "a list of lists of layers, none of them empty", chains, step))
         self.chains = tuple(found)  # and so it stays
         n = len(found)
-        self._split = Split(n)
+        self._split = Branch(n)
         self._turns = [Turn(self._split, k == n - 1) for k in range(1, n)]
         self._meet = Meet(self._split, n)
 

@@ -58,7 +58,7 @@ KINDS: dict[type, int] = {  # as in core.hpp
             normalization.BatchNorm, normalization.LayerNorm, residual.Fork, residual.Join, normalization.Scaling,
             embeddings.PeriodicEmbedding, embeddings.PiecewiseEmbedding, embeddings.Embedding, columns.Split,
             columns.Splice, ensembles.EnsembleDense, ensembles.MeanOfMembers,
-            branches.Split, branches.Turn, branches.Meet,
+            branches.Branch, branches.Turn, branches.Meet,
         )
     )
 }  # fmt: skip
@@ -224,7 +224,7 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
                 begin = forks[id(layer._split)]
                 stage.n_out, sizes = width + stages[begin].n_in - stages[begin].n_out, [layer.start]
                 stage.partner, stages[begin].partner = begin, len(stages) + 1
-            case branches.Split():
+            case branches.Branch():
                 stage.in_place, forks[id(layer)], turns[id(layer)] = True, len(stages), []
             case branches.Turn():
                 stage.n_out = stages[forks[id(layer._split)]].n_in

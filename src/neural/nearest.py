@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neural import canvas, inputs
+from neural.branches import Branch, Meet, Turn
+from neural.ensembles import EnsembleDense
 from neural.errors import check_number, sentence
+from neural.layer import Layer
 from neural.layers import DenseLayer
 from neural.models import network_of
 from neural.nn import NeuralNetwork
@@ -55,7 +58,8 @@ class Prototypes:
 def prototypes(model: Any, training: Any, X: Any, k: int = 5) -> Prototypes:
     """Return for each row of X the ``k`` training rows nearest to it in the last hidden layer, by Euclidean distance.
 
-    Without a hidden layer, nearest in the inputs. Source: N. Papernot and P. McDaniel, Deep k-nearest neighbors (2018).
+    Without a hidden layer, nearest in the inputs. Of an ensemble, the last hidden layers of all members count, side by
+    side. Source: N. Papernot and P. McDaniel, Deep k-nearest neighbors (2018).
 
     >>> from neural import NeuralNetwork
     >>> net = NeuralNetwork([DenseLayer(2, 3, "relu", init="ones"), DenseLayer(3, 1)], "mse")
@@ -79,12 +83,36 @@ def prototypes(model: Any, training: Any, X: Any, k: int = 5) -> Prototypes:
 
 
 def hidden_values(net: NeuralNetwork, X: Array) -> Array:
-    """Return what goes into the last dense layer, float64 (n, width)."""
+    """Return what goes into the last dense layer, of each member in an ensemble, float64 (n, width)."""
     program = net.build(X.shape[1]).as_predicted()
-    dense = [k for k, (_, layer) in enumerate(program.chain) if isinstance(layer, DenseLayer)]
-    found = np.concatenate(list(Passes(program).hidden(X, dense[-1] if dense else 0))).astype(np.float64)
+    places = last_dense([layer for _, layer in program.chain])
+    found = np.concatenate(list(Passes(program).hidden(X, *places))).astype(np.float64)
     inputs.check_finite("the hidden values", found, net.dtype)
     return found
+
+
+def last_dense(chain: list[Layer]) -> list[int]:
+    """Return where the last dense layer is, one place for each chain of an AverageLayer after which there is none.
+
+    Without one, 0: the inputs.
+
+    >>> last_dense([DenseLayer(2, 3), DenseLayer(3, 1)])
+    [1]
+    """
+    here, before, ends = [0], list[list[int]](), list[list[int]]()  # before, ends: of the blocks that are open
+    for k, layer in enumerate(chain):
+        if isinstance(layer, DenseLayer | EnsembleDense):
+            here = [k]
+        elif isinstance(layer, Branch):
+            before.append(here)
+            ends.append([])
+        elif isinstance(layer, Turn):
+            ends[-1] += here
+            here = before[-1]
+        elif isinstance(layer, Meet):
+            before.pop()
+            here = sorted({*ends.pop(), *here})
+    return here
 
 
 def _nearest(rows: Array, others: Array, k: int) -> tuple[Array, Array]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -71,8 +72,12 @@ class Passes:
             d = rule(k, layer, d, caches[k - first], own, self.work.grads[k])
         return d
 
-    def hidden(self, X: Array, last: int) -> Iterator[Array]:
-        """Yield what the first ``last`` formulas make of rows of X, a block at a time, as copies."""
+    def hidden(self, X: Array, *places: int) -> Iterator[Array]:
+        """Yield what goes into the formulas at ``places``, in order, side by side: a block of rows at a time."""
         with np.errstate(all="ignore"):
             for part in blocks(len(X)):
-                yield np.array(self.forward(self.work.load(X[part]), 0, last)[0])
+                x, found = self.work.load(X[part]), []
+                for start, stop in pairwise((0, *places)):
+                    x, _ = self.forward(x, start, stop)
+                    found.append(np.array(x))
+                yield np.concatenate(found, axis=1)

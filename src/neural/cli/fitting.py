@@ -12,7 +12,7 @@ import numpy as np
 
 from neural import AdamW, DenseLayer, DropoutLayer, EarlyStopping, History, NeuralNetwork, ReduceOnPlateau
 from neural.cli.recipe import Recipe
-from neural.cli.scores import Score, scores
+from neural.cli.scores import MetricScore, scores
 from neural.errors import sentence
 from neural.folding import fold_inputs, fold_outputs
 from neural.guessing import CATEGORY, LEFT_OUT, NUMBER, Guess, guess_columns, guess_task
@@ -27,7 +27,7 @@ INTERRUPTED = "Ctrl-C ended it"
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """What is to be trained: the recipe with nothing open, the guesses, and the rows of each part."""
 
     recipe: Recipe
@@ -57,13 +57,13 @@ class Plan:
 class Outcome:
     """What came of it: the network on the table's own numbers, how it got there, and what it is worth."""
 
-    plan: Plan
+    plan: TrainingPlan
     net: NeuralNetwork
     history: History
     best_epoch: int
     truth: Array
     outputs: Array
-    scores: tuple[Score, ...]
+    scores: tuple[MetricScore, ...]
 
     @property
     def interrupted(self) -> bool:
@@ -72,7 +72,7 @@ class Outcome:
 
 
 # --- before the training -------------------------------------------------------------------------------------------
-def plan_of(table: Any, recipe: Recipe) -> Plan:
+def plan_of(table: Any, recipe: Recipe) -> TrainingPlan:
     """Return what is to be trained on a table; ValueError for one that cannot be learned from."""
     _check_rows(len(table))
     task, why = guess_task(table, recipe.target, recipe.task)
@@ -89,7 +89,7 @@ def plan_of(table: Any, recipe: Recipe) -> Plan:
     named = {kind: tuple(g.name for g in guesses if g.kind == kind) for kind in (LEFT_OUT, CATEGORY, NUMBER)}
     settled = replace(recipe, task=task, drop=named[LEFT_OUT], category=named[CATEGORY], number=named[NUMBER])
     about_target = Guess(recipe.target, "target", f"{task}: {why}")
-    return Plan(
+    return TrainingPlan(
         settled.for_rows(len(parts[0])), (about_target, *guesses), table, labels, targets, *parts, columns, remarks
     )
 
@@ -144,7 +144,7 @@ def divide(codes: Array, recipe: Recipe) -> tuple[Array, Array, Array]:
 
 
 # --- the training --------------------------------------------------------------------------------------------------
-def fit(plan: Plan, callbacks: Sequence[Any] = ()) -> Outcome:
+def fit(plan: TrainingPlan, callbacks: Sequence[Any] = ()) -> Outcome:
     """Train by the plan; Ctrl-C ends it with the best so far, and raises if there is none."""
     recipe = plan.recipe
     X = {part: plan.columns.encode(plan.table.iloc[rows]).rows for part, rows in _parts(plan).items()}
@@ -177,7 +177,7 @@ def fit(plan: Plan, callbacks: Sequence[Any] = ()) -> Outcome:
     return Outcome(plan, net, net.history_, best.best_epoch, y["scored"], outputs, tuple(found))
 
 
-def _parts(plan: Plan) -> dict[str, Array]:
+def _parts(plan: TrainingPlan) -> dict[str, Array]:
     return {"train": plan.train, "validation": plan.validation, "scored": plan.scored}
 
 

@@ -16,7 +16,7 @@ from neural import atomic
 from neural.cli.answers import DONE, FAILED, Answer, Json, Quiet, plain, table
 from neural.cli.fitting import columns_of, predicted, truth_of
 from neural.cli.models import Model, load
-from neural.cli.scores import NAMES, Score, scores
+from neural.cli.scores import NAMES, MetricScore, scores
 from neural.errors import look_up, sentence
 from neural.table_files import read_table
 from neural.tables import Encoded, count
@@ -140,7 +140,7 @@ def evaluate(
     return FAILED if missed else DONE
 
 
-def _row(score: Score) -> tuple[str, str, str]:
+def _row(score: MetricScore) -> tuple[str, str, str]:
     return score.name, f"{score.value:.4g}", f"{score.low:.4g} to {score.high:.4g}"
 
 
@@ -156,7 +156,7 @@ def _limit(text: str) -> tuple[str, float]:
     return name.strip(), limit
 
 
-def _missed(found: list[Score], limits: list[tuple[str, float, int]]) -> list[str]:
+def _missed(found: list[MetricScore], limits: list[tuple[str, float, int]]) -> list[str]:
     """Return a sentence for each limit that is not kept."""
     values = {score.name: score.value for score in found}
     missed = []

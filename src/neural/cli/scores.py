@@ -16,7 +16,7 @@ WORK = 3_000_000  # rows times resamples of the bootstrap; between 200 and 1000 
 
 
 @dataclass(frozen=True)
-class Score:
+class MetricScore:
     """A metric on some rows with its 95 % interval, and what guessing alike for every row reaches, if that is one."""
 
     name: str
@@ -32,8 +32,10 @@ class Score:
     def is_better(self) -> bool:
         """Whether the whole interval is better than what guessing alike reaches; no for a metric without such a number.
 
-        >>> Score("rmse", 2.0, 1.5, 2.5, baseline=3.0).is_better, Score("accuracy", 0.9, 0.7, 1.0, 0.8).is_better
-        (True, False)
+        >>> MetricScore("rmse", 2.0, 1.5, 2.5, baseline=3.0).is_better
+        True
+        >>> MetricScore("accuracy", 0.9, 0.7, 1.0, baseline=0.8).is_better
+        False
         """
         if self.baseline is None:
             return False
@@ -57,7 +59,7 @@ LESS_IS_BETTER = ("rmse", "mae")  # of those that have a baseline
 NAMES = tuple(name for name, _, _ in (*OF_CLASSES, *OF_VALUES))
 
 
-def scores(task: str, truth: Array, outputs: Array, typical: float | None = None) -> list[Score]:
+def scores(task: str, truth: Array, outputs: Array, typical: float | None = None) -> list[MetricScore]:
     """Return the metrics of outputs (n, k) against truth (n,): column numbers of classes, or values.
 
     ``typical`` is what a guess without a model would say: the most frequent class in training, or the mean. A metric
@@ -80,7 +82,7 @@ def _argument(takes: str, outputs: Array) -> Array:
 
 def _score(
     name: str, function: Function, truth: Array, of: Array, k: int | None, baseline: float | None
-) -> Score | None:
+) -> MetricScore | None:
     options: dict[str, Any] = {} if k is None else {"labels": np.arange(k)}
     if k == 2 and name == "roc_auc":
         of = of[:, 1]
@@ -90,7 +92,7 @@ def _score(
     except ValueError:  # such as a ranking of rows that are all of one class
         return None
     numbers = float(value), float(low), float(high)
-    return Score(name, *numbers, baseline) if np.isfinite(numbers).all() else None
+    return MetricScore(name, *numbers, baseline) if np.isfinite(numbers).all() else None
 
 
 def _alike(function: Function, truth: Array, typical: float) -> float | None:

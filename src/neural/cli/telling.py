@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from neural.cli.fitting import Outcome, Plan
+from neural.cli.fitting import Outcome, TrainingPlan
 from neural.cli.recipe import HISTORY, MODEL, REPEAT, REPORT
 from neural.tables import count
 
 
-def described(plan: Plan) -> str:
+def described(plan: TrainingPlan) -> str:
     """Return the network in a few words."""
     widths = (len(plan.columns.inputs), *(plan.recipe.hidden or ()), 1 if plan.labels is None else len(plan.labels))
     return f"a network of {' - '.join(map(str, widths))}"
@@ -22,7 +22,7 @@ def ended(outcome: Outcome) -> str:
     return f"Trained {count(len(outcome.history), 'epoch')}; the best was epoch {outcome.best_epoch} ({why})."
 
 
-def judged_on(plan: Plan) -> str:
+def judged_on(plan: TrainingPlan) -> str:
     """Return which rows the metrics are of."""
     if len(plan.test):
         return f"On {count(len(plan.test), 'row')} that the training never saw"

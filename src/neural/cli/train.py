@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from neural.cli.answers import DONE, STOPPED, Answer, Json, Quiet, table
-from neural.cli.fitting import Outcome, Plan, fit, plan_of, read
+from neural.cli.fitting import Outcome, TrainingPlan, fit, plan_of, read
 from neural.cli.recipe import HISTORY, MODEL, REPEAT, REPORT, Recipe, from_toml
 from neural.cli.telling import described, document, doubt, ended, judged_on, score_rows
 from neural.errors import sentence
@@ -116,7 +116,7 @@ def _callbacks(answer: Answer) -> list[Any]:
 
 
 # --- what is said --------------------------------------------------------------------------------------------------
-def _guessed(plan: Plan) -> str:
+def _guessed(plan: TrainingPlan) -> str:
     train, validation, test = (f"{len(part):,}" for part in (plan.train, plan.validation, plan.test))
     rows = f"{train} rows to train on, {validation} to stop by, {test} to judge by"
     return "\n".join(

@@ -1,7 +1,8 @@
 """A network as an ONNX model, written down without the package onnx.
 
-One input, ``inputs`` (n, n_in), raw; one output, ``outputs`` (n, n_out). The metadata has the class names, and test
-rows with the network's own outputs. Numbers of fields are those of onnx.proto.
+One input, ``inputs`` (n, n_in), raw; one output, ``outputs`` (n, n_out). Nodes are named after the layer that they are
+of: ``DenseLayer_1/Gemm_0``. The metadata has the class names, and test rows with the network's own outputs. Numbers of
+fields are those of onnx.proto.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Graph:
     """Nodes and constants as they are collected."""
 
     def __init__(self, dtype: np.dtype) -> None:
-        self.dtype, self.nodes, self.constants = dtype, list[bytes](), list[bytes]()
+        self.dtype, self.nodes, self.constants, self.layer = dtype, list[bytes](), list[bytes](), ""
 
     def constant(self, values: Any) -> str:
         """Add an array, or a number, in the type of the network (whole numbers as they are), and return its name."""
@@ -66,9 +67,10 @@ class Graph:
     def add(self, kind: str, *inputs: Any, **attributes: Any) -> str:
         """Add a node and return the name of its output; numbers among the inputs become constants."""
         names = [x if isinstance(x, str) else self.constant(x) for x in inputs]
-        output = f"x{len(self.nodes)}"
+        number = len(self.nodes)
+        output, name = f"x{number}", f"{self.layer}/{kind}_{number}"
         known = [(5, _attribute(name, value)) for name, value in attributes.items()]
-        self.nodes.append(message(*[(1, name) for name in names], (2, output), (4, kind), *known))
+        self.nodes.append(message(*[(1, name) for name in names], (2, output), (3, name), (4, kind), *known))
         return output
 
 
@@ -295,6 +297,7 @@ def files(plan: Plan, vectors: Vectors, path: Path, about: str, proof: str) -> d
     """Return the bytes of the file."""
     g, x, kept = Graph(plan.dtype), "inputs", list[str]()
     for operation in plan.operations:
+        g.layer = operation.layer
         x = NODES[operation.kind](g, x, operation, kept)
     g.nodes.append(message((1, x), (2, "outputs"), (4, "Identity")))
     graph = message(

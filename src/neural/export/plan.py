@@ -8,14 +8,13 @@ centre is far from 0.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from neural.activations import ACTIVATIONS, Linear, Softmax
-from neural.branches import Meet, Turn
-from neural.branches import Split as Branch
+from neural.branches import Branch, Meet, Turn
 from neural.columns import Splice, Split
 from neural.embeddings import Embedding, PeriodicEmbedding, PiecewiseEmbedding
 from neural.ensembles import EnsembleDense, MeanOfMembers
@@ -41,6 +40,7 @@ class Operation:
     ``split`` puts x aside, too, and goes on with the columns from ``start`` to ``stop`` - 1; ``splice`` puts x in their
     place into what was put aside. ``members`` is a dense layer for each of the members, all of the same x if it is
     ``shared``; ``member_softmax`` and ``mean`` are of what they give, side by side.
+    ``layer`` is the layer of the network that it is a step of, such as "DenseLayer_1".
     """
 
     kind: str
@@ -48,6 +48,7 @@ class Operation:
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     numbers: dict[str, float] = field(default_factory=dict)
     name: str = ""
+    layer: str = ""
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,8 @@ def plan_of(net: Any) -> Plan:
     width, values = net._widths()[0], net.views(net.params)
     operations = []
     if net.input_scale is not None:
-        operations.append(Operation("scale", width, numbers={"factor": net.input_scale}))
+        operations.append(Operation("scale", width, numbers={"factor": net.input_scale}, layer="input_scale"))
+    layers = [f"{type(layer).__name__}_{k}" for k, layer in enumerate(net.layers, 1) for _ in layer.leaves()]
     for number, leaf in enumerate(net.leaves):
         for part in leaf.expanded():
             row = ROWS.get(type(part))
@@ -203,7 +205,7 @@ def plan_of(net: Any) -> Plan:
                 raise ValueError(_own(number, part))
             own = {} if part is not leaf else {k: v.astype(np.float64) for k, v in values[number].items()}
             found = row(part, width, own)
-            operations += found
+            operations += [replace(step, layer=layers[number]) for step in found]
             width = found[-1].width if found else width
     classes = None if net.classes_ is None else tuple(net.classes_.tolist())
     return Plan(tuple(operations), net._widths()[0], width, net.dtype, classes)

@@ -18,7 +18,7 @@ import numpy as np
 from neural.errors import ModelFileError, sentence
 from neural.export import onnx as written
 from neural.export.protobuf import fields, whole_numbers
-from neural.imports.parts import Part, batch_norm, dense, layer_norm, network, residual, row
+from neural.imports.parts import REBUILD, Part, batch_norm, dense, layer_norm, network, residual, row
 from neural.layer import Layer
 from neural.layers import ActivationLayer, DenseLayer, PReLU
 from neural.nn import NeuralNetwork
@@ -28,13 +28,15 @@ from neural.rectifiers import ELU, LeakyReLU
 TYPES = {1: "<f4", 6: "<i4", 7: "<i8", 10: "<f2", 11: "<f8"}  # of tensors
 FIELDS = {1: 4, 6: 5, 7: 7, 11: 10}  # where a tensor without raw bytes has its numbers
 EPSILON = 1e-5
+OURS = "This file is an export of neural: load the network's own file, saved by net.save, with neural.load instead."
 
 
 @dataclass(frozen=True)
 class Node:
-    """An operator, the names of its inputs and its output, and its attributes."""
+    """An operator, its name (its output's if it has none), the names of its inputs and output, and its attributes."""
 
     kind: str
+    name: str
     inputs: list[str]
     output: str
     attributes: dict[str, Any]
@@ -43,23 +45,25 @@ class Node:
 class Chain:
     """What has been read so far: the parts, the tensor that they end in, and the tensors on the way to it."""
 
-    def __init__(self, x: str, constants: dict[str, np.ndarray], nodes: list[Node]) -> None:
-        self.parts, self.constants, self.scale = list[Part](), constants, 1.0
+    def __init__(self, x: str, constants: dict[str, np.ndarray], nodes: list[Node], step: str) -> None:
+        self.parts, self.constants, self.scale, self.step = list[Part](), constants, 1.0, step
         self.uses = Counter(name for node in nodes for name in node.inputs)
         self.x, self.places = x, {x: 0}  # a tensor's place: how many parts come before it
 
     def take(self, node: Node) -> None:
-        """Add what a node does."""
-        if self.x not in node.inputs:
-            raise ValueError(
-                sentence(f"the ONNX operator {node.kind}", f"fed by {self.x!r}, in one chain", node.inputs)
-            )
-        read = row("an ONNX operator", node.kind, OPERATORS)
+        """Add what a node does; what is wrong with it is told with its name and the next step."""
         try:
+            read = row("an ONNX operator", node.kind, OPERATORS, "")
+            if self.x not in node.inputs:
+                raise ValueError(
+                    sentence(f"the ONNX operator {node.kind}", f"fed by {self.x!r}, in one chain", node.inputs)
+                )
             read(self, node)
+        except ValueError as error:
+            raise ValueError(f"Node {node.name!r} of the ONNX graph: {error} {self.step}") from None
         except (IndexError, TypeError, AttributeError):
             raise ModelFileError(
-                f"An ONNX operator {node.kind} has not the inputs or attributes that it needs."
+                f"Node {node.name!r} of the ONNX graph, {node.kind}, has not the inputs or attributes that it needs."
             ) from None
         self.x, self.places[node.output] = node.output, len(self.parts)
 
@@ -243,20 +247,33 @@ def _nothing(chain: Chain, node: Node) -> None:
     """Nothing happens to rows."""
 
 
+def _reshape(chain: Chain, node: Node) -> None:
+    shape = chain.constant(node, 1).tolist()
+    if len(shape) != 2:
+        raise ValueError(sentence("the ONNX operator Reshape", "to rows, two sizes", shape))
+
+
+def _flatten(chain: Chain, node: Node) -> None:
+    if node.attributes.get("axis", 1) != 1:
+        raise ValueError(sentence("axis of the ONNX operator Flatten", "1", node.attributes["axis"]))
+
+
 OPERATORS: dict[str, Callable[[Chain, Node], None]] = {
     **{kind: _named(kind) for kind in (*PLAIN, "Swish", "Tanh")},
-    **dict.fromkeys(("Cast", "Dropout", "Flatten", "Identity", "Reshape"), _nothing),
+    **dict.fromkeys(("Cast", "Dropout", "Identity"), _nothing),
     "Add": _add,
     "BatchNormalization": _batch_normalization,
     "Clip": _clip,
     "Div": _divide,
     "Elu": _elu,
+    "Flatten": _flatten,
     "Gemm": _gemm,
     "LayerNormalization": _layer_normalization,
     "LeakyRelu": _leaky_relu,
     "MatMul": _matmul,
     "Mul": _multiply,
     "PRelu": _prelu,
+    "Reshape": _reshape,
     "Softmax": _softmax,
     "Sub": _subtract,
 }
@@ -268,7 +285,8 @@ def from_onnx(path: Any, output: str | None = None) -> NeuralNetwork:
     Constants that are added to or multiplied with all rows become a BatchNorm, at the start ``input_scale``; x + f(x)
     becomes a Residual. ``output`` names the one to be had where a graph has several, such as "probabilities".
 
-    Raises ValueError that names an operator that cannot be imported, ModelFileError for a damaged file.
+    Raises ValueError that names the node that cannot be imported, in an export of ours with its layer, and
+    ModelFileError for a damaged file.
     """
     try:
         model = fields(Path(path).read_bytes())
@@ -281,14 +299,20 @@ def from_onnx(path: Any, output: str | None = None) -> NeuralNetwork:
     except (KeyError, IndexError, TypeError, ValueError, struct.error, MemoryError) as error:
         raise ModelFileError(f"{Path(path).name} is not a whole ONNX file: {error!r}") from None
     open_inputs = {name: width for name, width in inputs.items() if name not in constants}
-    net = _network(nodes, constants, open_inputs, outputs, output)
-    classes = json.loads(metadata.get("classes", "null")) if "test" in metadata else None  # an export of ours
+    is_ours = "test" in metadata
+    net = _network(nodes, constants, open_inputs, outputs, output, OURS if is_ours else REBUILD)
+    classes = json.loads(metadata.get("classes", "null")) if is_ours else None
     net.classes_ = None if classes is None else np.asarray(classes)
     return net
 
 
 def _network(
-    nodes: list[Node], constants: dict[str, np.ndarray], inputs: dict[str, Any], outputs: list[str], output: str | None
+    nodes: list[Node],
+    constants: dict[str, np.ndarray],
+    inputs: dict[str, Any],
+    outputs: list[str],
+    output: str | None,
+    step: str,
 ) -> NeuralNetwork:
     if output is None and len(outputs) == 1:
         output = outputs[0]
@@ -299,7 +323,7 @@ def _network(
     constants = constants | {n.output: n.attributes["value"] for n in nodes if n.kind == "Constant"}
     ((x, width),) = inputs.items()
     needed = _needed(nodes, output)
-    chain = Chain(x, constants, needed)
+    chain = Chain(x, constants, needed, step)
     for node in needed:
         if node.kind != "Constant":
             chain.take(node)
@@ -328,7 +352,8 @@ def _text(data: Any) -> str:
 def _node(data: Any) -> Node:
     known = fields(data)
     attributes = dict(map(_attribute, known.get(5, [])))
-    return Node(_text(known[4][0]), [_text(name) for name in known.get(1, [])], _text(known[2][0]), attributes)
+    inputs, output = [_text(name) for name in known.get(1, [])], _text(known[2][0])
+    return Node(_text(known[4][0]), _text(known.get(3, [b""])[0]) or output, inputs, output, attributes)
 
 
 def _attribute(data: Any) -> tuple[str, Any]:

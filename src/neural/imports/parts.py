@@ -88,8 +88,11 @@ def _flat(parts: list[Part]) -> list[Part]:
     return [each for part in parts for each in (part, *_flat(part.inner))]
 
 
-def row(what: str, name: str, table: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
+REBUILD = "Leave it out of the model, or rebuild that part by hand."
+
+
+def row(what: str, name: str, table: dict[str, Callable[..., Any]], step: str = REBUILD) -> Callable[..., Any]:
     """Return the row of something foreign; ValueError that names it and lists what can be imported."""
     if name in table:
         return table[name]
-    raise ValueError(sentence(what, one_of(table), name, "Leave it out of the model, or rebuild that part by hand."))
+    raise ValueError(sentence(what, one_of(table), name, step))

@@ -25,7 +25,7 @@ MARGIN = 0.15  # of the picture's extent, round the points
 
 
 @dataclass
-class Table:
+class CsvTable:
     """A CSV file as it was handed in: its text, and its cells by column."""
 
     name: str
@@ -34,10 +34,10 @@ class Table:
     columns: dict[str, list[str]] = field(repr=False)
 
     @classmethod
-    def read(cls, name: str, content: bytes) -> Table:
+    def read(cls, name: str, content: bytes) -> CsvTable:
         r"""Return the table of a file with a line of names; ValueError that says what is wrong with it.
 
-        >>> Table.read("a.csv", b"x;y\n1;2\n").columns
+        >>> CsvTable.read("a.csv", b"x;y\n1;2\n").columns
         {'x': ['1'], 'y': ['2']}
         """
         if len(content) > MOST_BYTES:
@@ -120,7 +120,7 @@ class Points:
         return [v for pair in zip((low - room).tolist(), (high + room).tolist(), strict=True) for v in pair]
 
 
-def load(settings: Settings, table: Table | None) -> Points:
+def load(settings: Settings, table: CsvTable | None) -> Points:
     """Return the data of these settings; ValueError or NeuralError where there is none."""
     if settings.data == "fashion":
         return _images(settings)
@@ -142,7 +142,7 @@ def _split(X: np.ndarray, y: np.ndarray, settings: Settings) -> tuple[np.ndarray
     return X_train, y_train, X_test, y_test
 
 
-def _from_table(settings: Settings, table: Table | None) -> Points:
+def _from_table(settings: Settings, table: CsvTable | None) -> Points:
     if table is None:
         raise NeuralError("There is no CSV file yet. Choose one, with a line of column names.")
     for name in (*settings.columns, settings.target):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from neural.playground.points import CIRCLE_FACTOR, TEST_IMAGES, Table
+from neural.playground.points import CIRCLE_FACTOR, TEST_IMAGES, CsvTable
 from neural.playground.settings import OF_TRAINING, Settings
 from neural.playground.trainer import Segment, Trainer
 from neural.schedules import SCHEDULES
@@ -62,7 +62,7 @@ for k, rate in enumerate({learning_rate!r} * factors):
 """
 
 
-def write(settings: Settings, trainer: Trainer, table: Table | None) -> str:
+def write(settings: Settings, trainer: Trainer, table: CsvTable | None) -> str:
     """Return a script that makes the data and the network, and trains it as it was trained so far."""
     segments = trainer.segments
     parts = [*_data(settings, table), *_network(segments[0].settings if segments else settings, trainer)]
@@ -90,7 +90,7 @@ def _imports(text: str) -> str:
     return "".join(lines)
 
 
-def _data(settings: Settings, table: Table | None) -> list[str]:
+def _data(settings: Settings, table: CsvTable | None) -> list[str]:
     plain = settings.plain()
     if settings.data == "fashion":
         return ["\n", IMAGES.format(test=TEST_IMAGES, **plain)]

@@ -9,7 +9,7 @@ import numpy as np
 from neural.errors import NeuralError, check_number, sentence
 from neural.playground import network_file, pictures, saving, script, trace, wire
 from neural.playground.pictures import View
-from neural.playground.points import Points, Table, load
+from neural.playground.points import CsvTable, Points, load
 from neural.playground.settings import MOST_TEXT, Settings
 from neural.playground.trainer import Trainer
 
@@ -23,7 +23,7 @@ class Session:
     """What is behind one open page. Each method that changes something returns the header and arrays of a picture."""
 
     def __init__(self) -> None:
-        self.table: Table | None = None
+        self.table: CsvTable | None = None
         self.view, self.phase = View(), PHASES[0]
         self.settings = Settings()
         self.points: Points = load(self.settings, None)
@@ -101,7 +101,7 @@ class Session:
 
     def read_csv(self, name: Any, content: bytes) -> dict[str, Any]:
         """Take a CSV file, and say which columns it has; the data is not changed yet."""
-        self.table = Table.read(_file_name(name) or "data.csv", content)
+        self.table = CsvTable.read(_file_name(name) or "data.csv", content)
         return self.table.describe()
 
     def classify(self, pixels: bytes) -> list[float | None]:
