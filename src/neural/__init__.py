@@ -99,6 +99,7 @@ if TYPE_CHECKING:
     from neural.explanations import explain as explain
     from neural.nearest import prototypes as prototypes
     from neural.packing import ensemble as ensemble
+    from neural.searches import searching as searching
     from neural.tabular import TabularClassifier as TabularClassifier
     from neural.tabular import TabularRegressor as TabularRegressor
 
