@@ -22,7 +22,7 @@ Every row of every table of the package, as `python -m tests.catalogue` writes i
 `help(neural.Adam)` and the like say more: units, sources, an example. The formulas are worked out in
 [derivations.md](derivations.md).
 """
-ROOTS = (callbacks.Callback, callbacks.Monitor, callbacks.EachEpoch)
+ROOTS = (callbacks.Callback, callbacks.Monitor, callbacks.EachEpoch, callbacks.Cancelled)
 
 
 def family(names):

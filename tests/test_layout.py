@@ -103,7 +103,7 @@ LEVELS = (
     ("imports",),
     ("convergence",),
     ("perceptron", "tabular_training"),
-    ("estimators", "tabular"),
+    ("estimators", "searches", "tabular"),
     ("__init__",),
     ("experiments", "export", "page"),
     ("speed",),

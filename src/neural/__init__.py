@@ -99,6 +99,7 @@ if TYPE_CHECKING:
     from neural.explanations import explain as explain
     from neural.nearest import prototypes as prototypes
     from neural.packing import ensemble as ensemble
+    from neural.searches import searching as searching
     from neural.tabular import TabularClassifier as TabularClassifier
     from neural.tabular import TabularRegressor as TabularRegressor
 
@@ -125,6 +126,7 @@ _ON_SCIKIT_LEARN = {
     "MLPRegressor": "estimators",
     "TabularClassifier": "tabular",
     "TabularRegressor": "tabular",
+    "searching": "searches",
 }
 
 

@@ -155,7 +155,29 @@ def _takes_a_number(function: Callable[..., Any]) -> bool:
     return len(wanted) == 1
 
 
-class Streaming(Training):
+class InPasses(Training):
+    """One call of ``fit`` with rows that are not all in memory: ``true`` and ``predicted()`` take another pass."""
+
+    _seen: np.ndarray  # targets of the last pass
+
+    def predicted(self) -> np.ndarray:
+        self._look_again()
+        return super().predicted()
+
+    @property
+    def _targets(self) -> np.ndarray:
+        self._look_again()
+        return self._seen
+
+    def _look_again(self) -> None:
+        """Fill in the targets and outputs of all rows, unless it has been done since the last update."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method _look_again()")
+
+    def _run_many(self) -> bool:
+        return False
+
+
+class Streaming(InPasses):
     """One call of ``fit`` with batches, as callbacks see it.
 
     As :class:`Training`, but every batch is a crossing of its own; ``true`` and ``predicted()`` take another pass.
@@ -180,15 +202,6 @@ class Streaming(Training):
     def fraction(self) -> float:
         return self.done / (self.per_epoch * self.epochs) if self.per_epoch else 0.0
 
-    def predicted(self) -> np.ndarray:
-        self._look_again()
-        return super().predicted()
-
-    @property
-    def _targets(self) -> np.ndarray:
-        self._look_again()
-        return self._seen
-
     def _look_again(self) -> None:
         """Go through the batches for their targets and the outputs, unless it has been done since the last update."""
         if self._outputs is None:
@@ -208,9 +221,6 @@ class Streaming(Training):
         super()._resume()
         if self.resumed:
             self._source.go_on(self.passes)
-
-    def _run_many(self) -> bool:
-        return False
 
     def _pass(self, begun: Snapshot) -> tuple[float, float]:
         sums, made, count = np.zeros(3), 0, 0

@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -446,6 +447,19 @@ class Progress(Callback):
                 print(file=self.out)
         if training.stopped:
             print(f"Stopped after epoch {training.epoch}: {training.stopped}.", file=self.out)
+
+
+class Cancelled(Callback):
+    """Ends a fit after its epoch once ``told`` is set: it is one of many, which are all to end."""
+
+    numbers_only = True
+
+    def __init__(self, told: threading.Event) -> None:
+        self.told = told
+
+    def on_epoch_end(self, training: Any) -> None:
+        if self.told.is_set():
+            training.interrupt("cancelled")
 
 
 def resolve(callbacks: Any, callback: Any = None) -> list[Any]:

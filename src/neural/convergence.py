@@ -35,8 +35,8 @@ class Shuffles:
         return self.drawn[epoch]
 
     def over(self, epoch: int) -> None:
-        """Forget the orders up to this epoch's."""
-        self.drawn = {number: order for number, order in self.drawn.items() if number > epoch}
+        """Forget the order of this epoch. It is told of one after the other, of which thousands may have been drawn."""
+        self.drawn.pop(epoch, None)
 
 
 class Convergence(Callback):

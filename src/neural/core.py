@@ -10,7 +10,7 @@ import functools
 import os
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -238,7 +238,7 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
         stage.more = np.array([len(parts), *(number for part in found for number in part), *sizes], np.int64)
         stages.append(stage)
         width = stage.n_out
-    return [astuple(stage) for stage in stages]
+    return [tuple(vars(stage).values()) for stage in stages]  # in the order of the fields
 
 
 def groups_of(layer: ensembles.MeanOfMembers) -> int:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from neural import inputs, metrics, notebook, optimizers, threads
-from neural.callbacks import Callback, EarlyStopping, History
+from neural.callbacks import Cancelled, EarlyStopping, History
 from neural.datasets import take
 from neural.errors import TrainingDiverged, check_number, guess, one_of, sentence
 from neural.nn import NeuralNetwork
@@ -363,19 +363,6 @@ class _Job:
     metrics: Any = ()
 
 
-class _Cancelled(Callback):
-    """Ends a fit after its epoch once all are to end."""
-
-    numbers_only = True
-
-    def __init__(self, told: threading.Event) -> None:
-        self.told = told
-
-    def on_epoch_end(self, training: Any) -> None:
-        if self.told.is_set():
-            training.interrupt("cancelled")
-
-
 def _check_names(given: Iterable[str], known: Sequence[str]) -> None:
     for name in given:
         if name not in known or name == "n_threads":
@@ -446,7 +433,7 @@ def _one(job: _Job, n_threads: int, told: threading.Event) -> None:
     if not run.callbacks:
         given = settings.get("callbacks", ())
         run.callbacks = copy.deepcopy(list(given) if isinstance(given, list | tuple) else [given])
-    settings["callbacks"] = [*run.callbacks, _Cancelled(told)]
+    settings["callbacks"] = [*run.callbacks, Cancelled(told)]
     X, y = (job.X, job.y) if job.rows is None else (take(job.X, job.rows), take(job.y, job.rows))
     if job.watched is not None:
         settings["validation_data"] = (take(job.X, job.watched), take(job.y, job.watched))

@@ -24,7 +24,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
-from neural import activations, averages, callbacks, core, lbfgs, losses, optimizers, schedules, sources
+from neural import activations, averages, callbacks, core, lbfgs, losses, optimizers, schedules, sources, threads
 from neural import architecture as shape
 from neural.convergence import Convergence, Shuffles, Task
 from neural.engine import Data
@@ -299,7 +299,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         return int(min(self.batch_size, n))
 
     def _optimize(self, data: Data, held_out: Any, incremental: bool, given: Any) -> None:
-        net, optimizer = self._network, self._optimizer_of()
+        net, optimizer, told = self._network, self._optimizer_of(), threads.told()
         score = self._scorer(held_out)
         if score is not None and self.validation_scores_ is None:
             self.validation_scores_, self.best_validation_score_ = [], -np.inf
@@ -315,7 +315,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
             optimizer=optimizer,
             schedule=shape.schedule_of(self),
             metrics=[],
-            callbacks=[watch, *callbacks.resolve(self.callbacks)],
+            callbacks=[watch, *callbacks.resolve(self.callbacks), *([callbacks.Cancelled(told)] if told else [])],
             time_limit=None if self.time_limit is None else float(self.time_limit),
             average=shape.average_of(self),
             augment=None,
@@ -331,6 +331,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
             self.__dict__.pop("_known", None)
             if not incremental:
                 self._shuffles = Shuffles(self._shuffles.random_state)
+        if told and told.is_set():
+            raise KeyboardInterrupt  # the search of which this is a part
         if watch.best_params is not None:
             net.params[:] = watch.best_params
         if self.early_stopping and score is not None:
@@ -352,7 +354,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         """Run the epochs; what ends them without an error is put down as scikit-learn does."""
         weight = float(len(data) if data.weights is None else data.weights.sum(dtype=np.float64))
         program = net.program(weight if settings.optimizer.whole else settings.batch_size)  # type: ignore[arg-type]
-        engine = net._using(net._engine_for(settings.optimizer, self._threads()))
+        engine = net._using(
+            net._engine_for(settings.optimizer, None if self.n_threads is None else int(self.n_threads))
+        )
         kind = lbfgs.training_for(settings, net._chain()[0])
         settings.check(program.loss, self.n_outputs_, data, validation)
         net.state.use(settings.optimizer, net.params, settings.average)
@@ -377,14 +381,6 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
                 self.n_iter_ = _check_optimize_result("lbfgs", found, self.max_iter)
         elif self.n_iter_ == self.max_iter and not incremental and not training.stopped:
             warn(UNCONVERGED % self.max_iter, ConvergenceWarning)
-
-    def _threads(self) -> int | None:
-        """Return the most threads for the core: one within a worker of joblib, which has enough of them."""
-        if self.n_threads is not None:
-            return int(self.n_threads)
-        from joblib.parallel import get_active_backend
-
-        return 1 if (get_active_backend()[0].nesting_level or 0) > 0 else None
 
     def _check_solver(self) -> bool:
         if shape.optimizer_of(self).whole:

@@ -86,7 +86,8 @@ def csv(
 
     The files are gone through once now, for the ends of their lines; and once more if the target is text, for its
     classes. The first line holds the names of the columns, and any other line is a row. A chunk is so many lines that a
-    window has about 16. Numbers are parsed in every epoch: Parquet files are read several times as fast.
+    window has about 16. Numbers are parsed in every epoch, several times as slowly as Parquet's are decoded: for more
+    than one epoch give the stream to :func:`cached`.
 
     Parameters
     ----------

@@ -34,6 +34,7 @@ class CachedRows(Stream):
         self.rows, self.names, self.target, self.classes = rows, rows.names, rows.target, rows.classes
         self.counts, self.window, self.dtypes = rows.counts, rows.window, rows.dtypes
         self._starts = np.append(0, np.cumsum(self.counts))
+        self._maps: dict[str, Array] = {}
         self.folder = os.path.join(os.path.abspath(folder), f"{rows.digest()}-{dtype}")
         if not os.path.isdir(self.folder):
             self._write(np.dtype(str(dtype)))
@@ -72,12 +73,20 @@ class CachedRows(Stream):
     def _mapped(self, name: str) -> Array | None:
         if name != "X" and name not in self.dtypes:
             return None
+        if name not in self._maps:  # once: to map a file anew is to have all of its pages looked up anew
+            self._maps[name] = self._loaded(name)
+        return self._maps[name]
+
+    def _loaded(self, name: str) -> Array:
         path = _path(self.folder, name)
         try:
             found: Array = np.load(path, mmap_mode="r", allow_pickle=False)
         except (ValueError, EOFError):
             raise ValueError(f"{path} must be as it was written. It is damaged: remove {self.folder}.") from None
         return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_maps": {}}  # or they would be copied into memory
 
     def where(self, chunk: int, row: int) -> str:
         return self.rows.where(chunk, row)

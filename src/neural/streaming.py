@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from typing import Any
 
 import numpy as np
 
 from neural.ahead import ahead
-from neural.batches import Take
+from neural.batches import InPasses, Take
+from neural.callbacks import History
 from neural.engine import Data, Program
 from neural.errors import sentence
 from neural.sources import Parts, evaluate
@@ -49,13 +50,25 @@ class Streamed(Parts):
 
     def pieces(self) -> Generator[Data, None, None]:
         rows = self.rows
-        return self.windows(np.arange(len(rows.counts)), min(rows.window, len(rows)))
+        return self.windows([np.arange(len(rows.counts))], min(rows.window, len(rows)))
 
-    def windows(self, order: Array, size: int, first: int = 0) -> Generator[Data, None, None]:
-        """Yield the rows of the chunks in this order, ``size`` at a time, read ahead, from row ``first`` on."""
+    def windows(self, orders: Iterable[Array], size: int, first: int = 0) -> Generator[Data, None, None]:
+        """Yield the rows of the chunks in each of these orders, ``size`` at a time, read ahead.
+
+        Of the first of them it is the rows from ``first`` on.
+        """
         stopped = threading.Event()
-        windows = self.rows.windows(order, size, self.dtype, first, stopped.is_set)
-        return ahead((self._encoded(window) for window in windows), 1, stopped)
+
+        def windows() -> Iterator[Data]:
+            begin = first
+            for order in orders:
+                if stopped.is_set():
+                    return
+                for window in self.rows.windows(order, size, self.dtype, begin, stopped.is_set):
+                    yield self._encoded(window)
+                begin = 0
+
+        return ahead(windows(), 1, stopped)
 
     def _encoded(self, window: Window) -> Data:
         found: Data = self.rows.taken(window, self._from_columns)
@@ -108,7 +121,7 @@ class Streamed(Parts):
         return Windowed(network, program, first, validation, settings, engine, self)
 
 
-class Windowed(Training):
+class Windowed(InPasses):
     """One call of ``fit`` with a stream, as callbacks see it.
 
     As :class:`Training`, but ``data`` is what is in memory; ``true`` and ``predicted()`` take another pass, and hold
@@ -130,38 +143,41 @@ class Windowed(Training):
         self.batch_size, self.per_epoch = streamed.batch_size(settings), streamed.per_epoch(settings)
         self._updates.batch_size = self.batch_size
         self._size = streamed.rows.rows_at_once(self.batch_size)
-
-    def predicted(self) -> np.ndarray:
-        self._look_again()
-        return super().predicted()
-
-    @property
-    def _targets(self) -> np.ndarray:
-        self._look_again()
-        return self._seen
+        self._coming: Generator[Data, None, None] | None = None
 
     def _look_again(self) -> None:
         """Read all rows for their targets and the outputs, unless it has been done since the last update."""
         if self._outputs is None:
             _, self._seen, self._outputs = evaluate(self.engine, self.program, self._streamed, keep=True)
 
-    def _run_many(self) -> bool:
-        return False
+    def run(self) -> History:
+        """Run all epochs; the thread that reads ends with them."""
+        try:
+            return super().run()
+        finally:
+            if self._coming is not None:
+                self._coming.close()
+
+    def _read(self, first: int) -> Generator[Data, None, None]:
+        """Yield the windows of this epoch, from row ``first`` on, and of those to come: read across their ends."""
+        rows, shuffle, seed, epoch = self._streamed.rows, bool(self.settings.shuffle), self.state.seed, self.state.epoch
+        epochs = range(epoch, epoch + self.epochs - self.epoch + 1)
+        orders = (rows.chunk_order(seed, number, self._size, shuffle) for number in epochs)
+        return self._streamed.windows(orders, self._size, first)
 
     def _pass(self, begun: Snapshot) -> tuple[float, float]:
         sums, first = np.zeros(3), 0  # of weights, of losses, of penalties by weight
         if self._begun is not None:
             (first, sums, _), self._begun = self._begun, None
-        rows, shuffle, per_window = self._streamed.rows, bool(self.settings.shuffle), -(-self._size // self.batch_size)
-        seed, epoch, number = self.state.seed, self.state.epoch, first // per_window
-        chunks = rows.chunk_order(seed, epoch, self._size, shuffle)
-        with closing(self._streamed.windows(chunks, self._size, number * self._size)) as windows:
-            for data in windows:
-                order = window_order(seed, epoch, number, len(data), shuffle)
-                self._updates.data, self._outputs = data, None
-                sums = self._window(order, number * per_window, first, sums, begun)
-                number += 1
-                first = number * per_window
+        shuffle, per_window = bool(self.settings.shuffle), -(-self._size // self.batch_size)
+        seed, epoch, begin = self.state.seed, self.state.epoch, first // per_window
+        if self._coming is None:
+            self._coming = self._read(begin * self._size)
+        for number in range(begin, -(-len(self._streamed) // self._size)):
+            data = next(self._coming)
+            order = window_order(seed, epoch, number, len(data), shuffle)
+            self._updates.data, self._outputs = data, None
+            sums = self._window(order, number * per_window, max(first, number * per_window), sums, begun)
         weight, loss, penalty = sums.tolist()
         if not weight:
             raise ValueError(sentence("sample_weight", "above 0 for one sample at least", 0.0))

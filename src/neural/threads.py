@@ -1,12 +1,13 @@
 """How many threads the core may use: as set, here or by threadpoolctl, else OMP_NUM_THREADS, else the cores.
 
-Unless it was set, one in a task of Dask, whose workers have a thread for each task.
+One in a task of joblib, and, unless it was set, in one of Dask: their workers are as many as there are threads.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
@@ -38,7 +39,20 @@ def n_threads() -> int:
     >>> n_threads() >= 1
     True
     """
+    if (getattr(_backend_of_joblib(), "nesting_level", None) or 0) > 0:
+        return 1
     return _of_the_environment() if _threads is None else _threads
+
+
+def told() -> threading.Event | None:
+    """Return what is set when the fits of the search in progress are to end; None outside of ``neural.searching``."""
+    found: threading.Event | None = getattr(_backend_of_joblib(), "told", None)
+    return found
+
+
+def _backend_of_joblib() -> Any:
+    parallel: Any = sys.modules.get("joblib.parallel")  # nobody is in a task before it is imported
+    return None if parallel is None else parallel.get_active_backend()[0]
 
 
 def _of_the_environment() -> int:

@@ -112,7 +112,10 @@ class Stream:
     def windows(
         self, order: Array, size: int, dtype: Any, first: int = 0, stopped: Callable[[], bool] = lambda: False
     ) -> Iterator[Window]:
-        """Yield the rows of the chunks in this order, ``size`` at a time, from row ``first`` of them all on."""
+        """Yield the rows of the chunks in this order, ``size`` at a time, from row ``first`` of them all on.
+
+        The last window comes when it is known that there are no more rows than there were.
+        """
         ends = np.cumsum(self.counts[order])
         begin = int(np.searchsorted(ends, first, side="right"))
         skip = first - int(ends[begin - 1] if begin else 0)
@@ -131,13 +134,15 @@ class Stream:
                     _fill(window, filled, piece, slice(taken, taken + n))
                     window.places.append((filled, chunk, row + taken))
                     taken, filled = taken + n, filled + n
-                    if filled == len(window):
+                    if filled == len(window) < left:
                         yield window
                         left -= filled
                         window, filled = self._empty(min(size, left), dtype), 0
                 row += len(piece)
             self._check_count(chunk, row)
             skip = 0
+        if filled:
+            yield window
 
     def _empty(self, n: int, dtype: Any) -> Window:
         kinds = self.dtypes
