@@ -122,7 +122,7 @@ def test_losses_on_awkward_scores(name, link, dtype):
         y = TARGETS[name](rng, len(scores), loss.n_targets(k))
         ours, theirs = row_by_row(loss, last, dtype, scores, y)
         np.testing.assert_array_equal(np.isnan(theirs), np.isnan(ours))
-        eps = 40 * np.finfo(dtype).eps
+        eps = (100 if name == "gaussian_nll" else 40) * np.finfo(dtype).eps  # it has e^x of sums up to 88, rounded
         with np.errstate(invalid="ignore"):
             scale = np.abs(ours).max(axis=1, keepdims=True)
         np.testing.assert_array_less((np.abs(theirs - ours) / np.maximum(scale, 1))[~np.isnan(ours)], eps)
