@@ -115,8 +115,9 @@ template <class T> struct Kernels {
   void (*forward)(const Job<T> &, long batch, long first, long last, int from, int to, T *scratch);
   void (*losses)(const Job<T> &, long first, long last, T *scratch);
   void (*backward)(const Job<T> &, long first, long last, int from, int to, T *scratch);
-  void (*batch_forward)(const Job<T> &, int stage, long batch, int thread, int threads);
-  void (*batch_backward)(const Job<T> &, int stage, long batch, int thread, int threads);
+  // A thread's share of one stage for the whole batch.
+  void (*whole_forward)(const Job<T> &, int stage, long batch, int thread, int threads, T *scratch);
+  void (*whole_backward)(const Job<T> &, int stage, long batch, int thread, int threads, T *scratch);
   void (*penalties)(const Job<T> &);
   void (*update)(const Job<T> &, long batch, int thread, int threads, T *scratch);
   // Where gradients are kept first, to be clipped, or weights constrained: sums of their squares, then the update itself.

@@ -20,6 +20,8 @@ constexpr long WHOLE = 64;             // elements: room for whole vectors past 
 constexpr long COLUMN_STATISTICS = 5;  // of a BatchNorm, for each of its columns; as in normalization.hpp
 constexpr long PREDICT_ROWS = 64;      // predicted at a time by each thread: their values stay in the cache
 constexpr double STOP_FLOPS = 4e9;     // between two looks at whether to stop: about a tenth of a second
+constexpr long MANY_BYTES = 1 << 19;   // of weights: each thread reads its share of them, for all rows,
+constexpr long MANY_UNITS = 64, FEW_ROWS = 32, MANY_ROWS = 1024;  // unless there are too few of either to share, or rows are more than weights
 constexpr long STOP_ROWS = 64, STOP_COLUMNS = 64;  // or those of the widest layer: less would waste what is packed
 
 // Room that begins on a cache line, and holds zeros unless nobody reads what he has not written.
@@ -244,30 +246,36 @@ template <class T> class Network {
       total += 2.0 * double(matrix_rows(stage)) * double(matrix_columns(stage)) * (stage.kind == ENSEMBLE ? double(stage.sizes[0]) : 1);
     return total;
   }
-  // A step's phases: rows go forward and back, except that the whole batch must be known where it is normalized.
+  // A step's phases: rows go forward and back, except that each thread does its columns of all rows where the whole batch
+  // must be known, to be normalized, and where weights are so many that no thread should read all of them.
   struct Phase {
-    enum { ROWS, BATCH_FORWARD, BATCH_BACKWARD, UPDATE, SQUARE, ORTHOGONAL, FINISH } what = ROWS;
-    int stage = 0;                          // BATCH_: the one that is normalized; ORTHOGONAL: which part
+    enum { ROWS, WHOLE_FORWARD, WHOLE_BACKWARD, UPDATE, SQUARE, ORTHOGONAL, FINISH } what = ROWS;
+    int stage = 0;                          // WHOLE_: which; ORTHOGONAL: which part
     int forward_from = 0, forward_to = 0;   // ROWS: through these stages,
     bool losses = false;                    // to the losses,
     int back_from = -1, back_to = 0;        // and back through these
   };
-  std::vector<Phase> phases_of(bool training, bool in_two, bool matrices) const {
+  static bool many_weights(const Stage &stage, long batch) {
+    return stage.kind == DENSE && stage.n_out >= MANY_UNITS && batch >= FEW_ROWS && batch <= MANY_ROWS && stage.n_in * stage.n_out * long(sizeof(T)) >= MANY_BYTES;
+  }
+  std::vector<Phase> phases_of(long batch, bool training, bool in_two, bool matrices) const {
     const int n = int(stages.size());
+    const auto normalized = [&](int s) { return stages[size_t(s)].kind == BATCHNORM && stages[size_t(s)].constants >= 0 && training; };
+    const auto shared_out = [&](int s) { return many_weights(stages[size_t(s)], batch); };
     std::vector<Phase> phases;
     Phase rows;
     for (int s = 0; s < n; s++) {
-      if (stages[size_t(s)].kind != BATCHNORM || stages[size_t(s)].constants < 0 || !training) continue;
+      if (!normalized(s) && !shared_out(s)) continue;
       rows.forward_to = s;
-      phases.insert(phases.end(), {rows, {Phase::BATCH_FORWARD, s}});
-      rows.forward_from = s;
+      phases.insert(phases.end(), {rows, {Phase::WHOLE_FORWARD, s}});
+      rows.forward_from = s + shared_out(s);  // rows are normalized one by one once the batch is known
     }
     rows.forward_to = n, rows.losses = true, rows.back_from = n - 1;
     for (int s = n - 1; s >= 0; s--) {
-      if (stages[size_t(s)].kind != BATCHNORM || stages[size_t(s)].constants < 0 || !training) continue;
+      if (!normalized(s) && !(shared_out(s) && s > 0)) continue;
       rows.back_to = s + 1;
-      phases.insert(phases.end(), {rows, {Phase::BATCH_BACKWARD, s}});
-      rows = Phase(), rows.back_from = s;
+      phases.insert(phases.end(), {rows, {Phase::WHOLE_BACKWARD, s}});
+      rows = Phase(), rows.back_from = s - shared_out(s);
     }
     rows.back_to = 0;
     phases.insert(phases.end(), {rows, {Phase::UPDATE}});
@@ -284,7 +292,7 @@ template <class T> class Network {
     const Kernels<T> &k = kernels<T>();
     const double row = flops();
     const long rows = std::max(STOP_ROWS, long(STOP_FLOPS / (2 * row + 1))), columns = widest(stages) / STOP_COLUMNS;
-    const std::vector<Phase> phases = phases_of(first.training, first.squares, first.matrices > 0);
+    const std::vector<Phase> phases = phases_of(work.rows, first.training, first.squares, first.matrices > 0);
     threads::steps(
         threads, count, int(phases.size()),
         [&](long step, int p, int t, int n) {
@@ -293,8 +301,8 @@ template <class T> class Network {
           T *const scratch = work.scratch[size_t(t)];
           Job<T> j = first;
           const long batch = prepare(j, step), end = batch * (t + 1) / n;
-          if (phase.what == Phase::BATCH_FORWARD) return k.batch_forward(j, phase.stage, batch, t, n);
-          if (phase.what == Phase::BATCH_BACKWARD) return k.batch_backward(j, phase.stage, batch, t, n);
+          if (phase.what == Phase::WHOLE_FORWARD) return k.whole_forward(j, phase.stage, batch, t, n, scratch);
+          if (phase.what == Phase::WHOLE_BACKWARD) return k.whole_backward(j, phase.stage, batch, t, n, scratch);
           if (phase.what == Phase::SQUARE) return k.square(j, t, n);
           if (phase.what == Phase::ORTHOGONAL) {
             const double norm = phase.stage ? 0 : std::sqrt(sum(j.squares, gradient_rows()));

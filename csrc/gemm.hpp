@@ -62,8 +62,9 @@ template <class T> void pack_rows(long depth, long width, const T *B, long bk, T
       store(out + j / PANEL<T> * PANEL_SIZE<T> + k * PANEL<T> + j % PANEL<T>, load(B + k * bk + j));
     }
 }
-// to[k][j] = from[j][k] for four by four of them; rows of `from` past `n` count as 0, rows of `to` past `m` are left alone.
-template <class T> INLINE void turn(const T *from, long row, long n, T *to, long to_row, long m = 4) {
+// to[k][j] = from[j][k] (+ b[j]) for four by four of them; rows of `from` past `n` count as 0, rows of `to` past `m` are left
+// alone.
+template <class T> INLINE void turn(const T *from, long row, long n, T *to, long to_row, long m = 4, const T *b = nullptr) {
   using four = Few<T, 4>;
   four w[4];
   for (long q = 0; q < 4; q++) w[q] = q < n ? *(const four *)(from + q * row) : four{};
@@ -72,7 +73,7 @@ template <class T> INLINE void turn(const T *from, long row, long n, T *to, long
   const four turned[4] = {__builtin_shufflevector(ab, cd, 0, 1, 4, 5), __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
                           __builtin_shufflevector(AB, CD, 0, 1, 4, 5), __builtin_shufflevector(AB, CD, 2, 3, 6, 7)};
   for (long q = 0; q < 4; q++)
-    if (q < m) *(four *)(to + q * to_row) = turned[q];
+    if (q < m) *(four *)(to + q * to_row) = b ? turned[q] + *(const four *)b : turned[q];
 }
 template <class T> void pack_transposed(long depth, long width, const T *W, long row, T *out) {
   const long columns = whole<T>(width);  // that a tile reads
@@ -118,7 +119,7 @@ INLINE void product(long rows, long first_column, long last_column, long depth, 
       pieces(smaller(rows - i0, BLOCK_ROWS), TILE_ROWS, [&](long i, long m) {
         for (long k = 0; k < depth; k++) {
           __builtin_prefetch(A + i0 + i + (k + PACK_AHEAD) * ak);
-          for (long q = 0; q < m; q++) packed_A[i * depth + k * m + q] = A[i0 + i + q + k * ak];
+          for (long q = 0; q < m; q += LANES<T>) store(packed_A + i * depth + k * m + q, load(A + i0 + i + q + k * ak));  // what is too much is written over
         }
       });
       for (long j0 = first_column; j0 < last_column; j0 += BLOCK_COLUMNS) block(i0, j0);

@@ -19,6 +19,9 @@ namespace {
 constexpr long AHEAD = 8;        // rows of X fetched from memory before their turn,
 constexpr long ROWS_AHEAD = 8;   // and rows of parameters before their update
 
+// Where thread t's share of n units or columns begins: with a cache line of its own.
+INLINE long share(long n, int t, int threads) { return smaller((n + LANE - 1) / LANE * t / threads * LANE, n); }
+
 // --- forward ---------------------------------------------------------------------------------------------------------
 template <class T, class U> INLINE void gather_as(const Job<T> &job, long first, long last) {
   const int64_t *rows = job.rows;
@@ -43,29 +46,38 @@ template <class T> void gather(const Job<T> &job, long first, long last) {
   else gather_as<T, double>(job, first, last);
 }
 
-// Z = X W^T + b. Which of three ways depends on the whole batch, never on a thread's share: the order of sums must not.
-template <class T> void dense_forward(const Job<T> &job, int s, long batch, long first, long last, T *scratch) {
+// Z = X W^T + b for some of its units. Which of three ways depends on the whole batch and layer, never on a thread's
+// share: the order of sums must not.
+template <class T> void dense_units(const Job<T> &job, int s, long batch, long first, long last, long unit, long n, T *scratch) {
   const Stage &stage = job.stage[s];
-  const T *x = job.A[s] + first * job.ld[s], *W = job.params + stage.weights;
-  const T *b = stage.biases < 0 ? nullptr : job.params + stage.biases;
-  T *z = job.A[s + 1] + first * job.ld[s + 1];
-  const long rows = last - first, n = stage.n_out, ld = job.ld[s + 1];
+  const T *x = job.A[s] + first * job.ld[s], *W = job.params + stage.weights + unit * stage.row;
+  const T *b = stage.biases < 0 ? nullptr : job.params + stage.biases + unit;
+  T *z = job.A[s + 1] + first * job.ld[s + 1] + unit;
+  const long rows = last - first, ld = job.ld[s + 1];
   const bool wide = stage.n_in >= DOT_WIDTH;
-  if (batch < DOT_BATCH || (wide && n < TURN_WIDTH)) {  // nothing is packed
+  if (batch < DOT_BATCH || (wide && stage.n_out < TURN_WIDTH)) {  // nothing is packed
     dots(rows, n, padded(stage.n_in), x, job.ld[s], W, stage.row, z, ld);
     for (long r = 0; r < rows && b; r++) put(z + r * ld, z + r * ld, b, n);
   } else if (wide) {  // Z^T = W X^T: a batch of rows is less to pack than W
     product<T, true>(n, 0, rows, stage.n_in, W, stage.row, 1, x, job.ld[s], scratch, [&](long i0, long m, long r0, long w, const T *C) {
       T *to = z + r0 * ld + i0;
       for (long r = 0; r < w; r += 4)
-        for (long i = 0; i < m; i += 4) turn(C + i * BLOCK_COLUMNS + r, BLOCK_COLUMNS, m - i, to + r * ld + i, ld, w - r);
-      for (long r = 0; r < w && b; r++) put(to + r * ld, to + r * ld, b + i0, m);
+        for (long i = 0; i < m; i += 4) turn(C + i * BLOCK_COLUMNS + r, BLOCK_COLUMNS, m - i, to + r * ld + i, ld, w - r, b ? b + i0 + i : nullptr);
     });
   } else {
     product<T, true>(rows, 0, n, stage.n_in, x, job.ld[s], 1, W, stage.row, scratch, [&](long i0, long m, long j0, long w, const T *C) {
       for (long i = 0; i < m; i++) put(z + (i0 + i) * ld + j0, C + i * BLOCK_COLUMNS, b ? b + j0 : nullptr, w);
     });
   }
+}
+
+template <class T> void dense_forward(const Job<T> &job, int s, long batch, long first, long last, T *scratch) {
+  dense_units(job, s, batch, first, last, 0, job.stage[s].n_out, scratch);
+}
+// This thread's units for the whole batch.
+template <class T> void dense_forward_by_units(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch) {
+  const long n = job.stage[s].n_out, first = share(n, thread, threads), last = share(n, thread + 1, threads);
+  if (first < last) dense_units(job, s, batch, 0, batch, first, last - first, scratch);
 }
 
 template <class T> void dropout_forward(const Job<T> &job, int s, long first, long last) {
@@ -192,14 +204,24 @@ template <class T> void losses(const Job<T> &job, long first, long last, T *scra
   }
 }
 
-template <class T> void dense_backward(const Job<T> &job, int s, long first, long last, T *scratch) {
+// dX = dZ W for some rows and columns.
+template <class T> void dense_columns(const Job<T> &job, int s, long first, long last, long column, long end, T *scratch) {
   const Stage &stage = job.stage[s];
   T *dx = job.D[s] + first * job.ld[s];
   const long ld = job.ld[s];
-  product<T, false>(last - first, 0, stage.n_in, stage.n_out, job.D[s + 1] + first * job.ld[s + 1], job.ld[s + 1], 1,
+  product<T, false>(last - first, column, end, stage.n_out, job.D[s + 1] + first * job.ld[s + 1], job.ld[s + 1], 1,
                     job.params + stage.weights, stage.row, scratch, [&](long i0, long m, long j0, long w, const T *C) {
                       for (long i = 0; i < m; i++) put<T>(dx + (i0 + i) * ld + j0, C + i * BLOCK_COLUMNS, nullptr, w);
                     });
+}
+
+template <class T> void dense_backward(const Job<T> &job, int s, long first, long last, T *scratch) {
+  dense_columns(job, s, first, last, 0, job.stage[s].n_in, scratch);
+}
+// This thread's columns for the whole batch.
+template <class T> void dense_backward_by_columns(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch) {
+  const long n = job.stage[s].n_in;
+  dense_columns(job, s, 0, batch, share(n, thread, threads), share(n, thread + 1, threads), scratch);
 }
 
 template <class T> void penalties(const Job<T> &job) {  // before the update, row by row of each matrix
@@ -210,11 +232,13 @@ template <class T> void penalties(const Job<T> &job) {  // before the update, ro
     const T *W = job.params + stage.weights;
     const long n = matrix_columns(stage);
     for (long i = 0; i < matrix_rows(stage); i++, W += stage.row) {
-      T squares = 0, sizes = 0;
-      for (long k = 0; k < n; k++) squares += W[k] * W[k];
-      if (stage.l1 != 0)
-        for (long k = 0; k < n; k++) sizes += W[k] < 0 ? -W[k] : W[k];
-      *out++ = job.penalty * (stage.l1 * double(sizes) + stage.l2 / 2 * double(squares));
+      vec<T> squares[2] = {}, sizes[2] = {};  // each addition waits for the one before it; padding is 0
+      for (long k = 0; k < n; k += LANES<T>) {
+        const vec<T> w = load(W + k);
+        const long i = k / LANES<T> % 2;
+        squares[i] += w * w, sizes[i] += w < 0 ? -w : w;
+      }
+      *out++ = job.penalty * (stage.l1 * double(total<T>(sizes[0] + sizes[1])) + stage.l2 / 2 * double(total<T>(squares[0] + squares[1])));
     }
   }
 }
@@ -339,17 +363,29 @@ template <class T> void update_biases(const Job<T> &job, const Step<T> &step, in
     OPTIMIZERS<T>[job.optimizer].apply(job, step, {sum, 0, stage.biases + k0, 0, 1, smaller(LANE, stage.n_out - k0)}, {T(0), T(0), T(1)});
   });
 }
-// This thread's columns of dW = dZ^T X, over the whole batch.
+// This thread's part of dW = dZ^T X, over the whole batch: units, whose weights lie side by side, or columns of a few units.
 template <class T> void update_weights(const Job<T> &job, const Step<T> &step, int s, long batch, int thread, int threads, T *scratch) {
   const Stage &stage = job.stage[s];
   const auto change = OPTIMIZERS<T>[job.optimizer].apply;
-  const long vectors = (stage.n_in + LANES<T> - 1) / LANES<T>;
-  const long first = vectors * thread / threads * LANES<T>, last = smaller(vectors * (thread + 1) / threads * LANES<T>, stage.n_in);
-  product<T, false>(stage.n_out, first, last, batch, job.D[s + 1], 1, job.ld[s + 1], job.A[s], job.ld[s], scratch,
+  const bool few = stage.n_out < 4 * LANE * threads;
+  const long most = few ? stage.n_in : stage.n_out, first = share(most, thread, threads), last = share(most, thread + 1, threads);
+  if (first == last) return;
+  const long unit = few ? 0 : first, units = few ? stage.n_out : last - first;
+  product<T, false>(units, few ? first : 0, few ? last : stage.n_in, batch, job.D[s + 1] + unit, 1, job.ld[s + 1], job.A[s], job.ld[s], scratch,
                     [&](long i0, long m, long j0, long w, const T *C) {
-                      const Block<T> block = {C, BLOCK_COLUMNS, stage.weights + i0 * stage.row + j0, stage.row, m, w};
+                      const Block<T> block = {C, BLOCK_COLUMNS, stage.weights + (unit + i0) * stage.row + j0, stage.row, m, w};
                       change(job, step, block, {T(job.penalty * stage.l1), T(job.penalty * stage.l2), step.keep});
                     });
+}
+
+// A stage of which each thread does its share for all rows.
+template <class T> void whole_forward(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch) {
+  if (job.stage[s].kind == DENSE) dense_forward_by_units(job, s, batch, thread, threads, scratch);
+  else batch_forward(job, s, batch, thread, threads);
+}
+template <class T> void whole_backward(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch) {
+  if (job.stage[s].kind == DENSE) dense_backward_by_columns(job, s, batch, thread, threads, scratch);
+  else batch_backward(job, s, batch, thread, threads);
 }
 
 template <class T> void update(const Job<T> &job, long batch, int thread, int threads, T *scratch) {
@@ -484,6 +520,6 @@ template <class T> bool finite(const T *values, long rows, long n, long ld) {
 template <class T> long scratch(long widest) { return SCRATCH<T> > 3 * widest * LANES<T> ? SCRATCH<T> : 3 * widest * LANES<T>; }
 
 template <class T> constexpr Kernels<T> KERNELS = {
-    name, forward<T>, losses<T>, backward<T>, batch_forward<T>, batch_backward<T>, penalties<T>, update<T>, square<T>, finish<T>, takes_matrices, orthogonal<T>, needs_z, activation<T>, activation_backward<T>, finite<T>, scratch<T>, INSTRUCTION_SET};
+    name, forward<T>, losses<T>, backward<T>, whole_forward<T>, whole_backward<T>, penalties<T>, update<T>, square<T>, finish<T>, takes_matrices, orthogonal<T>, needs_z, activation<T>, activation_backward<T>, finite<T>, scratch<T>, INSTRUCTION_SET};
 
 }  // namespace

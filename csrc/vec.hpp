@@ -52,6 +52,8 @@ template <class T> INLINE Few<T, 4> sums(vec<T> a, vec<T> b, vec<T> c, vec<T> d)
   return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
 }
 
+template <class T> INLINE T total(vec<T> v) { return sums<T>(v, v, v, v)[0]; }
+
 constexpr long LANE = 16;  // elements; as in parameters.py
 constexpr long padded(long n) { return (n + LANE - 1) / LANE * LANE; }
 template <class T> constexpr long whole(long n) { return (n + LANES<T> - 1) / LANES<T> * LANES<T>; }  // as vectors

@@ -162,6 +162,7 @@ SHAPES = [
     (130, 17, 3),
     (784, 25, 10),
     (64, 300, 33, 5),
+    (300, 700, 203, 5),  # weights that no thread reads all of
 ]
 
 
