@@ -7,7 +7,7 @@ DOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 
 .PHONY: demo test test-all parity check sanitize bench bench-tabular bench-peers docs docs-serve notebooks wheel dist packaging clean
 
-demo: .venv/installed-demo  ## the experiments on real data -> report/index.html (QUICK=1: within a minute)
+demo: .venv/installed-demo  ## the experiments on real data -> report/index.html (QUICK=1: within a minute, once the core is built)
 	$(BIN)/neural demo $(if $(QUICK),--quick)
 
 test: check  ## style, types, all tests but the nightly ones

@@ -88,7 +88,7 @@ def test_the_command_line_takes_the_columns_as_they_are(model, said):
     assert "r2_score" in said("evaluate model.safetensors new.csv").out
     told = said("inspect model.safetensors").out
     assert "Predicts price (values) from:" in told
-    assert "place    category: p0, p1" in told
+    assert "place    category, as a number: 0 for p0, 1 for p1" in told
     assert "[3 x OnColumns, Scaling, 4 x DenseLayer]" in told
 
 
@@ -125,3 +125,8 @@ def test_the_doctor_still_sees_unscaled_inputs_before_layers_that_do_not_scale()
         assert "unscaled inputs" in neural.doctor(net, rows, rows[:, 0]).names
     net = neural.NeuralNetwork([neural.Scaling(1e-3, 0.0), neural.DenseLayer(None, 1)], "mse", random_state=0)
     assert "unscaled inputs" not in neural.doctor(net, rows, rows[:, 0]).names
+
+
+def test_texts_are_no_values():
+    with pytest.raises(ValueError, match=r"Got 'low'\. For labels take TabularClassifier"):
+        TabularRegressor("fast").fit(np.ones((6, 1)), ["low"] * 6)

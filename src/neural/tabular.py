@@ -230,7 +230,10 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     _task = "values"
 
     def _encoded(self, y: Any, rows: int) -> tuple[Array, Array]:
-        y = check_array(np.asarray(y), ensure_2d=False, dtype=np.float64, input_name="y")
+        y = np.asarray(y)
+        if y.size and isinstance(y.flat[0], str):
+            raise ValueError(sentence("y", "numbers", str(y.flat[0]), "For labels take TabularClassifier."))
+        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         y = column_or_1d(y, warn=True)
         check_consistent_length(np.empty(rows), y)
         return y, np.array([])

@@ -10,7 +10,7 @@ from neural import model_file
 from neural.cli.answers import Answer, Json, Quiet, table
 from neural.cli.models import Model, path_of
 from neural.errors import ModelFileError
-from neural.tables import Columns
+from neural.tables import Code, Columns
 
 USUAL = (None, 0.0, False, True, "auto", "zeros")  # settings that say nothing
 
@@ -98,6 +98,9 @@ def _short(value: Any) -> str:
 
 
 def _kind(column: Any) -> str:
+    if isinstance(column, Code):
+        numbers = ", ".join(f"{k} for {value}" for k, value in enumerate(column.values))
+        return f"category, as a number: {numbers}; -1 for any other"
     if hasattr(column, "values"):
         return f"category: {', '.join(column.values)}"
     beside = ", and a 1 beside it" if column.missing else ""

@@ -14,7 +14,7 @@ from neural.cli.fitting import columns_of, predicted, truth_of
 from neural.cli.models import history_of, load
 from neural.cli.predict import remark
 from neural.cli.recipe import HISTORY
-from neural.errors import look_up
+from neural.errors import look_up, sentence
 from neural.table_files import read_table
 
 FORMATS = ("png", "svg", "pdf")
@@ -52,6 +52,12 @@ def curves(path: str, log: bool) -> Any:
     """Return the figure of the costs in a history's CSV file, ours or that of CSVLogger."""
     from neural.plotting import plot_history
 
+    if os.path.isfile(path) and not path.endswith(".csv"):
+        raise ValueError(
+            sentence(
+                "What is drawn", "a run's folder, or its history.csv", path, "For a model's mistakes add --data TABLE."
+            )
+        )
     series = history_of(os.path.join(path, HISTORY) if os.path.isdir(path) else path, CURVES)
     return plot_history(series, ylabel="cost", log=log)
 
