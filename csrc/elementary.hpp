@@ -62,8 +62,8 @@ INLINE double power_of_2(int64_t whole) {
 // 1 / x of x >= 0, in as many digits as a division but a third of its time: a guess that is right to an eighth, of which
 // each round leaves the cube of the error.
 template <class T, class Bits, Bits GUESS, int ROUNDS> INLINE T inverse_by_guess(T x) {
-  constexpr T most = std::numeric_limits<T>::max() / 8;  // whose inverse is still a normal number
-  x = x > most ? most : x;
+  constexpr T least = std::numeric_limits<T>::min(), most = std::numeric_limits<T>::max() / 8;  // whose inverses are normal numbers
+  x = x < least ? least : x > most ? most : x;
   Bits bits;
   std::memcpy(&bits, &x, sizeof x);
   bits = GUESS - bits;
@@ -80,7 +80,7 @@ INLINE double inverse(double x) { return inverse_by_guess<double, uint64_t, 0x7f
 
 // e^x
 INLINE float exponential(float x) {
-  float t = x > 88.37f ? 88.37f : x;
+  float t = x > 88.73f ? 88.73f : x;
   t = t < -103.0f ? -103.0f : t;
   const auto e = reduced(t);
   const int32_t half = e.whole >> 1;  // 2^whole in two factors: the smaller results are denormal

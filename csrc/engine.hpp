@@ -301,8 +301,14 @@ template <class T> class Network {
           T *const scratch = work.scratch[size_t(t)];
           Job<T> j = first;
           const long batch = prepare(j, step), end = batch * (t + 1) / n;
-          if (phase.what == Phase::WHOLE_FORWARD) return k.whole_forward(j, phase.stage, batch, t, n, scratch);
-          if (phase.what == Phase::WHOLE_BACKWARD) return k.whole_backward(j, phase.stage, batch, t, n, scratch);
+          if (phase.what == Phase::WHOLE_FORWARD || phase.what == Phase::WHOLE_BACKWARD) {
+            const Stage &stage = stages[size_t(phase.stage)];
+            const auto whole = phase.what == Phase::WHOLE_FORWARD ? k.whole_forward : k.whole_backward;
+            const double work_of_it = 2.0 * double(matrix_rows(stage)) * double(matrix_columns(stage)) * double(batch);
+            const int pieces = int(std::clamp<long>(long(work_of_it / STOP_FLOPS / n), 1, std::max<long>(columns / n, 1)));
+            for (int piece = t * pieces; piece < (t + 1) * pieces && (pieces == 1 || !stop.now(t)); piece++) whole(j, phase.stage, batch, piece, n * pieces, scratch);
+            return;
+          }
           if (phase.what == Phase::SQUARE) return k.square(j, t, n);
           if (phase.what == Phase::ORTHOGONAL) {
             const double norm = phase.stage ? 0 : std::sqrt(sum(j.squares, gradient_rows()));

@@ -71,3 +71,18 @@ def test_steps_are_those_of_numpy_whatever_the_size_of_the_gradient(rule, size):
     np.testing.assert_allclose(
         fitted(rule, size, "core")[0].params, fitted(rule, size, "numpy")[0].params, rtol=1e-4, atol=1e-5
     )
+
+
+def test_float32_e_to_the_x_is_right_up_to_where_numbers_end():
+    z = np.linspace(88, 88.72, 1000).astype(np.float32)
+    a = np.empty_like(z)
+    core._core.Network32.activation(core.FAMILIES[0].index("exponential"), 0.0, z[None], a[None])
+    np.testing.assert_allclose(a, np.exp(z.astype(np.float64)), rtol=1e-5)
+
+
+def test_an_epsilon_too_small_for_a_normal_number_ends_in_no_nan():
+    X = np.random.default_rng(1).normal(size=(64, 8)).astype(np.float32)
+    net = NeuralNetwork([DenseLayer(8, 16, "relu"), DenseLayer(16, 1)], "mse", random_state=0, engine="core")
+    X[:, 0] = 0  # whose weights have no gradient
+    net.fit(X, X[:, 1:2], epochs=2, batch_size=16, optimizer=Adam(epsilon=1e-40), verbose=0)
+    assert np.isfinite(net.params).all()

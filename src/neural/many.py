@@ -393,8 +393,11 @@ def _all(jobs: list[_Job], n_threads: int | None) -> Runs:
     most = threads.n_threads() if n_threads is None else check_number("n_threads", n_threads, low=1, whole=True)
     workers = min(most, len(jobs))
     told = threading.Event()
+    ends = [
+        event for event in (told, threads.told()) if event is not None
+    ]  # ours, and that of the search that we are in
     with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(_one, job, most // workers, told) for job in jobs]
+        futures = [pool.submit(_one, job, most // workers, ends) for job in jobs]
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
             for number, future in enumerate(futures):
@@ -425,7 +428,7 @@ def _named(error: BaseException, number: int) -> BaseException:
     return error
 
 
-def _one(job: _Job, n_threads: int, told: threading.Event) -> None:
+def _one(job: _Job, n_threads: int, ends: Iterable[threading.Event]) -> None:
     run, started = job.run, time.perf_counter()
     settings = {"verbose": 0, **job.fit}
     if run.network._engine_for(optimizers.resolve(settings.get("optimizer", "sgd"))).name == "core":
@@ -433,7 +436,7 @@ def _one(job: _Job, n_threads: int, told: threading.Event) -> None:
     if not run.callbacks:
         given = settings.get("callbacks", ())
         run.callbacks = copy.deepcopy(list(given) if isinstance(given, list | tuple) else [given])
-    settings["callbacks"] = [*run.callbacks, Cancelled(told)]
+    settings["callbacks"] = [*run.callbacks, *map(Cancelled, ends)]
     X, y = (job.X, job.y) if job.rows is None else (take(job.X, job.rows), take(job.y, job.rows))
     if job.watched is not None:
         settings["validation_data"] = (take(job.X, job.watched), take(job.y, job.watched))

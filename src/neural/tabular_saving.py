@@ -53,7 +53,7 @@ class Folder:
             return None
         except (ValueError, RecursionError) as error:
             raise ModelFileError(f"{self.place / TABLE} must be of the fit of a table. {error}") from None
-        if not isinstance(found, dict) or type(found.get(SEED)) is not int:
+        if not isinstance(found, dict) or type(seed := found.get(SEED)) is not int or not 0 <= seed < 2**31:
             raise ModelFileError(f"{self.place / TABLE} must be of the fit of a table. Got something else.")
         return found
 
