@@ -1,5 +1,7 @@
 """Fixtures of several files of tests."""
 
+import signal
+
 import pytest
 
 
@@ -51,3 +53,11 @@ def banded(monkeypatch):
     from tests import bands
 
     monkeypatch.setattr(points, "_fashion", bands.data)
+
+
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C raises KeyboardInterrupt, which a shell may have switched off for what runs in its background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -152,7 +152,7 @@ def test_errors_come_through(cv):
 
 
 @pytest.mark.parametrize("inner", [False, True], ids=["a search", "one within another"])
-def test_ctrl_c_ends_all_fits_within_an_epoch(inner):
+def test_ctrl_c_ends_all_fits_within_an_epoch(inner, ctrl_c):
     epochs, told = Counter(), threading.Event()
 
     def interrupt(*_):
