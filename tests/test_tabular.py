@@ -208,7 +208,7 @@ BAD_FITS = {
     "one class": (TabularClassifier(), X, C * 0, "two classes"),
     "values for classes": (TabularClassifier(), X, Y, "label type|continuous"),
     "targets missing": (TabularRegressor(), X, np.where(Y > 0, np.nan, Y), "NaN"),
-    "texts as values": (TabularRegressor(), X, C.astype(str).astype("<U3") + "a", "convert|string"),
+    "texts as values": (TabularRegressor(), X, C.astype(str).astype("<U3") + "a", "y must be numbers"),
     "rows that differ": (TabularRegressor(), X, Y[:-1], "inconsistent"),
     "one dimension": (TabularRegressor(), X[:, 0], Y, "2D"),
     "a column that is not there": (TabularRegressor(categorical_features=["z"]), X, Y, "categorical_features"),
