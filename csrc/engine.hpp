@@ -24,18 +24,23 @@ constexpr long MANY_BYTES = 1 << 19;   // of weights: each thread reads its shar
 constexpr long MANY_UNITS = 64, FEW_ROWS = 32, MANY_ROWS = 1024;  // unless there are too few of either to share, or rows are more than weights
 constexpr long STOP_ROWS = 64, STOP_COLUMNS = 64;  // or those of the widest layer: less would waste what is packed
 
-// Room that begins on a cache line, and holds zeros unless nobody reads what he has not written.
+// Room that begins on a cache line, and holds zeros unless nobody reads what he has not written. Aligned by hand: what glibc
+// before 2.38 aligns it finds room for anew each time, and a fit to a stream grew by a scratch for every few windows.
 template <class T> class Array {
   struct Free {
-    void operator()(T *p) const { ::operator delete(p, std::align_val_t(ALIGNMENT)); }
+    void operator()(void *p) const { ::operator delete(p); }
   };
-  std::unique_ptr<T, Free> data;
+  std::unique_ptr<void, Free> room;
+  T *data;
 
  public:
-  explicit Array(long n, bool zeros = true) : data((T *)::operator new(size_t(n + WHOLE) * sizeof(T), std::align_val_t(ALIGNMENT))) {
-    if (zeros) std::memset((void *)data.get(), 0, size_t(n + WHOLE) * sizeof(T));
+  explicit Array(long n, bool zeros = true) {
+    const size_t bytes = size_t(n + WHOLE) * sizeof(T);
+    room.reset(::operator new(bytes + ALIGNMENT));
+    data = (T *)(((uintptr_t)room.get() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+    if (zeros) std::memset((void *)data, 0, bytes);
   }
-  operator T *() const { return data.get(); }
+  operator T *() const { return data; }
 };
 
 inline long widest(const std::vector<Stage> &stages) {
