@@ -245,10 +245,12 @@ template <class T> class Network {
     return total;
   }
   // Multiplications and additions for one row in one of the three products.
+  static double flops(const Stage &stage) {
+    return 2.0 * double(matrix_rows(stage)) * double(matrix_columns(stage)) * (stage.kind == ENSEMBLE ? double(stage.sizes[0]) : 1);
+  }
   double flops() const {
     double total = 0;
-    for (const Stage &stage : stages)
-      total += 2.0 * double(matrix_rows(stage)) * double(matrix_columns(stage)) * (stage.kind == ENSEMBLE ? double(stage.sizes[0]) : 1);
+    for (const Stage &stage : stages) total += flops(stage);
     return total;
   }
   // A step's phases: rows go forward and back, except that each thread does its columns of all rows where the whole batch
@@ -306,27 +308,21 @@ template <class T> class Network {
           T *const scratch = work.scratch[size_t(t)];
           Job<T> j = first;
           const long batch = prepare(j, step), end = batch * (t + 1) / n;
+          const auto in_pieces = [&](double operations, const auto &f) {
+            const int pieces = int(std::clamp<long>(long(operations / STOP_FLOPS / n), 1, std::max<long>(columns / n, 1)));
+            for (int piece = t * pieces; piece < (t + 1) * pieces && (pieces == 1 || !stop.now(t)); piece++) f(piece, n * pieces);
+          };
           if (phase.what == Phase::WHOLE_FORWARD || phase.what == Phase::WHOLE_BACKWARD) {
-            const Stage &stage = stages[size_t(phase.stage)];
             const auto whole = phase.what == Phase::WHOLE_FORWARD ? k.whole_forward : k.whole_backward;
-            const double work_of_it = 2.0 * double(matrix_rows(stage)) * double(matrix_columns(stage)) * double(batch);
-            const int pieces = int(std::clamp<long>(long(work_of_it / STOP_FLOPS / n), 1, std::max<long>(columns / n, 1)));
-            for (int piece = t * pieces; piece < (t + 1) * pieces && (pieces == 1 || !stop.now(t)); piece++) whole(j, phase.stage, batch, piece, n * pieces, scratch);
-            return;
+            return in_pieces(flops(stages[size_t(phase.stage)]) * double(batch), [&](int of, int all) { whole(j, phase.stage, batch, of, all, scratch); });
           }
+          if (phase.what == Phase::UPDATE) return in_pieces(row * double(batch), [&](int of, int all) { k.update(j, batch, of, all, scratch); });
           if (phase.what == Phase::SQUARE) return k.square(j, t, n);
           if (phase.what == Phase::ORTHOGONAL) {
             const double norm = phase.stage ? 0 : std::sqrt(sum(j.squares, gradient_rows()));
-            const int pieces = int(std::clamp<long>(long(row * double(widest(stages)) / STOP_FLOPS / n), 1, std::max<long>(columns / n, 1)));
-            for (int piece = t * pieces; piece < (t + 1) * pieces && (pieces == 1 || !stop.now(t)); piece++) k.orthogonal(j, phase.stage, norm, piece, n * pieces, scratch);
-            return;
+            return in_pieces(row * double(widest(stages)), [&](int of, int all) { k.orthogonal(j, phase.stage, norm, of, all, scratch); });
           }
           if (phase.what == Phase::FINISH) return k.finish(j, batch, std::sqrt(sum(j.squares, gradient_rows())), t, n);
-          if (phase.what == Phase::UPDATE) {
-            const int pieces = int(std::clamp<long>(long(row * double(batch) / STOP_FLOPS / n), 1, std::max<long>(columns / n, 1)));
-            for (int piece = t * pieces; piece < (t + 1) * pieces && (pieces == 1 || !stop.now(t)); piece++) k.update(j, batch, piece, n * pieces, scratch);
-            return;
-          }
           for (long a = batch * t / n, b; a < end && !stop.now(t); a = b) {
             b = std::min(a + rows, end);
             k.forward(j, batch, a, b, phase.forward_from, phase.forward_to, scratch);

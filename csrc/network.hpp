@@ -5,6 +5,7 @@
 #include "activations.hpp"
 #include "columns.hpp"
 #include "core.hpp"
+#include "dense.hpp"
 #include "ensembles.hpp"
 #include "gemm.hpp"
 #include "images.hpp"
@@ -18,9 +19,6 @@ namespace {
 
 constexpr long AHEAD = 8;        // rows of X fetched from memory before their turn,
 constexpr long ROWS_AHEAD = 8;   // and rows of parameters before their update
-
-// Where thread t's share of n units or columns begins: with a cache line of its own.
-INLINE long share(long n, int t, int threads) { return smaller((n + LANE - 1) / LANE * t / threads * LANE, n); }
 
 // --- forward ---------------------------------------------------------------------------------------------------------
 template <class T, class U> INLINE void gather_as(const Job<T> &job, long first, long last) {
@@ -44,40 +42,6 @@ template <class T> void gather(const Job<T> &job, long first, long last) {
   if (job.input == U8) gather_as<T, uint8_t>(job, first, last);
   else if (job.input == F32) gather_as<T, float>(job, first, last);
   else gather_as<T, double>(job, first, last);
-}
-
-// Z = X W^T + b for some of its units. Which of three ways depends on the whole batch and layer, never on a thread's
-// share: the order of sums must not.
-template <class T> void dense_units(const Job<T> &job, int s, long batch, long first, long last, long unit, long n, T *scratch) {
-  const Stage &stage = job.stage[s];
-  const T *x = job.A[s] + first * job.ld[s], *W = job.params + stage.weights + unit * stage.row;
-  const T *b = stage.biases < 0 ? nullptr : job.params + stage.biases + unit;
-  T *z = job.A[s + 1] + first * job.ld[s + 1] + unit;
-  const long rows = last - first, ld = job.ld[s + 1];
-  const bool wide = stage.n_in >= DOT_WIDTH;
-  if (batch < DOT_BATCH || (wide && stage.n_out < TURN_WIDTH)) {  // nothing is packed
-    dots(rows, n, padded(stage.n_in), x, job.ld[s], W, stage.row, z, ld);
-    for (long r = 0; r < rows && b; r++) put(z + r * ld, z + r * ld, b, n);
-  } else if (wide) {  // Z^T = W X^T: a batch of rows is less to pack than W
-    product<T, true>(n, 0, rows, stage.n_in, W, stage.row, 1, x, job.ld[s], scratch, [&](long i0, long m, long r0, long w, const T *C) {
-      T *to = z + r0 * ld + i0;
-      for (long r = 0; r < w; r += 4)
-        for (long i = 0; i < m; i += 4) turn(C + i * BLOCK_COLUMNS + r, BLOCK_COLUMNS, m - i, to + r * ld + i, ld, w - r, b ? b + i0 + i : nullptr);
-    });
-  } else {
-    product<T, true>(rows, 0, n, stage.n_in, x, job.ld[s], 1, W, stage.row, scratch, [&](long i0, long m, long j0, long w, const T *C) {
-      for (long i = 0; i < m; i++) put(z + (i0 + i) * ld + j0, C + i * BLOCK_COLUMNS, b ? b + j0 : nullptr, w);
-    });
-  }
-}
-
-template <class T> void dense_forward(const Job<T> &job, int s, long batch, long first, long last, T *scratch) {
-  dense_units(job, s, batch, first, last, 0, job.stage[s].n_out, scratch);
-}
-// This thread's units for the whole batch.
-template <class T> void dense_forward_by_units(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch) {
-  const long n = job.stage[s].n_out, first = share(n, thread, threads), last = share(n, thread + 1, threads);
-  if (first < last) dense_units(job, s, batch, 0, batch, first, last - first, scratch);
 }
 
 template <class T> void dropout_forward(const Job<T> &job, int s, long first, long last) {
@@ -202,26 +166,6 @@ template <class T> void losses(const Job<T> &job, long first, long last, T *scra
       job.row_loss[r] += double(value[q] * w);
     }
   }
-}
-
-// dX = dZ W for some rows and columns.
-template <class T> void dense_columns(const Job<T> &job, int s, long first, long last, long column, long end, T *scratch) {
-  const Stage &stage = job.stage[s];
-  T *dx = job.D[s] + first * job.ld[s];
-  const long ld = job.ld[s];
-  product<T, false>(last - first, column, end, stage.n_out, job.D[s + 1] + first * job.ld[s + 1], job.ld[s + 1], 1,
-                    job.params + stage.weights, stage.row, scratch, [&](long i0, long m, long j0, long w, const T *C) {
-                      for (long i = 0; i < m; i++) put<T>(dx + (i0 + i) * ld + j0, C + i * BLOCK_COLUMNS, nullptr, w);
-                    });
-}
-
-template <class T> void dense_backward(const Job<T> &job, int s, long first, long last, T *scratch) {
-  dense_columns(job, s, first, last, 0, job.stage[s].n_in, scratch);
-}
-// This thread's columns for the whole batch.
-template <class T> void dense_backward_by_columns(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch) {
-  const long n = job.stage[s].n_in;
-  dense_columns(job, s, 0, batch, share(n, thread, threads), share(n, thread + 1, threads), scratch);
 }
 
 template <class T> void penalties(const Job<T> &job) {  // before the update, row by row of each matrix
@@ -363,21 +307,6 @@ template <class T> void update_biases(const Job<T> &job, const Step<T> &step, in
     OPTIMIZERS<T>[job.optimizer].apply(job, step, {sum, 0, stage.biases + k0, 0, 1, smaller(LANE, stage.n_out - k0)}, {T(0), T(0), T(1)});
   });
 }
-// This thread's part of dW = dZ^T X, over the whole batch: units, whose weights lie side by side, or columns of a few units.
-template <class T> void update_weights(const Job<T> &job, const Step<T> &step, int s, long batch, int thread, int threads, T *scratch) {
-  const Stage &stage = job.stage[s];
-  const auto change = OPTIMIZERS<T>[job.optimizer].apply;
-  const bool few = stage.n_out < 4 * LANE * threads;
-  const long most = few ? stage.n_in : stage.n_out, first = share(most, thread, threads), last = share(most, thread + 1, threads);
-  if (first == last) return;
-  const long unit = few ? 0 : first, units = few ? stage.n_out : last - first;
-  product<T, false>(units, few ? first : 0, few ? last : stage.n_in, batch, job.D[s + 1] + unit, 1, job.ld[s + 1], job.A[s], job.ld[s], scratch,
-                    [&](long i0, long m, long j0, long w, const T *C) {
-                      const Block<T> block = {C, BLOCK_COLUMNS, stage.weights + (unit + i0) * stage.row + j0, stage.row, m, w};
-                      change(job, step, block, {T(job.penalty * stage.l1), T(job.penalty * stage.l2), step.keep});
-                    });
-}
-
 // A stage of which each thread does its share for all rows.
 template <class T> void whole_forward(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch) {
   if (job.stage[s].kind == DENSE) dense_forward_by_units(job, s, batch, thread, threads, scratch);
@@ -396,15 +325,15 @@ template <class T> void update(const Job<T> &job, long batch, int thread, int th
     const Step<T> step(job.constants + (job.grads ? 0 : stage.constants * CONSTANTS));
     const T *dy = job.D[s + 1], *x = job.A[s], *normal = job.kept[s];
     const long n = stage.n_in, ld = job.ld[s + 1];
+    const Penalty<T> penalty = {T(job.penalty * stage.l1), T(job.penalty * stage.l2), step.keep};
     const auto change = [&](const Block<T> &block) { OPTIMIZERS<T>[job.optimizer].apply(job, step, block, {T(0), T(0), T(1)}); };
+    const auto change_weights = [&](const Block<T> &block) { OPTIMIZERS<T>[job.optimizer].apply(job, step, block, penalty); };
     if (stage.kind == SCALING) update_scaling(job, s, batch, thread, threads, change);
     else if (stage.kind == PERIODIC) update_periodic(job, s, batch, thread, threads, change);
-    else if (stage.kind == ENSEMBLE) {
-      const Penalty<T> penalty = {T(job.penalty * stage.l1), T(job.penalty * stage.l2), step.keep};
-      update_ensemble(job, s, batch, thread, threads, scratch, [&](const Block<T> &block) { OPTIMIZERS<T>[job.optimizer].apply(job, step, block, penalty); }, change);
-    } else if (stage.kind == EMBEDDING) update_embedding(job, s, batch, thread, threads, change);
+    else if (stage.kind == ENSEMBLE) update_ensemble(job, s, batch, thread, threads, scratch, change_weights, change);
+    else if (stage.kind == EMBEDDING) update_embedding(job, s, batch, thread, threads, change);
     else if (stage.kind == DENSE) {
-      update_weights(job, step, s, batch, thread, threads, scratch);
+      update_dense(job, s, batch, thread, threads, scratch, change_weights);
       if (stage.biases >= 0) update_biases(job, step, s, batch, thread, threads);
     } else if (stage.kind == PRELU) {
       update_vector(job, step, stage.weights, n, batch, thread, threads, [&](long r, long k) { return x[r * ld + k] < 0 ? dy[r * ld + k] * x[r * ld + k] : T(0); });

@@ -1,0 +1,80 @@
+// Z = X W^T + b, dX = dZ W and dW = dZ^T X: by rows, each thread with all of the weights, or by units and columns, each with
+// its share of them for the whole batch.
+#pragma once
+#include "core.hpp"
+#include "gemm.hpp"
+#include "optimizers.hpp"
+
+namespace {
+
+// Where thread t's share of n units or columns begins: with a cache line of its own.
+INLINE long share(long n, int t, int threads) { return smaller((n + LANE - 1) / LANE * t / threads * LANE, n); }
+
+// Z = X W^T + b for some of its units. Which of three ways depends on the whole batch and layer, never on a thread's
+// share: the order of sums must not.
+template <class T> void dense_units(const Job<T> &job, int s, long batch, long first, long last, long unit, long n, T *scratch) {
+  const Stage &stage = job.stage[s];
+  const T *x = job.A[s] + first * job.ld[s], *W = job.params + stage.weights + unit * stage.row;
+  const T *b = stage.biases < 0 ? nullptr : job.params + stage.biases + unit;
+  T *z = job.A[s + 1] + first * job.ld[s + 1] + unit;
+  const long rows = last - first, ld = job.ld[s + 1];
+  const bool wide = stage.n_in >= DOT_WIDTH;
+  if (batch < DOT_BATCH || (wide && stage.n_out < TURN_WIDTH)) {  // nothing is packed
+    dots(rows, n, padded(stage.n_in), x, job.ld[s], W, stage.row, z, ld);
+    for (long r = 0; r < rows && b; r++) put(z + r * ld, z + r * ld, b, n);
+  } else if (wide) {  // Z^T = W X^T: a batch of rows is less to pack than W
+    product<T, true>(n, 0, rows, stage.n_in, W, stage.row, 1, x, job.ld[s], scratch, [&](long i0, long m, long r0, long w, const T *C) {
+      T *to = z + r0 * ld + i0;
+      for (long r = 0; r < w; r += 4)
+        for (long i = 0; i < m; i += 4) turn(C + i * BLOCK_COLUMNS + r, BLOCK_COLUMNS, m - i, to + r * ld + i, ld, w - r, b ? b + i0 + i : nullptr);
+    });
+  } else {
+    product<T, true>(rows, 0, n, stage.n_in, x, job.ld[s], 1, W, stage.row, scratch, [&](long i0, long m, long j0, long w, const T *C) {
+      for (long i = 0; i < m; i++) put(z + (i0 + i) * ld + j0, C + i * BLOCK_COLUMNS, b ? b + j0 : nullptr, w);
+    });
+  }
+}
+
+template <class T> void dense_forward(const Job<T> &job, int s, long batch, long first, long last, T *scratch) {
+  dense_units(job, s, batch, first, last, 0, job.stage[s].n_out, scratch);
+}
+// This thread's units for the whole batch.
+template <class T> void dense_forward_by_units(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch) {
+  const long n = job.stage[s].n_out, first = share(n, thread, threads), last = share(n, thread + 1, threads);
+  if (first < last) dense_units(job, s, batch, 0, batch, first, last - first, scratch);
+}
+
+// dX = dZ W for some rows and columns.
+template <class T> void dense_columns(const Job<T> &job, int s, long first, long last, long column, long end, T *scratch) {
+  const Stage &stage = job.stage[s];
+  T *dx = job.D[s] + first * job.ld[s];
+  const long ld = job.ld[s];
+  product<T, false>(last - first, column, end, stage.n_out, job.D[s + 1] + first * job.ld[s + 1], job.ld[s + 1], 1,
+                    job.params + stage.weights, stage.row, scratch, [&](long i0, long m, long j0, long w, const T *C) {
+                      for (long i = 0; i < m; i++) put<T>(dx + (i0 + i) * ld + j0, C + i * BLOCK_COLUMNS, nullptr, w);
+                    });
+}
+
+template <class T> void dense_backward(const Job<T> &job, int s, long first, long last, T *scratch) {
+  dense_columns(job, s, first, last, 0, job.stage[s].n_in, scratch);
+}
+// This thread's columns for the whole batch.
+template <class T> void dense_backward_by_columns(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch) {
+  const long n = job.stage[s].n_in;
+  dense_columns(job, s, 0, batch, share(n, thread, threads), share(n, thread + 1, threads), scratch);
+}
+
+// This thread's part of dW = dZ^T X, over the whole batch: units, whose weights lie side by side, or columns of a few units.
+template <class T, class Change> void update_dense(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch, const Change &change) {
+  const Stage &stage = job.stage[s];
+  const bool few = stage.n_out < 4 * LANE * threads;
+  const long most = few ? stage.n_in : stage.n_out, first = share(most, thread, threads), last = share(most, thread + 1, threads);
+  if (first == last) return;
+  const long unit = few ? 0 : first, units = few ? stage.n_out : last - first;
+  product<T, false>(units, few ? first : 0, few ? last : stage.n_in, batch, job.D[s + 1] + unit, 1, job.ld[s + 1], job.A[s], job.ld[s], scratch,
+                    [&](long i0, long m, long j0, long w, const T *C) {
+                      change({C, BLOCK_COLUMNS, stage.weights + (unit + i0) * stage.row + j0, stage.row, m, w});
+                    });
+}
+
+}  // namespace
