@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neural import canvas, inputs
+from neural import canvas, inputs, row_weights
 from neural.errors import check_number, sentence
 from neural.intervals import Interval, Options
 from neural.layers import ActivationLayer
@@ -146,12 +146,15 @@ def calibrate(model: Any, X: Any, y: Any) -> Calibrated:
     return Calibrated(model, temperature, before, after)
 
 
-def temperature_of(z: Array, truth: Array) -> float:
-    """Return the T at which d/ds mean(log sum e^(s z) - s z_y), s = 1/T, is 0: it rises with s, so by bisection."""
+def temperature_of(z: Array, truth: Array, weights: Array | None = None) -> float:
+    """Return the T at which d/ds mean(log sum e^(s z) - s z_y), s = 1/T, is 0: it rises with s, so by bisection.
+
+    The mean is over the rows, weighted if ``weights`` (n,) are given.
+    """
     own = z[np.arange(len(z)), truth]
 
     def slope(s: float) -> float:
-        return float(((softmax(s * z) * z).sum(axis=1) - own).mean())
+        return row_weights.mean((softmax(s * z) * z).sum(axis=1) - own, weights)
 
     low, high = np.log(1 / HOTTEST), np.log(1 / COLDEST)
     for _ in range(60):

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from neural import inputs
 from neural.errors import look_up, sentence
 from neural.inputs import numbers
 from neural.many import folds_of
@@ -36,10 +37,11 @@ class Conformal:
         self.level = inside("level", level)
         self.models: list[Any] = []
         self.scores: list[Array] = []  # of the calibration rows of each model
+        self._counts: Array | None = None  # how many rows each of the scores and those before it stand for
 
     def split(self, model: Any, X: Any, y: Any) -> Self:
         """Calibrate a fitted model on rows that it was not trained on, and return self."""
-        self.models, self.scores = [model], [self._scores(model, X, y)]
+        self.models, self.scores, self._counts = [model], [self._scores(model, X, y)], None
         return self
 
     def cross(self, make: Make, X: Any, y: Any, *, folds: int = 10, random_state: Any = None) -> Self:
@@ -54,12 +56,19 @@ class Conformal:
             model = make(X[others], y[others])
             models.append(model)
             scores.append(self._scores(model, X[mine], y[mine]))
-        self.models, self.scores = models, scores
+        self.models, self.scores, self._counts = models, scores, None
         return self
 
-    def known(self, model: Any, scores: Any) -> Self:
-        """Take a fitted model and the scores of rows that it was not trained on, worked out before; return self."""
-        self.models, self.scores = [model], [np.sort(numbers("scores", scores).astype(np.float64).reshape(-1))]
+    def known(self, model: Any, scores: Any, weights: Any = None) -> Self:
+        """Take a fitted model and the scores of rows that it was not trained on, worked out before; return self.
+
+        ``weights`` (n,) say of how many rows each score is: 2 is as two rows of the same score.
+        """
+        found = numbers("scores", scores).astype(np.float64).reshape(-1)
+        order = np.argsort(found, kind="stable")
+        given = inputs.weights(weights, len(found), np.float64) if len(found) else None
+        self._counts = None if given is None else np.cumsum(given[order])
+        self.models, self.scores = [model], [found[order]]
         return self
 
     def _scores(self, model: Any, X: Any, y: Any) -> Array:
@@ -71,7 +80,13 @@ class Conformal:
 
     @property
     def rank(self) -> int:
-        """Which of the n sorted scores bounds what is inside: ceil(level (n + 1)); beyond n there is no bound."""
+        """Which of the n sorted scores bounds what is inside: ceil(level (n + 1)); beyond n there is no bound.
+
+        With weights the first by which there are level (sum w + 1) rows, those before it counted.
+        """
+        if self._counts is not None:
+            enough = self.level * (self._counts[-1] + 1) - 1e-9
+            return 1 + int(np.searchsorted(self._counts, enough))
         n = sum(map(len, self.scores))
         return math.ceil(self.level * (n + 1) - 1e-9)
 

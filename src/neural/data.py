@@ -95,12 +95,13 @@ def class_weighted(
     return Data(data.X, data.y, _weights("class_weight", weights, len(data), loss, dtype, part))
 
 
-def by_row(class_weight: Any, labels: np.ndarray, classes: Classes, loss: str) -> np.ndarray:
+def by_row(class_weight: Any, labels: np.ndarray, classes: Classes, loss: str, weights: Any = None) -> np.ndarray:
     """Return the weight of each row's class, float64 (n,); ``labels`` are the column numbers of ``classes``.
 
     ``class_weight`` is "balanced", n / (number of classes there are * rows of the class), as scikit-learn has it (King
     and Zeng, Logistic regression in rare events data, 2001); or a dictionary from labels to numbers of at least 0, in
-    which a class that is left out has 1. ``classes`` is None if the targets are no classes: ValueError.
+    which a class that is left out has 1. ``classes`` is None if the targets are no classes: ValueError. With
+    ``weights`` (n,) "balanced" counts a row as so many.
 
     >>> by_row("balanced", np.array([0, 1, 1, 1]), np.array(["no", "yes"]), "a loss")
     array([2.        , 0.66666667, 0.66666667, 0.66666667])
@@ -113,8 +114,8 @@ def by_row(class_weight: Any, labels: np.ndarray, classes: Classes, loss: str) -
     if not isinstance(class_weight, str) or class_weight != "balanced":
         kind = ValueError if isinstance(class_weight, str) else TypeError
         raise kind(sentence("class_weight", "None, 'balanced', or a dictionary from classes to weights", class_weight))
-    counts = np.bincount(labels, minlength=len(classes))
-    return (len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)))[labels]
+    counts = np.bincount(labels, weights, minlength=len(classes))
+    return (counts.sum() / (np.count_nonzero(counts) * np.where(counts > 0, counts, 1)))[labels]
 
 
 def _checked_classes(what: str, value: Any, labels: np.ndarray, classes: Classes, loss: str) -> np.ndarray:

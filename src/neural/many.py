@@ -165,7 +165,8 @@ def train(
 
     Arguments of ``fit`` for all of them go by name; besides them ``each`` may have ``rows``, the numbers of the rows
     that this network is fitted to, and ``validation_rows``, of those by which it is watched; and ``checkpoint``,
-    ``every`` and ``resume``, with a file of its own. Callbacks are copied, so that each network has its own patience. A
+    ``every`` and ``resume``, with a file of its own. ``sample_weight`` is of all rows of X, and weighs those by which a
+    network is watched, too. Callbacks are copied, so that each network has its own patience. A
     fit that diverges is noted, and the others go on; any other error ends them all, and names the network. Ctrl-C ends
     them within an epoch.
 
@@ -438,15 +439,22 @@ def _one(job: _Job, n_threads: int, ends: Iterable[threading.Event]) -> None:
         run.callbacks = copy.deepcopy(list(given) if isinstance(given, list | tuple) else [given])
     settings["callbacks"] = [*run.callbacks, *map(Cancelled, ends)]
     X, y = (job.X, job.y) if job.rows is None else (take(job.X, job.rows), take(job.y, job.rows))
+    given = settings.get("sample_weight")  # of the rows of all networks
+    weights = None if given is None else inputs.weights(given, len(job.y), np.float64)
+    if job.rows is not None and weights is not None:
+        settings["sample_weight"] = weights[job.rows]
     if job.watched is not None:
-        settings["validation_data"] = (take(job.X, job.watched), take(job.y, job.watched))
+        watched = () if weights is None else (weights[job.watched],)
+        settings["validation_data"] = (take(job.X, job.watched), take(job.y, job.watched), *watched)
     try:
         history = run.network.fit(X, y, **settings)
     except TrainingDiverged as error:
         run.error, history = error, run.network.history_
     run.history = _joined(run.history, history)
     if job.held_out is not None and run.error is None:
-        run.scores = run.network.evaluate(take(job.X, job.held_out), take(job.y, job.held_out), job.metrics)
+        held_out = None if weights is None else weights[job.held_out]
+        parts = take(job.X, job.held_out), take(job.y, job.held_out)
+        run.scores = run.network.evaluate(*parts, job.metrics, sample_weight=held_out)
     run.seconds += time.perf_counter() - started
 
 

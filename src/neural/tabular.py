@@ -24,8 +24,9 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from neural import frames
+from neural import frames, row_weights
 from neural.conformal import ConformalIntervals, ConformalSets
+from neural.data import by_row
 from neural.errors import sentence
 from neural.tabular_columns import Scaled, categorical_names, learned
 from neural.tabular_saving import Folder, asked_for
@@ -101,7 +102,10 @@ class BaseTabular(BaseEstimator):
 
     # --- fit ----------------------------------------------------------------------------------------------------------
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, *, checkpoint: Any = None, every: int = 10, resume: bool = False) -> Self:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *,
+        checkpoint: Any = None, every: int = 10, resume: bool = False,
+    ) -> Self:  # fmt: skip
         """Learn from a table X (n, columns) and its targets y (n,); return the estimator.
 
         Parameters
@@ -109,6 +113,12 @@ class BaseTabular(BaseEstimator):
         X : an array or a data frame (pandas, polars, PyArrow), of numbers and texts, with NaN or None where a value is
             missing. Columns of texts, and those named in ``categorical_features``, are categories.
         y : labels, or values.
+        sample_weight : (n,), none below 0: a row that weighs 2 is as two, one that weighs 0 is left out. By them go the
+            loss of the networks (a batch's is the weighted mean of its rows), the epochs at which they stop, what each
+            kind is worth, the temperature, how often sets and intervals hold the truth, and what is learnt of columns:
+            medians, quartiles, bins, the rarest values, mean and deviation of y. Rows are divided into folds, and
+            updates counted, one by one, whatever they weigh. A new row weighs 1; weights whose mean is below 1 cannot
+            be numbers of rows, and are multiplied until it is 1.
         checkpoint, every, resume : a folder in which each network is kept every so many epochs, and when it is done;
             with ``resume`` the fit goes on from there, if there is anything. The same call again then makes up for one
             that was killed, stopped by Ctrl-C or cut by ``time_limit``, to the same bits. ValueError if the folder is
@@ -119,28 +129,45 @@ class BaseTabular(BaseEstimator):
         folder = None if checkpoint is None else Folder(checkpoint, every, resume)
         arrays = self._read(X, reset=True)
         name = self._target_name(y, arrays)
-        targets, classes = self._encoded(y, len(next(iter(arrays.values()))))
+        targets = self._checked(y, len(next(iter(arrays.values()))))
+        given = row_weights.checked(sample_weight, len(targets))
+        weights = self._with_classes(given, targets)
+        if weights is not None:
+            kept = weights > 0
+            arrays = {column: values[kept] for column, values in arrays.items()}
+            targets, given, weights = targets[kept], row_weights.of(given, kept), weights[kept]
+        given, weights = row_weights.as_counts(given), row_weights.as_counts(weights)
+        targets, classes = self._encoded(targets)
         chosen = categorical_names(X, arrays, self.categorical_features)
-        scaled = learned(arrays, chosen, name, self._task)
+        scaled = learned(arrays, chosen, name, self._task, weights)
         filled = scaled.fill(arrays)
         seed = check_random_state(self.random_state).randint(2**31)
         if folder is not None:
             seed = folder.seed if folder.seed is not None and self.random_state is None else int(seed)
-            folder.begin(asked_for(scaled, filled, targets, self.preset, seed))
+            folder.begin(asked_for(scaled, filled, targets, weights, self.preset, seed))
         result = train(
-            scaled, scaled.scaled(filled), targets, len(classes), PRESETS[self.preset],
+            scaled, scaled.scaled(filled), targets, weights, len(classes), PRESETS[self.preset],
             seed, self.time_limit, self.n_threads, bool(self.verbose), folder,
         )  # fmt: skip
-        self._take(scaled, result, classes)  # all at once: a fit that ends in an error leaves what there was
+        counts = row_weights.of(given, result.held_out)
+        self._take(scaled, result, classes, counts)  # all at once: a fit that ends in an error leaves what there was
         return self
 
-    def _encoded(self, y: Any, rows: int) -> tuple[Array, Array]:
+    def _checked(self, y: Any, rows: int) -> Array:
+        """Return the targets of so many rows as an array (n,)."""
+        raise NotImplementedError
+
+    def _with_classes(self, weights: Array | None, y: Array) -> Array | None:
+        """Return the weights of rows multiplied by those of their classes."""
+        return weights
+
+    def _encoded(self, y: Array) -> tuple[Array, Array]:
         """Return targets as the networks take them, and the classes, none for values."""
         raise NotImplementedError
 
-    def _take(self, scaled: Scaled, result: Result, classes: Array) -> None:
-        """Become what a training has come to."""
-        self._scaled, self._result, self.network_ = scaled, result, result.network(scaled)
+    def _take(self, scaled: Scaled, result: Result, classes: Array, counts: Array | None) -> None:
+        """Become what a training has come to; ``counts`` are the weights of the rows held out, without classes'."""
+        self._scaled, self._result, self._counts, self.network_ = scaled, result, counts, result.network(scaled)
 
 
 class _ToRows(NamedTuple):
@@ -165,9 +192,12 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     random_state : None, a whole number or a generator; the same number gives the same bits.
     n_threads : at most so many.
     verbose : whether to say how each network does.
+    class_weight : None, "balanced", or a dictionary from classes to weights, 1 for those that are not in it: what the
+        weights of a class's rows are multiplied by, in all but ``predict_set``, whose promise is about rows as they
+        come. Probabilities are then of rows of which each class has its weight. A class that weighs 0 is left out.
 
-    Attributes: ``classes_``; ``network_``, one NeuralNetwork that takes ``rows(X)``, to be explained, saved and
-    exported; ``n_features_in_``, ``feature_names_in_``.
+    Attributes: ``classes_``, of the rows that weigh more than 0; ``network_``, one NeuralNetwork that takes
+    ``rows(X)``, to be explained, saved and exported; ``n_features_in_``, ``feature_names_in_``.
 
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(300, 3)) * [1e-3, 1, 1e3]
@@ -178,18 +208,49 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     """
 
     _task = "classes"
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseTabular._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
 
-    def _encoded(self, y: Any, rows: int) -> tuple[Array, Array]:
+    def __init__(
+        self, preset: str = "default", *, categorical_features: Any = None, time_limit: float | None = None,
+        random_state: Any = None, n_threads: int | None = None, verbose: bool = False, class_weight: Any = None,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            preset, categorical_features=categorical_features, time_limit=time_limit, random_state=random_state,
+            n_threads=n_threads, verbose=verbose,
+        )  # fmt: skip
+        self.class_weight = class_weight
+
+    def _checked(self, y: Any, rows: int) -> Array:
         y = column_or_1d(frames.labels_of(y), warn=True)
         check_consistent_length(np.empty(rows), y)
         check_classification_targets(y)
+        return np.asarray(y)
+
+    def _with_classes(self, weights: Array | None, y: Array) -> Array | None:
+        if self.class_weight is None:
+            return weights
+        there = np.ones(len(y), dtype=bool) if weights is None else weights > 0
+        classes, codes = np.unique(y[there], return_inverse=True)
+        counts = np.ones(len(codes)) if weights is None else weights[there]
+        found = np.zeros(len(y))
+        found[there] = counts * by_row(self.class_weight, codes, classes, "these targets", counts)
+        if not found.any():
+            raise ValueError(sentence("class_weight", "above 0 for one row at least", self.class_weight))
+        row_weights.check_range("class_weight times sample_weight", found)
+        return found
+
+    def _encoded(self, y: Array) -> tuple[Array, Array]:
         classes, codes = np.unique(y, return_inverse=True)
         if len(classes) < 2:
-            raise ValueError(sentence("y", "of two classes at least", f"the one class {classes[0]!r}"))
+            rule = "of two classes at least, in rows that weigh more than 0"
+            raise ValueError(sentence("y", rule, f"the one class {classes[0]!r}"))
         return codes.astype(np.int64), classes
 
-    def _take(self, scaled: Scaled, result: Result, classes: Array) -> None:
-        super()._take(scaled, result, classes)
+    def _take(self, scaled: Scaled, result: Result, classes: Array, counts: Array | None) -> None:
+        super()._take(scaled, result, classes, counts)
         self.classes_ = classes
         texts = all(isinstance(label, str) for label in classes)  # of a data frame: objects, which no file holds
         self.network_.classes_ = classes.astype(np.str_) if texts else classes.copy()
@@ -210,7 +271,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         """
         rows, found = self.rows(X), self._result
         scores = 1 - found.outputs[np.arange(len(found.targets)), found.targets]
-        return ConformalSets(level).known(self.network_, scores).predict(rows)
+        return ConformalSets(level).known(self.network_, scores, self._counts).predict(rows)
 
     def __sklearn_tags__(self) -> Any:
         return _tagged(super().__sklearn_tags__())
@@ -229,13 +290,16 @@ class TabularRegressor(RegressorMixin, BaseTabular):
 
     _task = "values"
 
-    def _encoded(self, y: Any, rows: int) -> tuple[Array, Array]:
+    def _checked(self, y: Any, rows: int) -> Array:
         y = np.asarray(y)
         if y.size and isinstance(y.flat[0], str):
             raise ValueError(sentence("y", "numbers", str(y.flat[0]), "For labels take TabularClassifier."))
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         y = column_or_1d(y, warn=True)
         check_consistent_length(np.empty(rows), y)
+        return np.asarray(y)
+
+    def _encoded(self, y: Array) -> tuple[Array, Array]:
         return y, np.array([])
 
     def predict(self, X: Any) -> Array:
@@ -249,7 +313,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         """
         rows, found = self.rows(X), self._result
         scores = np.abs(found.targets - found.outputs[:, 0])
-        return ConformalIntervals(level).known(self.network_, scores).predict(rows)
+        return ConformalIntervals(level).known(self.network_, scores, self._counts).predict(rows)
 
     def __sklearn_tags__(self) -> Any:
         return _tagged(super().__sklearn_tags__())

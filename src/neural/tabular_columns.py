@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from neural.errors import sentence
+from neural.row_weights import of, quantiles
 from neural.tables import Code, Column, Columns, Number, text
 
 Array = np.ndarray[Any, Any]
@@ -56,11 +57,13 @@ class Scaled:
 
 
 def learned(
-    arrays: Mapping[str, Array], categorical: Collection[str], target: str, task: Literal["classes", "values"]
-) -> Scaled:
+    arrays: Mapping[str, Array], categorical: Collection[str], target: str, task: Literal["classes", "values"],
+    weights: Array | None = None,
+) -> Scaled:  # fmt: skip
     """Return the columns of a table by name, those that say something, and their scales.
 
     Arrays are float64 with NaN, or texts with None; ``categorical`` names those of numbers that are categories too.
+    ``weights`` (n,) above 0 say how often each row counts, in medians, quartiles, and in which values are the rarest.
 
     >>> arrays = {"a": np.array([1.0, 2.0, 3.0, np.nan]), "b": np.array(["x", "y", "x", None])}
     >>> found = learned(arrays, (), "y", "values")
@@ -70,9 +73,9 @@ def learned(
     numbers, codes = list[Column](), list[Column]()
     for name, values in arrays.items():
         if values.dtype == object or name in categorical:
-            codes += _code(name, values)
+            codes += _code(name, values, weights)
         else:
-            numbers += _number(name, values)
+            numbers += _number(name, values, weights)
     found = [*numbers, *codes]
     if not found:  # nothing tells the rows apart: one input that is always the same
         name = next(iter(arrays))
@@ -82,23 +85,32 @@ def learned(
     place = 0
     for column in found:
         if isinstance(column, Number) and column.name in arrays:
-            centre[place], factor[place] = column.mean, _factor(arrays[column.name])
+            centre[place], factor[place] = column.mean, _factor(*_there(arrays[column.name], weights))
         place += len(column.inputs)
     return Scaled(columns, centre, factor, tuple(len(c.values) for c in found if isinstance(c, Code)))
 
 
-def _number(name: str, values: Array) -> list[Column]:
+def _there(values: Array, weights: Array | None) -> tuple[Array, Array | None]:
+    """Return the numbers that are not missing, and their weights."""
+    there = ~np.isnan(values)
+    return values[there], of(weights, there)
+
+
+def _number(name: str, values: Array, weights: Array | None) -> list[Column]:
     gone = np.isnan(values)
     if gone.all() or (not gone.any() and (values == values[0]).all()):
         return []
-    there = values[~gone]
-    return [Number(name, float(np.median(there)), float(there.min()), float(there.max()), bool(gone.any()))]
+    there, weights = _there(values, weights)
+    middle = np.median(there) if weights is None else quantiles(there, 0.5, weights)
+    return [Number(name, float(middle), float(there.min()), float(there.max()), bool(gone.any()))]
 
 
-def _code(name: str, values: Array) -> list[Column]:
+def _code(name: str, values: Array, weights: Array | None) -> list[Column]:
     texts = values if values.dtype == object else texts_of_numbers(values)
-    kinds, counts = np.unique(texts[texts != None].astype(str), return_counts=True)  # noqa: E711
-    if len(kinds) < 2 and not (texts == None).any():  # noqa: E711
+    there = texts != None  # noqa: E711
+    kinds, codes = np.unique(texts[there].astype(str), return_inverse=True)
+    counts = np.bincount(codes, of(weights, there))
+    if len(kinds) < 2 and there.all():
         return []
     kept = np.sort(kinds[np.argsort(-counts, kind="stable")[:MOST_LEVELS]])
     return [Code(name, tuple(map(str, kept)))] if len(kept) else []
@@ -109,23 +121,22 @@ def texts_of_numbers(values: Array) -> Array:
     return np.array([None if value != value else text(value) for value in values.tolist()], dtype=object)
 
 
-def _factor(values: Array) -> float:
+def _factor(there: Array, weights: Array | None) -> float:
     """Return 1 over the distance of the quartiles, or 2 over that of the ends where half of the values are the same."""
-    there = values[~np.isnan(values)]
-    low, high = np.quantile(there, [0.25, 0.75])
+    low, high = quantiles(there, [0.25, 0.75], weights)
     if high > low:
         return float(1 / (high - low))
     low, high = there.min(), there.max()
     return float(2 / (high - low)) if high > low else 1.0
 
 
-def edges_of(rows: Array, bins: int) -> list[Array]:
+def edges_of(rows: Array, bins: int, weights: Array | None = None) -> list[Array]:
     """Return for each column of numbers the edges of at most so many bins: quantiles, each once.
 
     >>> edges_of(np.array([[0.0], [1.0], [1.0], [1.0], [2.0]]), 4)
     [array([0., 1., 2.])]
     """
-    found = [np.unique(np.quantile(column, np.linspace(0, 1, bins + 1))) for column in rows.T]
+    found = [np.unique(quantiles(column, np.linspace(0, 1, bins + 1), weights)) for column in rows.T]
     return [edges if len(edges) > 1 else np.array([edges[0], edges[0] + 1]) for edges in found]
 
 

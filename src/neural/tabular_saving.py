@@ -82,12 +82,14 @@ class Folder:
         return {"checkpoint": path, "every": self.every, "resume": True}
 
 
-def asked_for(scaled: Scaled, rows: Array, targets: Array, preset: str, seed: int) -> dict[str, Any]:
-    """Return what tells one fit of a table from others, as plain values: all rows and targets, by a digest."""
+def asked_for(
+    scaled: Scaled, rows: Array, targets: Array, weights: Array | None, preset: str, seed: int
+) -> dict[str, Any]:
+    """Return what tells one fit of a table from others, as plain values: all rows, targets and weights, by a digest."""
     import neural  # by now there is all of it
 
     data = hashlib.sha256(json.dumps(scaled.columns.to_plain()).encode())
-    for part in (rows, targets):
+    for part in (rows, targets) if weights is None else (rows, targets, weights):
         data.update(f"{part.dtype} {part.shape}".encode())
         data.update(np.ascontiguousarray(part).data)
     names = hashlib.sha256(json.dumps(scaled.columns.inputs).encode())

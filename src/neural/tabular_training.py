@@ -29,6 +29,7 @@ from neural.losses import CategoricalCrossentropy
 from neural.nn import NeuralNetwork
 from neural.normalization import Scaling
 from neural.optimizers import AdamW
+from neural.row_weights import deviation, mean, of
 from neural.tabular_columns import Scaled, edges_of
 from neural.tabular_saving import Folder
 
@@ -92,7 +93,9 @@ PRESETS = {
 
 
 # --- networks ------------------------------------------------------------------------------------------------------
-def layers_of(kind: Kind, scaled: Scaled, rows: Array, n_out: int, link: str) -> list[Layer]:
+def layers_of(
+    kind: Kind, scaled: Scaled, rows: Array, n_out: int, link: str, row_weights: Array | None = None
+) -> list[Layer]:
     """Return the layers of a network for scaled rows."""
     n_codes = len(scaled.levels)
     n_numbers = rows.shape[1] - n_codes
@@ -104,7 +107,7 @@ def layers_of(kind: Kind, scaled: Scaled, rows: Array, n_out: int, link: str) ->
             numeric[-1].rate_factor = 0.1
         elif kind.numbers == "bins":
             clipped = rows[:, :n_numbers] / np.sqrt(1 + (rows[:, :n_numbers] / 3.0) ** 2)
-            numeric.append(PiecewiseEmbedding(edges_of(clipped, 16)))
+            numeric.append(PiecewiseEmbedding(edges_of(clipped, 16, row_weights)))
         layers += [OnColumns(numeric, first=n_numbers)] if n_codes else numeric
     if n_codes:
         codes = Embedding(scaled.levels, 8, one_hot_up_to=ONE_HOT if kind.hidden else max(scaled.levels))
@@ -118,12 +121,14 @@ def layers_of(kind: Kind, scaled: Scaled, rows: Array, n_out: int, link: str) ->
     return [*layers, DenseLayer(None, n_out, link)]
 
 
-def network_of(kind: Kind, scaled: Scaled, rows: Array, n_classes: int, seed: int) -> NeuralNetwork:
+def network_of(
+    kind: Kind, scaled: Scaled, rows: Array, n_classes: int, seed: int, row_weights: Array | None = None
+) -> NeuralNetwork:
     """Return a network for scaled rows and ``n_classes``, or for a value where that is 0."""
     if not n_classes:
-        return NeuralNetwork(layers_of(kind, scaled, rows, 1, "linear"), "mse", random_state=seed)
+        return NeuralNetwork(layers_of(kind, scaled, rows, 1, "linear", row_weights), "mse", random_state=seed)
     loss = CategoricalCrossentropy(label_smoothing=kind.label_smoothing)
-    return NeuralNetwork(layers_of(kind, scaled, rows, n_classes, "softmax"), loss, random_state=seed)
+    return NeuralNetwork(layers_of(kind, scaled, rows, n_classes, "softmax", row_weights), loss, random_state=seed)
 
 
 # --- training ------------------------------------------------------------------------------------------------------
@@ -141,12 +146,13 @@ class Member:
 class Result:
     """What a training gives: members with weights, and what they say together of rows they have not seen.
 
-    ``outputs`` (n, n_out) are calibrated probabilities, or values, for the rows whose targets are ``targets``: those
-    of the folds that were held out, none where there were too few rows for that; ``centre`` and ``spread`` are those of
-    the values.
+    ``outputs`` (n, n_out) are calibrated probabilities, or values, for the rows ``held_out``, whose targets are
+    ``targets``: those of the folds that were held out, none where there were too few rows for that; ``centre`` and
+    ``spread`` are those of the values.
     """
 
     members: list[Member]
+    held_out: Array
     targets: Array
     outputs: Array
     temperature: float = 1.0
@@ -192,24 +198,25 @@ def _frozen(layer: Layer) -> Layer:
 
 
 def train(
-    scaled: Scaled, rows: Array, targets: Array, n_classes: int, preset: Preset,
+    scaled: Scaled, rows: Array, targets: Array, row_weights: Array | None, n_classes: int, preset: Preset,
     seed: int, time_limit: float | None, n_threads: int | None, verbose: bool, folder: Folder | None = None,
 ) -> Result:  # fmt: skip
     """Train the networks of a preset on scaled rows (n, inputs) and targets (n,), codes of classes or values.
 
-    What takes long is saved in ``folder``; solutions in closed form, weights and the temperature are computed again.
+    ``row_weights`` (n,), above 0, say how often each row counts, None for once. What takes long is saved in ``folder``;
+    solutions in closed form, weights and the temperature are computed again.
     """
-    centre, spread = (0.0, 1.0) if n_classes else (float(targets.mean()), float(targets.std()) or 1.0)
+    centre, spread = (0.0, 1.0) if n_classes else (mean(targets, row_weights), deviation(targets, row_weights) or 1.0)
     goals = targets if n_classes else ((targets - centre) / spread).astype(np.float32)
     members = list[Member]()
     for repeat in range(preset.repeats):
         for held_out in folds(targets, preset.folds, seed + repeat)[: preset.held] or [np.array([], int)]:
             for name in preset.kinds if n_classes else (*preset.kinds, *preset.solved):
-                net = network_of(KINDS[name], scaled, rows, n_classes, seed + 1000 * len(members))
+                net = network_of(KINDS[name], scaled, rows, n_classes, seed + 1000 * len(members), row_weights)
                 members.append(Member(net, name, held_out))
     solved = [m for m in members if not (n_classes or KINDS[m.kind].hidden)]
     for member in solved:
-        _solve(member, rows, goals)
+        _solve(member, rows, goals, row_weights)
     trained = [member for member in members if member not in solved]
     each = [_fit_arguments(KINDS[member.kind], member.held_out, len(rows)) for member in trained]
     for number, arguments in enumerate(each):
@@ -217,13 +224,14 @@ def train(
             arguments["time_limit"] = time_limit * _workers(n_threads, len(trained)) / len(trained)
         if folder is not None:
             arguments |= folder.arguments(number)
-    runs = many.train([member.network for member in trained], rows, goals, each, n_threads=n_threads)
+    weighted = {} if row_weights is None else {"sample_weight": row_weights / row_weights.max()}
+    runs = many.train([member.network for member in trained], rows, goals, each, n_threads=n_threads, **weighted)
     members = [*[member for member, run in zip(trained, runs, strict=True) if run.error is None], *solved]
     if verbose:
         print(runs)
     if not members:
         raise NeuralError(f"Every network of the {len(runs)} diverged. The first said: {runs[0].error}")
-    return _together(members, rows, targets, n_classes, centre, spread)
+    return _together(members, rows, targets, row_weights, n_classes, centre, spread)
 
 
 def folds(targets: Array, count: int, seed: int) -> list[Array]:
@@ -247,24 +255,27 @@ def _fit_arguments(kind: Kind, held_out: Array, n: int) -> dict[str, Any]:
     return found
 
 
-def _solve(member: Member, rows: Array, goals: Array) -> None:
+def _solve(member: Member, rows: Array, goals: Array, row_weights: Array | None) -> None:
     """Give a network without hidden layers the weights of a ridge regression, in closed form.
 
     w = V diag(s / (s^2 + ridge)) U^T y, with U, s and V of the centred inputs; of ``RIDGES`` the one that does best on
-    the rows held out.
+    the rows held out. Rows that weigh r are centred by the weighted mean, and they and y multiplied by the root of r.
     """
     before = NeuralNetwork(copy.deepcopy(member.network.layers[:-1]), random_state=0).build(rows.shape[1])
     features = before.predict(rows).astype(np.float64)
     fitted = np.setdiff1d(np.arange(len(rows)), member.held_out)
-    mean, level = features[fitted].mean(axis=0), float(goals[fitted].mean())
-    u, s, vt = np.linalg.svd(features[fitted] - mean, full_matrices=False)
-    share = u.T @ (goals[fitted] - level)
+    counts = of(row_weights, fitted)
+    middle, level = np.average(features[fitted], axis=0, weights=counts), mean(goals[fitted], counts)
+    root = 1.0 if counts is None else np.sqrt(counts)[:, None]
+    u, s, vt = np.linalg.svd((features[fitted] - middle) * root, full_matrices=False)
+    share = u.T @ ((goals[fitted] - level) * np.ravel(root))
     ridges = RIDGES if len(member.held_out) else (1.0,)
     weights = [vt.T @ (s / (s**2 + ridge) * share) for ridge in ridges]
-    errors = [((features - mean)[member.held_out] @ w + level - goals[member.held_out]) for w in weights]
-    best = weights[int(np.argmin([np.square(error).sum() for error in errors]))]
+    errors = [((features - middle)[member.held_out] @ w + level - goals[member.held_out]) for w in weights]
+    each = 1.0 if row_weights is None else row_weights[member.held_out]
+    best = weights[int(np.argmin([(np.square(error) * each).sum() for error in errors]))]
     last: Any = member.network.build(rows.shape[1]).layers[-1]
-    last.weights, last.biases = best[None], [level - mean @ best]
+    last.weights, last.biases = best[None], [level - middle @ best]
 
 
 def _workers(n_threads: int | None, jobs: int) -> int:
@@ -273,8 +284,9 @@ def _workers(n_threads: int | None, jobs: int) -> int:
 
 # --- all together --------------------------------------------------------------------------------------------------
 def _together(
-    members: list[Member], rows: Array, targets: Array, n_classes: int, centre: float, spread: float
-) -> Result:
+    members: list[Member], rows: Array, targets: Array, row_weights: Array | None,
+    n_classes: int, centre: float, spread: float,
+) -> Result:  # fmt: skip
     """Return the members weighed by their predictions for rows that they have not seen, and calibrated there."""
     kinds = list(dict.fromkeys(member.kind for member in members))
     unseen = {kind: _unseen([m for m in members if m.kind == kind], rows, n_classes or 1) for kind in kinds}
@@ -284,17 +296,17 @@ def _together(
         unseen = {m.kind: m.network.predict(rows).astype(np.float64) for m in members}
         held[:] = True
     goals = targets if n_classes else (targets - centre) / spread
-    weights = selected([unseen[kind][held] for kind in kinds], goals[held], n_classes > 0)
+    weights = selected([unseen[kind][held] for kind in kinds], goals[held], n_classes > 0, of(row_weights, held))
     for member in members:
         count = sum(other.kind == member.kind for other in members)
         member.weight = weights[kinds.index(member.kind)] / count
     outputs = sum(w * unseen[kind] for w, kind in zip(weights, kinds, strict=True))
     if not n_classes:
         values = np.asarray(outputs * spread + centre)
-        return Result(members, targets[known], values[known], centre=centre, spread=spread)
+        return Result(members, known, targets[known], values[known], centre=centre, spread=spread)
     scores = np.log(np.maximum(outputs, np.finfo(np.float32).tiny))
-    temperature = temperature_of(scores[known], targets[known]) if known.any() else 1.0
-    return Result(members, targets[known], softmax(scores[known] / temperature), temperature)
+    temperature = temperature_of(scores[known], targets[known], of(row_weights, known)) if known.any() else 1.0
+    return Result(members, known, targets[known], softmax(scores[known] / temperature), temperature)
 
 
 def _unseen(members: Sequence[Member], rows: Array, width: int) -> Array:
@@ -308,10 +320,11 @@ def _unseen(members: Sequence[Member], rows: Array, width: int) -> Array:
         return total / count
 
 
-def selected(outputs: Sequence[Array], targets: Array, classes: bool) -> list[float]:
+def selected(outputs: Sequence[Array], targets: Array, classes: bool, row_weights: Array | None = None) -> list[float]:
     """Return the weight of each model: one at a time is added to the mean, with repetition, that lowers the loss most.
 
-    The loss is the logarithmic one of probabilities (n, K), or the squared error of values (n, 1).
+    The loss is the logarithmic one of probabilities (n, K), or the squared error of values (n, 1), its mean over rows
+    that may have weights.
 
     >>> y = np.array([0.0, 1.0, 2.0])
     >>> selected([y[:, None] + 1, y[:, None] - 1, 5 * y[:, None]], y, classes=False)
@@ -320,15 +333,15 @@ def selected(outputs: Sequence[Array], targets: Array, classes: bool) -> list[fl
     loss = _log_loss if classes else _squared_error
     picked, total = np.zeros(len(outputs)), np.zeros_like(outputs[0])
     for n in range(1, PICKS + 1):
-        best = int(np.argmin([loss((total + each) / n, targets) for each in outputs]))
+        best = int(np.argmin([mean(loss((total + each) / n, targets), row_weights) for each in outputs]))
         picked[best] += 1
         total += outputs[best]
     return (picked / PICKS).tolist()
 
 
-def _log_loss(p: Array, truth: Array) -> float:
-    return float(-np.log(np.maximum(p[np.arange(len(truth)), truth], 1e-12)).mean())
+def _log_loss(p: Array, truth: Array) -> Array:
+    return np.asarray(-np.log(np.maximum(p[np.arange(len(truth)), truth], 1e-12)))
 
 
-def _squared_error(outputs: Array, truth: Array) -> float:
-    return float(((outputs[:, 0] - truth) ** 2).mean())
+def _squared_error(outputs: Array, truth: Array) -> Array:
+    return np.asarray((outputs[:, 0] - truth) ** 2)
