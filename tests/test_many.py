@@ -219,6 +219,25 @@ def test_each_network_may_have_rows_of_its_own():
     assert runs[1].history["val_loss"] == history["val_loss"]
 
 
+def test_weights_of_rows_go_with_them():
+    parts, weights = (np.arange(0, len(X), 2), np.arange(1, len(X), 2)), np.arange(len(X)) % 3
+    each = [{"rows": parts[0], "validation_rows": parts[1]}]
+    runs = train([make()], X, Y, each, epochs=3, sample_weight=weights.tolist())
+    alone, (mine, others) = make(), [(X[part], Y[part], weights[part]) for part in parts]
+    history = alone.fit(*mine[:2], epochs=3, sample_weight=mine[2], validation_data=others, verbose=0)
+    np.testing.assert_array_equal(runs[0].network.params, alone.params)
+    assert runs[0].history["val_loss"] == history["val_loss"]
+    with pytest.raises(ValueError, match=r"network 0: sample_weight must be of shape \(60,\)"):
+        train([make()], X, Y, each, epochs=1, sample_weight=weights[parts[0]])
+
+
+def test_folds_are_scored_with_their_weights():
+    weights = np.arange(len(X)) % 3
+    run = cross_validate(make(), X, Y, folds=2, epochs=2, sample_weight=weights)[0]
+    mine = folds_of(Y, 2)[0]
+    assert run.scores == run.network.evaluate(X[mine], Y[mine], sample_weight=weights[mine])
+
+
 @pytest.mark.parametrize("rows", [[], [0.5], [[0]], [-1], [10**6]])
 def test_rows_that_are_not_there(rows):
     with pytest.raises(ValueError, match="rows must be row numbers"):

@@ -11,7 +11,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import neural
 from neural import TabularClassifier, TabularRegressor
@@ -237,6 +237,22 @@ def test_a_bad_table_to_predict_is_refused(classifier, table):
         classifier.predict_set(X, 1.5)
 
 
-@parametrize_with_checks([TabularClassifier("fast"), TabularRegressor("fast")])
+# Not to be had: rows that are repeated lie in several folds, drawn by their place. What holds instead is in
+# test_tabular_weights.py.
+NOT_ASKED = "check_sample_weight_equivalence_on_dense_data"
+ESTIMATORS = TabularClassifier("fast"), TabularRegressor("fast")
+CHECKS = [pair for estimator in ESTIMATORS for pair in estimator_checks_generator(estimator)]
+
+
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    [pair for pair in CHECKS if pair[1].func.__name__ != NOT_ASKED],
+    ids=lambda part: getattr(part, "func", type(part)).__name__,
+)
 def test_checks_of_scikit_learn(estimator, check):
-    check(estimator)
+    check(clone(estimator))
+
+
+def test_all_checks_but_one_are_asked():
+    assert [check.func.__name__ for _, check in CHECKS].count(NOT_ASKED) == 2
+    assert len(CHECKS) > 110

@@ -128,6 +128,7 @@ def test_a_process_that_is_killed_loses_nothing(straight, tmp_path):
 OTHERWISE = {
     "rows": (TabularRegressor("fast", random_state=0), X + 1e-9, Y, "the training data must be as in the fit"),
     "targets": (TabularRegressor("fast", random_state=0), X, Y + (np.arange(60) == 7), "the training data"),
+    "weights": (TabularRegressor("fast", random_state=0), X, Y, "the training data", np.arange(60) + 1),
     "columns": (TabularRegressor("fast", random_state=0), X[:, :2], Y, "the columns"),
     "a preset": (TabularRegressor(random_state=0), X, Y, "preset must be .*fast"),
     "a seed": (TabularRegressor("fast", random_state=1), X, Y, "random_state.* must be .*resume=False"),
@@ -137,10 +138,10 @@ OTHERWISE = {
 
 @pytest.mark.parametrize("name", OTHERWISE)
 def test_another_fit_is_refused_and_the_folder_stays(name, folder):
-    model, rows, targets, message = OTHERWISE[name]
+    model, rows, targets, message, *weights = OTHERWISE[name]
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(ValueError, match=message):
-        model.fit(rows, targets, checkpoint=folder, resume=True)
+        model.fit(rows, targets, *weights, checkpoint=folder, resume=True)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
