@@ -162,7 +162,7 @@ def made(kind: Any, contents: Contents, custom: Custom | None = None) -> Any:
 
 
 def _network(kind: Any, contents: Contents, custom: Custom | None) -> Any:
-    about, arrays = contents.network, _arrays(contents.tensors)
+    about, arrays = contents.network, arrays_of(contents.tensors)
     layers, loss = (from_config(about[name], arrays, custom) for name in ("layers", "loss"))
     if about["dtype"] not in ("float32", "float64"):  # in no other spelling
         raise ValueError(sentence("dtype", "'float32' or 'float64'", about["dtype"]))
@@ -177,7 +177,7 @@ def _network(kind: Any, contents: Contents, custom: Custom | None) -> Any:
     return network
 
 
-def _arrays(tensors: Tensors) -> Arrays:
+def arrays_of(tensors: Tensors) -> Arrays:
     """Return what the settings refer to by number."""
     found: Arrays = []
     while f"array{len(found)}" in tensors:
@@ -192,7 +192,7 @@ def _fill(network: Any, n_inputs: int, contents: Contents) -> None:
         layer.connect(width)
     places = lay_out([layer.shapes() for layer in leaves])
     by_name = {f"layer{place.layer + 1}.{place.name}": place for place in places}
-    known = {*by_name, *(f"array{n}" for n in range(len(_arrays(tensors)))), *_of_training(by_name, contents)}
+    known = {*by_name, *(f"array{n}" for n in range(len(arrays_of(tensors)))), *_of_training(by_name, contents)}
     if by_name.keys() - tensors.keys() or tensors.keys() - known:
         raise ValueError(sentence("the tensors", f"{', '.join(by_name)}", ", ".join(tensors)))
     for name, place in by_name.items():

@@ -159,7 +159,7 @@ class NeuralNetwork(Assembly):
             check_number("n_threads", n_threads, low=1, whole=True)
         if validation_data is not None and validation_split:
             raise ValueError("validation_data and validation_split must not be given both. Got both. Leave one out.")
-        saving = settings.saving = None if checkpoint is None else Saving(checkpoint, every, resume)
+        saving = settings.saving = Saving.asked_for(checkpoint, every, resume)
         if isinstance(X, Stream) or batches.are_batches(X, y):
             about_rows = {"validation_split": validation_split or None, "sampling": sampling}
             about_rows |= {"sample_weight": sample_weight} | ({"y": y} if isinstance(X, Stream) else {})

@@ -25,6 +25,7 @@ from sklearn.utils.validation import (
 )
 
 from neural import frames
+from neural.checkpoints import check_resume
 from neural.conformal import ConformalIntervals, ConformalSets
 from neural.errors import sentence
 from neural.tabular_columns import Scaled, categorical_names, learned
@@ -116,6 +117,7 @@ class BaseTabular(BaseEstimator):
         """
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
+        check_resume(checkpoint, resume)
         folder = None if checkpoint is None else Folder(checkpoint, every, resume)
         arrays = self._read(X, reset=True)
         name = self._target_name(y, arrays)
@@ -126,7 +128,7 @@ class BaseTabular(BaseEstimator):
         seed = check_random_state(self.random_state).randint(2**31)
         if folder is not None:
             seed = folder.seed if folder.seed is not None and self.random_state is None else int(seed)
-            folder.begin(asked_for(scaled, filled, targets, self.preset, seed))
+            folder.begin(asked_for(scaled, filled, targets, self.preset, self.random_state, seed))
         result = train(
             scaled, scaled.scaled(filled), targets, len(classes), PRESETS[self.preset],
             seed, self.time_limit, self.n_threads, bool(self.verbose), folder,
