@@ -244,6 +244,8 @@ def combinations(
     if not isinstance(choices, Mapping) or not choices:
         raise TypeError(sentence("choices", "a dictionary from names to lists of values", choices))
     for name, values in choices.items():
+        if not isinstance(name, str):
+            raise TypeError(sentence("the names of choices", "text", name))
         if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray | range) or not len(values):
             raise TypeError(sentence(f"choices of {name!r}", "a list of one value or more", values))
     found = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
@@ -378,10 +380,35 @@ def _job(make: Make, choice: dict[str, Any], X: Any, y: Any, fit: dict[str, Any]
             raise TypeError(sentence("choices", f"of {one_of(FIT)}, for a network", next(iter(for_network)), step))
         network = copy.deepcopy(make)
     else:
-        network = make(**{"random_state": seed, **for_network})
+        given = {"random_state": seed, **for_network}
+        _check_make(make, given)
+        network = make(**given)
         if not isinstance(network, NeuralNetwork):
             raise TypeError(sentence("make", "a NeuralNetwork, or a function that returns a new one", network))
     return _Job(Run(network, choice), X, y, {**fit, **for_fit})
+
+
+def _check_make(make: Any, given: Mapping[str, Any]) -> None:
+    """Raise TypeError unless ``make`` can be called with these names."""
+    if not callable(make):
+        raise TypeError(sentence("make", "a NeuralNetwork, or a function that returns a new one", make))
+    try:
+        signature = inspect.signature(make)
+    except (TypeError, ValueError):  # a builtin, which says it itself
+        return
+    try:
+        signature.bind(**given)
+    except TypeError:
+        known = signature.parameters
+        if unknown := [name for name in given if name not in known]:
+            step = guess(unknown[0], [*FIT, *known])
+        else:
+            lacking = [name for name, one in known.items() if one.default is one.empty and name not in given]
+            step = f"Give {', '.join(lacking)} among the choices, or by default."
+        if "random_state" in unknown:
+            step = "Let it take random_state, and hand it on to its NeuralNetwork: the start follows from it."
+        rule = f"a function that takes {', '.join(given)} by name"
+        raise TypeError(sentence("make", rule, f"{getattr(make, '__name__', make)}{signature}", step)) from None
 
 
 def _all(jobs: list[_Job], n_threads: int | None) -> Runs:
