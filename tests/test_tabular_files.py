@@ -131,5 +131,5 @@ def test_the_doctor_still_sees_unscaled_inputs_before_layers_that_do_not_scale()
 
 
 def test_texts_are_no_values():
-    with pytest.raises(ValueError, match=r"Got 'low'\. For labels take TabularClassifier"):
+    with pytest.raises(ValueError, match=r"Got 'low'\. See row 0. For labels take TabularClassifier"):
         TabularRegressor("fast").fit(np.ones((6, 1)), ["low"] * 6)

@@ -27,7 +27,7 @@ from sklearn.utils.validation import (
 from neural import frames
 from neural.checkpoints import check_resume
 from neural.conformal import ConformalIntervals, ConformalSets
-from neural.errors import sentence
+from neural.errors import show
 from neural.tabular_columns import Scaled, categorical_names, learned
 from neural.tabular_saving import Folder, asked_for
 from neural.tabular_training import PRESETS, Result, train
@@ -70,7 +70,7 @@ class BaseTabular(BaseEstimator):
             if not found or not len(next(iter(found.values()))):
                 check_array(np.zeros((len(X), len(found))))  # which says what is missing, in scikit-learn's words
             return found
-        X = validate_data(self, X, dtype=None, ensure_all_finite="allow-nan", reset=reset)
+        X = validate_data(self, frames.unmasked(X), dtype=None, ensure_all_finite="allow-nan", reset=reset)
         found = frames.columns_of(X)
         names = getattr(self, "feature_names_in_", None)
         return found if names is None or reset else dict(zip(map(str, names), found.values(), strict=True))
@@ -187,7 +187,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         check_classification_targets(y)
         classes, codes = np.unique(y, return_inverse=True)
         if len(classes) < 2:
-            raise ValueError(sentence("y", "of two classes at least", f"the one class {classes[0]!r}"))
+            only = show(classes.tolist()[0])
+            raise ValueError(f"y must be of two classes at least. Got one class, {only}. Is it the right column?")
         return codes.astype(np.int64), classes
 
     def _take(self, scaled: Scaled, result: Result, classes: Array) -> None:
@@ -232,11 +233,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     _task = "values"
 
     def _encoded(self, y: Any, rows: int) -> tuple[Array, Array]:
-        y = np.asarray(y)
-        if y.size and isinstance(y.flat[0], str):
-            raise ValueError(sentence("y", "numbers", str(y.flat[0]), "For labels take TabularClassifier."))
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        y = column_or_1d(y, warn=True)
+        y = column_or_1d(frames.values_of(y), warn=True)
         check_consistent_length(np.empty(rows), y)
         return y, np.array([])
 
