@@ -202,7 +202,7 @@ def test_a_refused_fit_leaves_the_model_as_it_was(folder, straight):
 # --- bad input -----------------------------------------------------------------------------------------------------
 BAD = {
     "no path": ({"checkpoint": 3}, TypeError, "checkpoint"),
-    "an empty path": ({"checkpoint": ""}, TypeError, "checkpoint"),
+    "an empty path": ({"checkpoint": ""}, ValueError, "checkpoint must be a path that is not empty"),
     "a file": ({"checkpoint": __file__}, ValueError, "checkpoint must be a folder"),
     "nowhere": ({"checkpoint": "nowhere/run"}, ValueError, "Make the folder"),
     "part of an epoch": ({"checkpoint": "run", "every": 0.5}, TypeError, "every"),

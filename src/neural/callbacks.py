@@ -11,7 +11,6 @@ is in loggers.py.
 from __future__ import annotations
 
 import io
-import os
 import sys
 import threading
 import time
@@ -334,7 +333,7 @@ class Checkpoint(Monitor):
         self, monitor: str = "val_loss", path: Any = None, *, min_delta: float = 0.0, mode: str = "auto"
     ) -> None:
         super().__init__(monitor, min_delta=min_delta, mode=mode)
-        self.path = None if path is None else os.fspath(path)
+        self.path = None if path is None else atomic.place_of("path", path)
 
     def forget(self) -> None:
         super().forget()
@@ -342,8 +341,8 @@ class Checkpoint(Monitor):
 
     def check(self, names: list[str]) -> None:
         super().check(names)
-        if self.path is not None and not os.path.isdir(os.path.dirname(self.path) or "."):
-            raise ValueError(sentence("path", "a file in a folder that is there", self.path))
+        if self.path is not None:
+            atomic.file_path(self.path)
 
     def on_train_begin(self, training: Any) -> None:
         self.go_on(training)

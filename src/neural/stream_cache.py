@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from neural import atomic
 from neural.errors import one_of, sentence
 from neural.inputs import check_finite
 from neural.windows import Array, Piece, Stream
@@ -29,8 +30,9 @@ class CachedRows(Stream):
             raise TypeError(sentence("rows", "a stream", rows))
         if str(dtype) not in DTYPES:
             raise ValueError(sentence("dtype", one_of(DTYPES), dtype))
-        if not isinstance(folder, str | os.PathLike):
-            raise TypeError(sentence("folder", "text or a Path", folder))
+        folder = atomic.place_of("folder", folder)
+        if os.path.exists(folder) and not os.path.isdir(folder):
+            raise NotADirectoryError(sentence("folder", "a folder, or a name that is not taken", folder))
         self.rows, self.names, self.target, self.classes = rows, rows.names, rows.target, rows.classes
         self.counts, self.window, self.dtypes = rows.counts, rows.window, rows.dtypes
         self._starts = np.append(0, np.cumsum(self.counts))

@@ -37,9 +37,7 @@ class Folder:
     def __init__(self, checkpoint: Any, every: Any, resume: Any) -> None:
         check_resume(checkpoint, resume)
         self.every = check_number("every", every, low=1, whole=True)
-        if not isinstance(checkpoint, str | os.PathLike) or not os.fspath(checkpoint):
-            raise TypeError(sentence("checkpoint", "None or the path of a folder", checkpoint))
-        self.place = Path(os.path.realpath(checkpoint))
+        self.place = Path(os.path.realpath(atomic.place_of("checkpoint", checkpoint)))
         if self.place.exists() and not self.place.is_dir():
             raise ValueError(sentence("checkpoint", "a folder, of networks a file each", os.fspath(checkpoint)))
         if not self.place.parent.is_dir():
