@@ -22,7 +22,7 @@ from tests.catalogue import catalogue
 
 SOURCE = Path(neural.__file__).parent
 LEVELS = (
-    ("errors",),
+    ("errors", "frozen"),
     ("atomic",),
     (
         "inputs",
