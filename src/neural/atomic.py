@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neural.errors import sentence
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def text_of(what: str, path: Any) -> str:
@@ -70,7 +71,7 @@ def check_folder(folder: Any) -> None:
 def write(path: Any, chunks: Iterable[Any]) -> None:
     """Write chunks of bytes as the file ``path``: all of them, or nothing happens. OSError if the disk will not."""
     place = file_path(path)
-    unfinished = f"{place}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    unfinished = f"{place}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
     try:
         with open(unfinished, "xb") as file:  # never through a link that somebody has put there
             for chunk in chunks:
@@ -105,7 +106,8 @@ def together(folder: Path, last: str) -> Iterator[Path]:
 
     If the block ends in an error, nothing of it is moved.
     """
-    import tempfile  # slow to import, and seldom wanted
+    import tempfile  # both slow to import, and seldom wanted
+    from pathlib import Path
 
     with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as name:
         scratch = Path(name)

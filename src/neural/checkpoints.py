@@ -7,7 +7,6 @@ place in the epoch. Random numbers need none of that, as each is a function of i
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import inspect
 import os
 from collections.abc import Callable
@@ -98,9 +97,10 @@ class Saving:
             raise ValueError(f"The arrays that the layers were made with must be as in the fit that goes on. {step}")
 
     # --- to the file -----------------------------------------------------------------------------------------------
-    def save(self, network: Any, fit: dict[str, Any]) -> None:
-        """Write the network, what it remembers, and the state of a fit."""
+    def save(self, training: Any, place: dict[str, Any]) -> None:
+        """Write the network, what it remembers, and what a fit has come to, with its place in the epoch."""
         tensors: Tensors = {}
+        network, fit = training.network, {**state_of(training), **place}
         state = {field.name: getattr(network.state, field.name) for field in dataclasses.fields(network.state)}
         parts = {"state": state, "fit": fit}
         packed = {name: pack(part, f"training.{name}", network, tensors) for name, part in parts.items()}
@@ -108,10 +108,11 @@ class Saving:
         model_file.save(network, self.path, training=text, tensors=tensors)
 
     # --- and back --------------------------------------------------------------------------------------------------
-    def restore(self, network: Any) -> dict[str, Any]:
-        """Give the network what the file says, and return the state of the fit."""
+    def restore(self, training: Any) -> dict[str, Any]:
+        """Give the fit and its network what the file says, and return the state of the fit."""
         assert self.contents is not None
-        tensors, params = self.contents.tensors, np.zeros_like(network.params)
+        network, tensors = training.network, self.contents.tensors
+        params = np.zeros_like(network.params)
         try:
             for name, view in model_file.named(network, params).items():
                 model_file.check_tensor(name, tensors[name], view.shape, view.dtype)
@@ -124,6 +125,7 @@ class Saving:
             raise ModelFileError(f"{self.path}: {type(error).__name__}: {error}") from error
         network.params[:], network.seed = params, state["seed"]
         vars(network.state).update(state)
+        give_back(training, fit)
         return dict(fit)
 
 
@@ -207,6 +209,8 @@ def digest(data: Any) -> str:
         return data.digest()
     if hasattr(data, "digest"):
         return str(data.digest)
+    import hashlib
+
     found, step = hashlib.sha256(), max(1, len(data) // ROWS)
     for part in (data.X[::step], data.y, data.weights):
         if part is not None:

@@ -7,7 +7,6 @@ file is believed before that is right, and not much after it. docs/file-format.m
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -73,6 +72,8 @@ def canonical(value: Any) -> str:
 
 
 def _digest(parts: list[Any]) -> str:
+    import hashlib  # only files want it
+
     found = hashlib.sha256()
     for part in parts:
         found.update(part)

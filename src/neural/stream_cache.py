@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -44,7 +43,7 @@ class CachedRows(Stream):
     def _write(self, dtype: np.dtype) -> None:
         """Write the arrays into a folder that has its name only when all of them are whole."""
         rows, files = self.rows, dict[str, Any]()
-        unfinished = f"{self.folder}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        unfinished = f"{self.folder}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
         os.makedirs(unfinished)
         try:
             with ExitStack() as stack:
