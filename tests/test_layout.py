@@ -83,6 +83,7 @@ LEVELS = (
     ("stream", "streaming"),
     ("assembly",),
     ("nn",),
+    ("many_inputs",),
     (
         "architecture",
         "packing",

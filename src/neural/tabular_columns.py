@@ -134,8 +134,11 @@ def categorical_names(X: Any, names: Collection[str], given: Any) -> tuple[str, 
     if given is None:
         return ()
     names = list(names)
-    found = np.asarray(given)
     rule = "names of columns, their numbers, or True or False for each"
+    try:
+        found = np.asarray(given)
+    except ValueError:  # lists of different lengths
+        raise ValueError(sentence("categorical_features", rule, given)) from None
     if found.ndim != 1:
         raise ValueError(sentence("categorical_features", rule, given))
     if found.dtype == bool and len(found) == len(names):
