@@ -5,7 +5,9 @@ import pickle
 
 import numpy as np
 import pandas
+import polars
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.model_selection import cross_val_score
@@ -166,6 +168,22 @@ def test_probabilities_are_calibrated(classifier):
     assert neural.metrics.expected_calibration_error(labels, classifier.predict_proba(X)) < 0.06
 
 
+@pytest.mark.parametrize(("factor", "level"), [(1e-99, 0), (1e-40, 0), (1e40, 0), (1e90, 1e99)])
+def test_columns_may_be_of_any_unit(factor, level):
+    rows = np.random.default_rng(0).normal(size=(100, 2))
+    found, expected = (
+        TabularRegressor("fast", random_state=0).fit(each, rows[:, 0]).predict(each)
+        for each in (rows * factor + level, rows)
+    )
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+
+
+def test_columns_that_say_nothing_leave_the_mean():
+    for nothing in (np.nan, 7.0):
+        rows = np.full((60, 2), nothing)
+        assert np.ptp(TabularRegressor("fast", random_state=0).fit(rows, np.arange(60.0)).predict(rows)) == 0
+
+
 def test_what_is_masked_is_missing():
     rows = np.ma.masked_less(np.random.default_rng(0).normal(size=(60, 2)), -1)
     y = rows.data[:, 0]
@@ -237,6 +255,10 @@ BAD_FITS = {
         "y must be labels, none missing. Got none in 15",
     ),
     "labels masked": (TabularClassifier(), X, np.ma.masked_where(Y > 1, C), "y must be labels, none missing. Got none"),
+    "no targets": (TabularRegressor(), X, 3, "y must be targets, one for each row. Got 3"),
+    "a generator": (TabularClassifier(), X, (k % 2 for k in range(30)), "y must be targets, one for each row"),
+    "sparse values": (TabularRegressor(), X, sparse.csr_matrix(Y[:, None]), "y must be an array, not sparse"),
+    "a table that is not read": (TabularRegressor(), polars.DataFrame(X).lazy(), Y, "Call its method collect first"),
     "a value missing": (
         TabularRegressor(),
         X,

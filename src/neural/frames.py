@@ -26,6 +26,8 @@ def columns_of(X: Any) -> dict[str, Array]:
     """
     if isinstance(X, np.ndarray):
         return {f"x{k}": _of_array(f"x{k}", X[:, k]) for k in range(X.shape[1])}
+    if hasattr(X, "collect"):
+        raise TypeError(sentence("X", "a table in memory", type(X).__name__, "Call its method collect first."))
     import narwhals
 
     frame = narwhals.from_native(X, eager_only=True)
@@ -93,7 +95,7 @@ def labels_of(y: Any) -> Array:
     Traceback (most recent call last):
     ValueError: y must be labels, none missing. Got none in 1 row, the first of them row 1. Leave such rows out.
     """
-    found = np.asarray(unmasked(y))
+    found = _targets(y, None)
     if found.ndim != 1 or found.dtype.kind not in "Of":
         return found
     labels = found.tolist()
@@ -114,7 +116,7 @@ def values_of(y: Any) -> Array:
     Traceback (most recent call last):
     ValueError: y must be finite numbers, none missing. Got none in 1 row, the first of them row 2. Leave such rows out.
     """
-    found = np.asarray(unmasked(y), dtype=object if isinstance(y, list | tuple) else None)
+    found = _targets(y, object if isinstance(y, list | tuple) else None)
     if found.dtype.kind not in "biufOUS":
         step = "Of dates give numbers, such as days." if found.dtype.kind in "mM" else ""
         raise ValueError(sentence("y", "numbers", found, step))
@@ -128,6 +130,16 @@ def values_of(y: Any) -> Array:
     if len(odd):
         rule = f"finite and at most {LARGEST_VALUE:g} in size"
         raise ValueError(sentence("y", rule, float(found.ravel()[odd[0]]), f"See row {odd[0]}."))
+    return found
+
+
+def _targets(y: Any, dtype: Any) -> Array:
+    """Return targets as an array of one dimension at least; TypeError for a sparse one, and for what is no array."""
+    if hasattr(y, "toarray"):
+        raise TypeError(sentence("y", "an array, not sparse", y, "Convert it with its method toarray."))
+    found = np.asarray(unmasked(y), dtype=dtype)
+    if not found.ndim:
+        raise TypeError(sentence("y", "targets, one for each row", y))
     return found
 
 

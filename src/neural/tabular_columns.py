@@ -112,6 +112,8 @@ def texts_of_numbers(values: Array) -> Array:
 def _factor(values: Array) -> float:
     """Return 1 over the distance of the quartiles, or 2 over that of the ends where half of the values are the same."""
     there = values[~np.isnan(values)]
+    if not len(there):
+        return 1.0
     low, high = np.quantile(there, [0.25, 0.75])
     if high > low:
         return float(1 / (high - low))

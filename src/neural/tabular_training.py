@@ -36,7 +36,7 @@ Array = np.ndarray[Any, Any]
 PICKS = 20  # of ensemble selection: weights are multiples of 1 / 20
 FEWEST_HELD_OUT = 2  # rows of a fold; with fewer no epoch is chosen
 FAR = 1e3  # medians so many times as large as the quartiles are apart are taken off in float64
-HUGE = 1e30  # values that spread so far, or so little as 1 over it, are none of float32
+HUGE = 1e30  # units so large, or so small as 1 over it, are none of float32
 TINY = 1e-100
 RIDGES = tuple(10.0**k for k in range(-4, 5))
 ONE_HOT = 8  # levels of a category up to which it is one-hot
@@ -165,7 +165,8 @@ class Result:
             loss = "categorical_crossentropy"
             after = [ActivationLayer("log"), _frozen(Scaling(1 / self.temperature)), ActivationLayer("softmax")]
         far = np.abs(scaled.centre * scaled.factor).max() > FAR or abs(self.centre) > FAR * self.spread
-        odd = not 1 / HUGE < self.spread < HUGE
+        sizes = np.abs([self.spread, *scaled.factor])
+        odd = max(sizes.max(), 1 / sizes.min(), np.abs(scaled.centre).max()) > HUGE
         dtype = "float64" if far or odd else "float32"  # or digits of x - centre, or of values, are lost
         net = NeuralNetwork([AverageLayer(branches), *after], loss, dtype=dtype, random_state=0).build(
             len(scaled.centre)
