@@ -29,9 +29,7 @@ template <class T> void dense_units(const Job<T> &job, int s, long batch, long f
         for (long i = 0; i < m; i += 4) turn(C + i * BLOCK_COLUMNS + r, BLOCK_COLUMNS, m - i, to + r * ld + i, ld, w - r, b ? b + i0 + i : nullptr);
     });
   } else {
-    product<T, true>(rows, 0, n, stage.n_in, x, job.ld[s], 1, W, stage.row, scratch, [&](long i0, long m, long j0, long w, const T *C) {
-      for (long i = 0; i < m; i++) put(z + (i0 + i) * ld + j0, C + i * BLOCK_COLUMNS, b ? b + j0 : nullptr, w);
-    });
+    product<T, true>(rows, 0, n, stage.n_in, x, job.ld[s], 1, W, stage.row, scratch, Into<T>{z, ld, b});
   }
 }
 
@@ -47,12 +45,8 @@ template <class T> void dense_forward_by_units(const Job<T> &job, int s, long ba
 // dX = dZ W for some rows and columns.
 template <class T> void dense_columns(const Job<T> &job, int s, long first, long last, long column, long end, T *scratch) {
   const Stage &stage = job.stage[s];
-  T *dx = job.D[s] + first * job.ld[s];
-  const long ld = job.ld[s];
-  product<T, false>(last - first, column, end, stage.n_out, job.D[s + 1] + first * job.ld[s + 1], job.ld[s + 1], 1,
-                    job.params + stage.weights, stage.row, scratch, [&](long i0, long m, long j0, long w, const T *C) {
-                      for (long i = 0; i < m; i++) put<T>(dx + (i0 + i) * ld + j0, C + i * BLOCK_COLUMNS, nullptr, w);
-                    });
+  product<T, false>(last - first, column, end, stage.n_out, job.D[s + 1] + first * job.ld[s + 1], job.ld[s + 1], 1, job.params + stage.weights, stage.row,
+                    scratch, Into<T>{job.D[s] + first * job.ld[s], job.ld[s], nullptr});
 }
 
 template <class T> void dense_backward(const Job<T> &job, int s, long first, long last, T *scratch) {
@@ -67,7 +61,7 @@ template <class T> void dense_backward_by_columns(const Job<T> &job, int s, long
 // This thread's part of dW = dZ^T X, over the whole batch: units, whose weights lie side by side, or columns of a few units.
 template <class T, class Change> void update_dense(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch, const Change &change) {
   const Stage &stage = job.stage[s];
-  const bool few = stage.n_out < 4 * LANE * threads;
+  const bool few = stage.n_out < 2 * LANE * threads;
   const long most = few ? stage.n_in : stage.n_out, first = share(most, thread, threads), last = share(most, thread + 1, threads);
   if (first == last) return;
   const long unit = few ? 0 : first, units = few ? stage.n_out : last - first;
