@@ -61,7 +61,7 @@ template <class T> void dense_backward_by_columns(const Job<T> &job, int s, long
 // This thread's part of dW = dZ^T X, over the whole batch: units, whose weights lie side by side, or columns of a few units.
 template <class T, class Change> void update_dense(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch, const Change &change) {
   const Stage &stage = job.stage[s];
-  const bool few = stage.n_out < 2 * LANE * threads;
+  const bool few = stage.n_out < (stage.n_in > 4 * stage.n_out ? 4 : 2) * LANE * threads;  // short rows are better not divided
   const long most = few ? stage.n_in : stage.n_out, first = share(most, thread, threads), last = share(most, thread + 1, threads);
   if (first == last) return;
   const long unit = few ? 0 : first, units = few ? stage.n_out : last - first;
