@@ -42,6 +42,14 @@ struct Stage {
 static constexpr long matrix_rows(const Stage &stage) { return stage.kind == DENSE ? stage.n_out : stage.kind == ENSEMBLE ? long(stage.sizes[3]) : 0; }
 static constexpr long matrix_columns(const Stage &stage) { return stage.kind == DENSE ? stage.n_in : stage.kind == ENSEMBLE ? long(stage.sizes[2]) : 0; }
 
+// Whether a dense stage's gradient is first summed over each half of the batch: where weights are few for so many rows, two
+// threads that read one another's rows wait longer for them than it takes to add two sums. The shapes alone decide.
+static constexpr bool in_halves(const Stage &stage, long batch, long from_rows) {
+  return stage.kind == DENSE && batch >= from_rows && 4 * stage.n_in * stage.n_out <= batch * (stage.n_in + stage.n_out);
+}
+// Of a sum over half of a batch: the weights', then the biases' in whole lanes.
+static constexpr long half_size(const Stage &stage) { return stage.n_out * stage.row + (stage.n_out + 15) / 16 * 16; }
+
 constexpr int CONSTANTS = 8;  // of an update: what decay leaves of a weight, then those of the optimizer's struct; as in core.py
 
 // How images are changed while they are gathered, as in augment.py.
@@ -79,6 +87,7 @@ template <class T> struct Job {
   T **kept;        // of stage s, what its way back needs, row by row: a mask, or normalized values
   T **statistics;  // of stage s, what belongs to whole columns or rows
   const long *ld;
+  long from_rows;  // see in_halves
   bool training, input_gradient;
   bool direct;   // A[0] is X itself
 
@@ -118,6 +127,8 @@ template <class T> struct Kernels {
   // A thread's share of one stage for the whole batch.
   void (*whole_forward)(const Job<T> &, int stage, long batch, int thread, int threads, T *scratch);
   void (*whole_backward)(const Job<T> &, int stage, long batch, int thread, int threads, T *scratch);
+  // A thread's share of the sums over halves: of two threads each has the half whose rows it has worked on.
+  void (*halves)(const Job<T> &, long batch, int thread, int threads, T *scratch);
   void (*penalties)(const Job<T> &);
   void (*update)(const Job<T> &, long batch, int thread, int threads, T *scratch);
   // Where gradients are kept first, to be clipped, or weights constrained: sums of their squares, then the update itself.

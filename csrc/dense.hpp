@@ -29,9 +29,7 @@ template <class T> void dense_units(const Job<T> &job, int s, long batch, long f
         for (long i = 0; i < m; i += 4) turn(C + i * BLOCK_COLUMNS + r, BLOCK_COLUMNS, m - i, to + r * ld + i, ld, w - r, b ? b + i0 + i : nullptr);
     });
   } else {
-    product<T, true>(rows, 0, n, stage.n_in, x, job.ld[s], 1, W, stage.row, scratch, [&](long i0, long m, long j0, long w, const T *C) {
-      for (long i = 0; i < m; i++) put(z + (i0 + i) * ld + j0, C + i * BLOCK_COLUMNS, b ? b + j0 : nullptr, w);
-    });
+    product<T, true>(rows, 0, n, stage.n_in, x, job.ld[s], 1, W, stage.row, scratch, Into<T>{z, ld, b});
   }
 }
 
@@ -47,12 +45,8 @@ template <class T> void dense_forward_by_units(const Job<T> &job, int s, long ba
 // dX = dZ W for some rows and columns.
 template <class T> void dense_columns(const Job<T> &job, int s, long first, long last, long column, long end, T *scratch) {
   const Stage &stage = job.stage[s];
-  T *dx = job.D[s] + first * job.ld[s];
-  const long ld = job.ld[s];
-  product<T, false>(last - first, column, end, stage.n_out, job.D[s + 1] + first * job.ld[s + 1], job.ld[s + 1], 1,
-                    job.params + stage.weights, stage.row, scratch, [&](long i0, long m, long j0, long w, const T *C) {
-                      for (long i = 0; i < m; i++) put<T>(dx + (i0 + i) * ld + j0, C + i * BLOCK_COLUMNS, nullptr, w);
-                    });
+  product<T, false>(last - first, column, end, stage.n_out, job.D[s + 1] + first * job.ld[s + 1], job.ld[s + 1], 1, job.params + stage.weights, stage.row,
+                    scratch, Into<T>{job.D[s] + first * job.ld[s], job.ld[s], nullptr});
 }
 
 template <class T> void dense_backward(const Job<T> &job, int s, long first, long last, T *scratch) {
@@ -67,7 +61,7 @@ template <class T> void dense_backward_by_columns(const Job<T> &job, int s, long
 // This thread's part of dW = dZ^T X, over the whole batch: units, whose weights lie side by side, or columns of a few units.
 template <class T, class Change> void update_dense(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch, const Change &change) {
   const Stage &stage = job.stage[s];
-  const bool few = stage.n_out < 4 * LANE * threads;
+  const bool few = stage.n_out < (stage.n_in > 4 * stage.n_out ? 4 : 2) * LANE * threads;  // short rows are better not divided
   const long most = few ? stage.n_in : stage.n_out, first = share(most, thread, threads), last = share(most, thread + 1, threads);
   if (first == last) return;
   const long unit = few ? 0 : first, units = few ? stage.n_out : last - first;
@@ -75,6 +69,66 @@ template <class T, class Change> void update_dense(const Job<T> &job, int s, lon
                     [&](long i0, long m, long j0, long w, const T *C) {
                       change({C, BLOCK_COLUMNS, stage.weights + (unit + i0) * stage.row + j0, stage.row, m, w});
                     });
+}
+
+constexpr long HALVES_AT_ONCE = 4096;  // elements that are added up before they are used: they stay in L1
+
+// Where the sums over a half of the batch lie: of the weights, as the weights do, then of the biases.
+template <class T> INLINE T *half_of(const Job<T> &job, int s, long half) {
+  const Stage &stage = job.stage[s];
+  return job.statistics[s] + half * half_size(stage);
+}
+// f(k0, sums) for LANE columns of n numbers at a time, summed over rows.
+template <class T, class F> INLINE void sum_rows(const T *from, long rows, long ld, long first, long last, const F &f) {
+  for (long k0 = first; k0 < last; k0 += LANE) {
+    T sum[LANE];
+    for (long k = 0; k < LANE; k += LANES<T>) {
+      const T *column = from + k0 + k;
+      vec<T> sums[4] = {};  // each addition waits for the one before it, so there are four rows of them
+      long r = 0;
+      for (; r + 4 <= rows; r += 4)
+        for (long i = 0; i < 4; i++) sums[i] += load(column + (r + i) * ld);
+      for (; r < rows; r++) sums[0] += load(column + r * ld);
+      store(sum + k, (sums[0] + sums[1]) + (sums[2] + sums[3]));
+    }
+    f(k0, sum);
+  }
+}
+// Units are in lanes, those of both halves one after the other, and of these thread t of n has an n-th part.
+template <class T> void dense_halves(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch) {
+  const Stage &stage = job.stage[s];
+  const long lanes = (stage.n_out + LANE - 1) / LANE;
+  for (long half = 0; half < 2; half++) {
+    const auto unit = [&](long t) {
+      const long lane = 2 * lanes * t / threads - half * lanes;
+      return smaller(lane < 0 ? 0 : lane * LANE, stage.n_out);
+    };
+    const long first = unit(thread), last = unit(thread + 1), row = batch * half / 2, rows = batch * (half + 1) / 2 - row;
+    if (first >= last) continue;
+    T *const to = half_of(job, s, half);
+    const T *const dz = job.D[s + 1] + row * job.ld[s + 1], *const x = job.A[s] + row * job.ld[s];
+    product<T, false>(last - first, 0, stage.n_in, rows, dz + first, 1, job.ld[s + 1], x, job.ld[s], scratch, Into<T>{to + first * stage.row, stage.row, nullptr});
+    sum_rows(dz, rows, job.ld[s + 1], first, last, [&](long k0, const T *sum) { std::memcpy(to + stage.n_out * stage.row + k0, sum, sizeof(T) * LANE); });
+  }
+}
+// This thread's units, from what both halves have come to.
+template <class T, class Weights, class Biases>
+void update_from_halves(const Job<T> &job, int s, int thread, int threads, T *scratch, const Weights &change_weights, const Biases &change) {
+  const Stage &stage = job.stage[s];
+  const long first = share(stage.n_out, thread, threads), last = share(stage.n_out, thread + 1, threads), biases = stage.n_out * stage.row;
+  const T *const one = half_of(job, s, 0), *const other = half_of(job, s, 1);
+  const auto add = [&](long start, long n) {
+    for (long k = 0; k < n; k += LANES<T>) store(scratch + k, load(one + start + k) + load(other + start + k));
+  };
+  const long at_once = stage.row < HALVES_AT_ONCE ? HALVES_AT_ONCE / stage.row : 1;  // units
+  for (long i = first; i < last; i += at_once) {
+    const long units = smaller(at_once, last - i);
+    add(i * stage.row, units * stage.row);
+    change_weights({scratch, stage.row, stage.weights + i * stage.row, stage.row, units, stage.n_in});
+  }
+  if (stage.biases < 0 || first >= last) return;
+  add(biases + first, last - first);
+  change({scratch, 0, stage.biases + first, 0, 1, last - first});
 }
 
 }  // namespace

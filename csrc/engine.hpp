@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <new>
 #include <stdexcept>
@@ -22,6 +23,7 @@ constexpr long PREDICT_ROWS = 64;      // predicted at a time by each thread: th
 constexpr double STOP_FLOPS = 4e9;     // between two looks at whether to stop: about a tenth of a second
 constexpr long MANY_BYTES = 1 << 19;   // of weights: each thread reads its share of them, for all rows,
 constexpr long MANY_UNITS = 64, FEW_ROWS = 32, MANY_ROWS = 1024;  // unless there are too few of either to share, or rows are more than weights
+constexpr double HALVES_FLOPS = 4e6;   // of a step, from which on gradients are summed in halves: about where two threads pay
 constexpr long STOP_ROWS = 64, STOP_COLUMNS = 64;  // or those of the widest layer: less would waste what is packed
 
 // Room that begins on a cache line, and holds zeros unless nobody reads what he has not written. Aligned by hand: what glibc
@@ -76,7 +78,7 @@ template <class T> struct Workspace {
   std::vector<T *> A, D, kept, statistics;
   std::vector<long> ld;
 
-  Workspace(const std::vector<Stage> &stages, long batch, int threads, bool backward_) : rows(batch), backward(backward_) {
+  Workspace(const std::vector<Stage> &stages, long batch, int threads, bool backward_, long from_rows = std::numeric_limits<long>::max()) : rows(batch), backward(backward_) {
     const size_t n = stages.size();
     A.resize(n + 1), D.resize(n + 1), kept.resize(n), statistics.resize(n), ld.resize(n + 1);
     for (size_t s = 0; s <= n; s++) {
@@ -96,6 +98,7 @@ template <class T> struct Workspace {
       if (kind == ENSEMBLE) kept[s] = store.emplace_back(batch * long(stages[s].sizes[0]) * ensemble_width(stages[s]));
       if (kind == MEMBERS) kept[s] = store.emplace_back(batch * distance(stages[s].n_in));
       if (kind == PERIODIC) kept[s] = store.emplace_back(batch * kept_width(stages[s]));
+      if (backward && in_halves(stages[s], batch, from_rows)) statistics[s] = store.emplace_back(2 * half_size(stages[s]));
       if (backward && stages[s].n_parts) statistics[s] = store.emplace_back(gradient_size(stages[s]));
       if (kind == BATCHNORM || kind == LAYERNORM) statistics[s] = store.emplace_back(std::max(batch, COLUMN_STATISTICS * ld[s + 1]));
     }
@@ -211,7 +214,7 @@ template <class T> class Network {
     j.ld = work.ld.data();
     j.X = data.X, j.input = data.input, j.scale = scale;
     j.labels = data.labels, j.targets = data.targets, j.weights = data.weights;
-    j.members = members, j.loss = loss, j.from_outputs = from_outputs, j.settings = settings.data(), j.factor = factor, j.constants = none, j.penalty = 1;
+    j.members = members, j.loss = loss, j.from_outputs = from_outputs, j.settings = settings.data(), j.factor = factor, j.constants = none, j.penalty = 1, j.from_rows = from_rows();
     return j;
   }
   // Rows of all gradients: one for each unit of a layer, one for each vector.
@@ -253,14 +256,17 @@ template <class T> class Network {
     for (const Stage &stage : stages) total += flops(stage);
     return total;
   }
+  // Of a batch whose gradients are summed in halves.
+  long from_rows() const { return long(HALVES_FLOPS / (3 * flops() + 1)) + 1; }
   // A step's phases: rows go forward and back, except that each thread does its columns of all rows where the whole batch
   // must be known, to be normalized, and where weights are so many that no thread should read all of them.
   struct Phase {
-    enum { ROWS, WHOLE_FORWARD, WHOLE_BACKWARD, UPDATE, SQUARE, ORTHOGONAL, FINISH } what = ROWS;
+    enum { ROWS, WHOLE_FORWARD, WHOLE_BACKWARD, HALVES, UPDATE, SQUARE, ORTHOGONAL, FINISH } what = ROWS;
     int stage = 0;                          // WHOLE_: which; ORTHOGONAL: which part
     int forward_from = 0, forward_to = 0;   // ROWS: through these stages,
     bool losses = false;                    // to the losses,
-    int back_from = -1, back_to = 0;        // and back through these
+    int back_from = -1, back_to = 0;        // and back through these;
+    bool halves = false;                    // those of up to two threads then have what their half of the batch comes to
   };
   static bool many_weights(const Stage &stage, long batch) {
     return stage.kind == DENSE && stage.n_out >= MANY_UNITS && batch >= FEW_ROWS && batch <= MANY_ROWS && stage.n_in * stage.n_out * long(sizeof(T)) >= MANY_BYTES;
@@ -285,7 +291,10 @@ template <class T> class Network {
       rows = Phase(), rows.back_from = s - shared_out(s);
     }
     rows.back_to = 0;
-    phases.insert(phases.end(), {rows, {Phase::UPDATE}});
+    rows.halves = std::any_of(stages.begin(), stages.end(), [&](const Stage &stage) { return in_halves(stage, batch, from_rows()); });
+    phases.push_back(rows);
+    if (rows.halves) phases.push_back({Phase::HALVES});
+    phases.push_back({Phase::UPDATE});
     if (in_two) phases.push_back({Phase::SQUARE});
     for (int part = 0; matrices && part < ORTHOGONAL_PARTS; part++) phases.push_back({Phase::ORTHOGONAL, part});
     if (in_two) phases.push_back({Phase::FINISH});
@@ -316,6 +325,8 @@ template <class T> class Network {
             const auto whole = phase.what == Phase::WHOLE_FORWARD ? k.whole_forward : k.whole_backward;
             return in_pieces(flops(stages[size_t(phase.stage)]) * double(batch), [&](int of, int all) { whole(j, phase.stage, batch, of, all, scratch); });
           }
+          const auto halves = [&](int of, int all) { k.halves(j, batch, of, all, scratch); };
+          if (phase.what == Phase::HALVES) return n > 2 ? in_pieces(row * double(batch), halves) : void();
           if (phase.what == Phase::UPDATE) return in_pieces(row * double(batch), [&](int of, int all) { k.update(j, batch, of, all, scratch); });
           if (phase.what == Phase::SQUARE) return k.square(j, t, n);
           if (phase.what == Phase::ORTHOGONAL) {
@@ -329,6 +340,7 @@ template <class T> class Network {
             if (phase.losses) k.losses(j, a, b, scratch);
             k.backward(j, a, b, phase.back_from, phase.back_to, scratch);
           }
+          if (phase.halves && n <= 2) in_pieces(row * double(batch), halves);
           if (phase.losses && t == n - 1) k.penalties(j);
         },
         [&](long step) { return between(step), !stop.told(); });
@@ -355,7 +367,7 @@ template <class T> class Network {
   void fit(T *params, size_t size, T *const memory[2], T *mean, const Data<T> &data, const Updates &u, double *losses, double *penalties, int threads, threads::Stop &stop) const {
     long largest = 0;
     for (long k = 0; k < u.count; k++) largest = std::max<long>(largest, long(u.bounds[k + 1] - u.bounds[k]));
-    Workspace<T> work(stages, largest, threads, true);
+    Workspace<T> work(stages, largest, threads, true, from_rows());
     const long penalized = penalized_rows();
     Array<double> row_penalty(penalized);
     Job<T> j = job(params, data, work);
@@ -382,7 +394,7 @@ template <class T> class Network {
 
   // J of all rows as one batch, gradients by the parameters in `grads` and, unless it is null, by X in `dx`, n_in apart.
   double gradient(T *params, T *grads, T *dx, const Data<T> &data, long n, bool training, uint64_t seed, int64_t step, int threads, threads::Stop &stop) const {
-    Workspace<T> work(stages, n, threads, true);
+    Workspace<T> work(stages, n, threads, true, from_rows());
     const long penalized = penalized_rows();
     Array<double> row_penalty(penalized), row_loss(n);
     Job<T> j = job(params, data, work);

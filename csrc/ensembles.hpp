@@ -32,9 +32,7 @@ template <class T> void ensemble_forward(const Job<T> &job, int s, long batch, l
   T *z = kept + e.products;
   if (batch * e.members < DOT_BATCH || (e.n >= DOT_WIDTH && e.units < TURN_WIDTH)) dots(rows, e.units, padded(e.n), kept, e.step, W, row, z, e.step);
   else
-    product<T, true>(rows, 0, e.units, e.n, kept, e.step, 1, W, row, scratch, [&](long i0, long m, long j0, long w, const T *C) {
-      for (long i = 0; i < m; i++) put<T>(z + (i0 + i) * e.step + j0, C + i * BLOCK_COLUMNS, nullptr, w);
-    });
+    product<T, true>(rows, 0, e.units, e.n, kept, e.step, 1, W, row, scratch, Into<T>{z, e.step, nullptr});
   for (long q = 0; q < rows; q++) {
     const T *scale = job.params + parts[SCALE_OUT].start + q % e.members * parts[SCALE_OUT].row;
     const T *offset = job.params + parts[OFFSETS].start + q % e.members * parts[OFFSETS].row, *from = z + q * e.step;
@@ -55,10 +53,7 @@ template <class T> void ensemble_backward(const Job<T> &job, int s, long first, 
     INDEPENDENT
     for (long k = 0; k < e.units; k++) g[q * e.step + k] = dy[k] * scale[k];
   }
-  product<T, false>(rows, 0, e.n, e.units, g, e.step, 1, job.params + parts[SHARED].start, long(parts[SHARED].row), scratch,
-                    [&](long i0, long m, long j0, long w, const T *C) {
-                      for (long i = 0; i < m; i++) put<T>(u + (i0 + i) * e.step + j0, C + i * BLOCK_COLUMNS, nullptr, w);
-                    });
+  product<T, false>(rows, 0, e.n, e.units, g, e.step, 1, job.params + parts[SHARED].start, long(parts[SHARED].row), scratch, Into<T>{u, e.step, nullptr});
   for (long r = first; r < last; r++) {
     T *dx = job.D[s] + r * job.ld[s];
     for (long k = 0; k < stage.n_in; k++) dx[k] = 0;

@@ -30,12 +30,12 @@ template <class F> INLINE void pieces(long n, long most, F f) {
   }
 }
 
-// C[i][j] (+)= sum_k A(i, k) B(k, j) for M rows and V vectors; k only ever grows.
-template <class T> using Tile = void (*)(long depth, const T *A, long ai, long ak, const T *B, long bk, T *C, bool first);
-template <class T, int M, int V> void tile(long depth, const T *A, long ai, long ak, const T *B, long bk, T *C, bool first) {
+// C[i][j] (+)= sum_k A(i, k) B(k, j), and + b[j] unless it is null, for M rows and V vectors; k only ever grows.
+template <class T> using Tile = void (*)(long depth, const T *A, long ai, long ak, const T *B, long bk, T *C, long ci, bool first, const T *b);
+template <class T, int M, int V> void tile(long depth, const T *A, long ai, long ak, const T *B, long bk, T *C, long ci, bool first, const T *bias) {
   vec<T> c[M][V];
   for (int i = 0; i < M; i++)
-    for (int j = 0; j < V; j++) c[i][j] = first ? vec<T>{} : load(C + i * BLOCK_COLUMNS + j * LANES<T>);
+    for (int j = 0; j < V; j++) c[i][j] = first ? vec<T>{} : load(C + i * ci + j * LANES<T>);
   for (long k = 0; k < depth; k++) {
     vec<T> b[V];
     for (int j = 0; j < V; j++) b[j] = load(B + k * bk + j * LANES<T>);
@@ -44,8 +44,12 @@ template <class T, int M, int V> void tile(long depth, const T *A, long ai, long
       for (int j = 0; j < V; j++) c[i][j] += a * b[j];
     }
   }
+  for (int j = 0; bias && j < V; j++) {
+    const vec<T> b = load(bias + j * LANES<T>);
+    for (int i = 0; i < M; i++) c[i][j] += b;
+  }
   for (int i = 0; i < M; i++)
-    for (int j = 0; j < V; j++) store(C + i * BLOCK_COLUMNS + j * LANES<T>, c[i][j]);
+    for (int j = 0; j < V; j++) store(C + i * ci + j * LANES<T>, c[i][j]);
 }
 
 // TILES[V - 1][M - 1]
@@ -81,16 +85,25 @@ template <class T> void pack_transposed(long depth, long width, const T *W, long
     for (long k = 0; k < depth; k += 4) turn(W + j * row + k, row, width - j, out + k * PANEL<T> + j, PANEL<T>);
 }
 
-// C = A B in blocks; each finished block of C, rows BLOCK_COLUMNS apart, goes to done(row, rows, column, columns, block).
-// TRANSPOSED: B(k, j) is W[j][k]. Reads B, and writes C, in whole vectors, so their rows are padded.
+// Where a product goes: rows `row` apart, with b added unless it is null. Without a place it is given away in blocks.
+template <class T> struct Into {
+  T *to;
+  long row;
+  const T *b;
+};
+
+// C = A B in blocks; each finished block of C, rows BLOCK_COLUMNS apart, goes to done(row, rows, column, columns, block), unless
+// C has a place. TRANSPOSED: B(k, j) is W[j][k]. Reads B, and writes C, in whole vectors, so their rows are padded.
 template <class T, bool TRANSPOSED, class Done>
-INLINE void product(long rows, long first_column, long last_column, long depth, const T *A, long ai, long ak, const T *B, long bk, T *scratch, Done done) {
-  T *C = scratch, *packed_B = C + BLOCK_ROWS * BLOCK_COLUMNS, *packed_A = packed_B + PANEL_BLOCKS * PANELS_SIZE<T>;
-  const bool pack_A = ai == 1 && rows > BLOCK_COLUMNS && depth <= DEPTH;  // else each step of k is a cache line further
+INLINE void product(long rows, long first_column, long last_column, long depth, const T *A, long ai, long ak, const T *B, long bk, T *scratch, Into<T> into, Done done) {
+  T *room = scratch, *packed_B = room + BLOCK_ROWS * BLOCK_COLUMNS, *packed_A = packed_B + PANEL_BLOCKS * PANELS_SIZE<T>;
+  const long ci = into.to ? into.row : BLOCK_COLUMNS;
+  const bool pack_A = ai == 1 && rows > 2 * BLOCK_COLUMNS && depth <= DEPTH;  // else each step of k is a cache line further
   const bool fetch_A = ak == 1 && depth > 64;                             // rows of weights, which another core may have changed
   const bool keep_B = !pack_A && depth <= PANEL_BLOCKS * DEPTH;           // packed once for all rows of A
   const auto block = [&](long i0, long j0) {
     const long n = smaller(rows - i0, BLOCK_ROWS), width = smaller(last_column - j0, BLOCK_COLUMNS);
+    T *C = into.to ? into.to + i0 * ci + j0 : room;
     for (long k0 = 0; k0 < depth; k0 += DEPTH) {
       const long d = smaller(depth - k0, DEPTH);
       const bool pack_B = TRANSPOSED || (depth > 64 && n > 4 * TILE_ROWS), packed = keep_B && i0 > 0;
@@ -102,17 +115,18 @@ INLINE void product(long rows, long first_column, long last_column, long depth, 
         const T *b = pack_B ? panel : B + k0 * bk + j0 + j;
         const long b_step = pack_B ? PANEL<T> : bk;
         const Tile<T> *tiles = Tiles<T>::of[width - j > LANES<T>];
+        const T *bias = into.b && k0 + d == depth ? into.b + j0 + j : nullptr;
         pieces(n, TILE_ROWS, [&](long i, long m) {
           const T *a = pack_A ? packed_A + i * depth : A + (i0 + i) * ai + k0 * ak;
           if (fetch_A)  // a tile takes as long as its successor's lines do to come
             for (long q = 0; q < m; q++)
               for (long k = 0; k < d; k += LINE / sizeof(T)) __builtin_prefetch(a + (m + q) * ai + k);
           const long a_row = pack_A ? 1 : ai, a_step = pack_A ? m : ak;
-          tiles[m - 1](d, a, a_row, a_step, b, b_step, C + i * BLOCK_COLUMNS + j, k0 == 0);
+          tiles[m - 1](d, a, a_row, a_step, b, b_step, C + i * ci + j, ci, k0 == 0, bias);
         });
       }
     }
-    done(i0, n, j0, width, C);
+    if (!into.to) done(i0, n, j0, width, C);
   };
   if (pack_A) {
     for (long i0 = 0; i0 < rows; i0 += BLOCK_ROWS) {
@@ -128,6 +142,15 @@ INLINE void product(long rows, long first_column, long last_column, long depth, 
     for (long j0 = first_column; j0 < last_column; j0 += BLOCK_COLUMNS)
       for (long i0 = 0; i0 < rows; i0 += BLOCK_ROWS) block(i0, j0);
   }
+}
+
+template <class T, bool TRANSPOSED, class Done>
+INLINE void product(long rows, long first_column, long last_column, long depth, const T *A, long ai, long ak, const T *B, long bk, T *scratch, const Done &done) {
+  product<T, TRANSPOSED>(rows, first_column, last_column, depth, A, ai, ak, B, bk, scratch, Into<T>{}, done);
+}
+template <class T, bool TRANSPOSED>
+INLINE void product(long rows, long first_column, long last_column, long depth, const T *A, long ai, long ak, const T *B, long bk, T *scratch, const Into<T> &into) {
+  product<T, TRANSPOSED>(rows, first_column, last_column, depth, A, ai, ak, B, bk, scratch, into, [](long, long, long, long, const T *) {});
 }
 
 // C[i][j] = sum_k A[i][k] W[j][k], both contiguous in k, padding included, which is zero in one of them.

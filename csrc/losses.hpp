@@ -44,17 +44,20 @@ template <class T> INLINE T target(const Rows<T> &rows, long k, long lane) {
 template <class T> struct CategoricalCrossentropy {
   static void of_scores(const Rows<T> &rows) {
     const T *z = rows.z, smoothing = rows.settings[0], floor = smoothing / rows.n;
-    T *dz = rows.dz, top[LANES<T>], total[LANES<T>], of_truth[LANES<T>];
-    EACH_LANE top[lane] = z[lane], total[lane] = 0, of_truth[lane] = 0;
-    for (long k = 1; k < rows.n; k++) EACH_LANE {
-      const T x = z[k * LANES<T> + lane];
-      top[lane] = x > top[lane] || x != x ? x : top[lane];
+    T *dz = rows.dz, top[LANES<T>], total[LANES<T>], share[LANES<T>], of_truth[LANES<T>];
+    vec<T> largest = load(z);
+    for (long k = 1; k < rows.n; k++) {
+      const vec<T> x = load(z + k * LANES<T>);
+      largest = (x > largest) | (x != x) ? x : largest;
     }
+    store(top, largest);
+    EACH_LANE total[lane] = 0, of_truth[lane] = 0;
     for (long k = 0; k < rows.n; k++) EACH_LANE {
       const T e = exponential(z[k * LANES<T> + lane] - top[lane]);
       total[lane] += e, dz[k * LANES<T> + lane] = e;
     }
-    for (long k = 0; k < rows.n; k++) EACH_LANE dz[k * LANES<T> + lane] /= total[lane];
+    EACH_LANE share[lane] = 1 / total[lane];
+    for (long k = 0; k < rows.n; k++) EACH_LANE dz[k * LANES<T> + lane] *= share[lane];
     if (smoothing != 0) {
       for (long k = 0; k < rows.n; k++)
         for (long lane = 0; lane < LANES<T>; lane++) {

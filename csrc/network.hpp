@@ -292,21 +292,11 @@ template <class T, class F> INLINE void update_vector(const Job<T> &job, const S
 // The same for biases, the quickest way to sum dz alone.
 template <class T> void update_biases(const Job<T> &job, const Step<T> &step, int s, long batch, int thread, int threads) {
   const Stage &stage = job.stage[s];
-  const long ld = job.ld[s + 1];
-  my_columns(stage.n_out, thread, threads, [&](long k0) {
-    T sum[LANE];
-    for (long k = 0; k < LANE; k += LANES<T>) {
-      const T *from = job.D[s + 1] + k0 + k;
-      vec<T> sums[4] = {};  // each addition waits for the one before it, so there are four rows of them
-      long r = 0;
-      for (; r + 4 <= batch; r += 4)
-        for (long i = 0; i < 4; i++) sums[i] += load(from + (r + i) * ld);
-      for (; r < batch; r++) sums[0] += load(from + r * ld);
-      store(sum + k, (sums[0] + sums[1]) + (sums[2] + sums[3]));
-    }
+  sum_rows(job.D[s + 1], batch, job.ld[s + 1], share(stage.n_out, thread, threads), share(stage.n_out, thread + 1, threads), [&](long k0, const T *sum) {
     OPTIMIZERS<T>[job.optimizer].apply(job, step, {sum, 0, stage.biases + k0, 0, 1, smaller(LANE, stage.n_out - k0)}, {T(0), T(0), T(1)});
   });
 }
+
 // A stage of which each thread does its share for all rows.
 template <class T> void whole_forward(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch) {
   if (job.stage[s].kind == DENSE) dense_forward_by_units(job, s, batch, thread, threads, scratch);
@@ -315,6 +305,11 @@ template <class T> void whole_forward(const Job<T> &job, int s, long batch, int 
 template <class T> void whole_backward(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch) {
   if (job.stage[s].kind == DENSE) dense_backward_by_columns(job, s, batch, thread, threads, scratch);
   else batch_backward(job, s, batch, thread, threads);
+}
+
+template <class T> void halves(const Job<T> &job, long batch, int thread, int threads, T *scratch) {
+  for (int s = job.stages - 1; s >= 0; s--)
+    if (in_halves(job.stage[s], batch, job.from_rows) && (job.grads || job.stage[s].constants >= 0)) dense_halves(job, s, batch, thread, threads, scratch);
 }
 
 template <class T> void update(const Job<T> &job, long batch, int thread, int threads, T *scratch) {
@@ -332,6 +327,7 @@ template <class T> void update(const Job<T> &job, long batch, int thread, int th
     else if (stage.kind == PERIODIC) update_periodic(job, s, batch, thread, threads, change);
     else if (stage.kind == ENSEMBLE) update_ensemble(job, s, batch, thread, threads, scratch, change_weights, change);
     else if (stage.kind == EMBEDDING) update_embedding(job, s, batch, thread, threads, change);
+    else if (in_halves(stage, batch, job.from_rows)) update_from_halves(job, s, thread, threads, scratch, change_weights, change);
     else if (stage.kind == DENSE) {
       update_dense(job, s, batch, thread, threads, scratch, change_weights);
       if (stage.biases >= 0) update_biases(job, step, s, batch, thread, threads);
@@ -449,6 +445,6 @@ template <class T> bool finite(const T *values, long rows, long n, long ld) {
 template <class T> long scratch(long widest) { return SCRATCH<T> > 3 * widest * LANES<T> ? SCRATCH<T> : 3 * widest * LANES<T>; }
 
 template <class T> constexpr Kernels<T> KERNELS = {
-    name, forward<T>, losses<T>, backward<T>, whole_forward<T>, whole_backward<T>, penalties<T>, update<T>, square<T>, finish<T>, takes_matrices, orthogonal<T>, needs_z, activation<T>, activation_backward<T>, finite<T>, scratch<T>, INSTRUCTION_SET};
+    name, forward<T>, losses<T>, backward<T>, whole_forward<T>, whole_backward<T>, halves<T>, penalties<T>, update<T>, square<T>, finish<T>, takes_matrices, orthogonal<T>, needs_z, activation<T>, activation_backward<T>, finite<T>, scratch<T>, INSTRUCTION_SET};
 
 }  // namespace

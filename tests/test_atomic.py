@@ -1,5 +1,6 @@
 """Files written whole or not at all: a fault at any step leaves the old file, and no litter."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -74,3 +75,15 @@ def test_files_are_moved_together_and_one_of_them_last(tmp_path, monkeypatch):
         fails_on_the_way()
     assert (tmp_path / "index.html").read_text() == "new"
     assert sorted(os.listdir(tmp_path)) == ["index.html", "inner", "results.json"]
+
+
+def test_what_the_system_says_is_said_of_the_path_that_was_given(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device. The path must be of a file .*: '.*[/\\]a.bin'$"):
+        atomic.write(tmp_path / "a.bin", [b"new"])
+    (tmp_path / "a.file").touch()
+    with pytest.raises(NotADirectoryError, match=r"The folder must be one that can be written to: '.*a\.file'$"):
+        atomic.check_folder(tmp_path / "a.file")

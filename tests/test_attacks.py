@@ -210,7 +210,7 @@ def test_a_link_put_where_the_unfinished_file_would_be(tmp_path, monkeypatch):
     """Its name cannot be guessed; and if it could, a link there is not written through."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
-    monkeypatch.setattr("secrets.token_hex", lambda n: "00000000")
+    monkeypatch.setattr("os.urandom", bytes)
     os.symlink(victim, tmp_path / f"net.{os.getpid()}-00000000.tmp")
     with pytest.raises(FileExistsError):
         network().save(tmp_path / "net")

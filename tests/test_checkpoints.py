@@ -1,5 +1,6 @@
 """Fits that are saved, killed and go on: they end in the bits of one that was not."""
 
+import contextlib
 import os
 
 import numpy as np
@@ -182,7 +183,7 @@ def test_another_average_or_augmentation_is_refused(tmp_path):
         "sampler": None,
     }.items():
         changed = {**settings, name: other} if name != "sampler" else {**settings, "sampling": "balanced"}
-        with pytest.raises(ValueError, match=f"{name} must be as in the fit that goes on"):
+        with pytest.raises(ValueError, match=f"^{name}.* must be as in the fit that goes on"):
             fit(network(), StopsAt(), checkpoint=tmp_path / "run", resume=True, **changed)
 
 
@@ -363,7 +364,7 @@ OTHERWISE = {
 def test_another_fit_is_refused(name, half):
     net, before = network().build(), half.read_bytes()
     was = net.params.tobytes()
-    with pytest.raises(ValueError, match=f"{name} must be as in the fit that goes on"):
+    with pytest.raises(ValueError, match=f"^{name}.* must be as in the fit that goes on"):
         fit(net, StopsAt(), checkpoint=half, resume=True, **OTHERWISE[name])
     assert net.params.tobytes() == was
     assert half.read_bytes() == before
@@ -371,8 +372,16 @@ def test_another_fit_is_refused(name, half):
 
 def test_another_network_or_other_rows_are_refused(half):
     net = NeuralNetwork([DenseLayer(4, 3, "softmax")], "categorical_crossentropy")
-    with pytest.raises(ValueError, match="the network must be as in the fit"):
+    with pytest.raises(ValueError, match=r"^layers must be as in the fit that goes on, \['DenseLayer', .*Got \['Dense"):
         fit(net, StopsAt(), checkpoint=half, resume=True)
+    net = network().build()
+    net.layers[0].l2 = 0.25
+    with pytest.raises(
+        ValueError, match=r"^layers\[0\].l2 must be as in the fit that goes on, 0.0. Got 0.25. To begin"
+    ):
+        fit(net, StopsAt(), checkpoint=half, resume=True)
+    with pytest.raises(ValueError, match=r"^random_state must be as in the fit that goes on. Got one of another seed"):
+        fit(network(seed=1), StopsAt(), checkpoint=half, resume=True)
     with pytest.raises(ValueError, match="the training data must be as in the fit"):
         network().fit(X + 1, LABELS, 6, 0.05, 16, optimizer="adam", schedule=Warmup(3, then="cosine"), verbose=0,
                       callbacks=[StopsAt()], checkpoint=half, resume=True)  # fmt: skip
@@ -394,6 +403,23 @@ def test_bad_arguments(settings, error, words, tmp_path):
         fit(net, **{"checkpoint": tmp_path / "run", **settings})
     assert list(tmp_path.iterdir()) == []
     assert len(net.history_) == 0
+
+
+def test_other_arrays_of_the_user_are_refused(tmp_path):
+    for start, complaint in (
+        (1, None),
+        (1, None),
+        (2, "The arrays that the layers were made with must be as in the fit"),
+    ):
+        net = NeuralNetwork([DenseLayer(4, 1, init=np.full((1, 4), start))], "mse", random_state=0)
+        refused = pytest.raises(ValueError, match=complaint) if complaint else contextlib.nullcontext()
+        with refused:
+            net.fit(X, X[:, 0], 2, checkpoint=tmp_path / "run", resume=True, verbose=0)
+
+
+def test_there_is_nothing_to_go_on_from_without_a_file():
+    with pytest.raises(ValueError, match="resume must be False without a checkpoint"):
+        fit(network(), resume=True)
 
 
 def test_l_bfgs_is_refused(tmp_path):

@@ -152,6 +152,7 @@ def test_inspect_tells_what_is_in_the_file(said):
     assert found["input_names"][:2] == ["length", "length is missing"]
     inputs = len(found["input_names"])
     assert found["parameters"] == 16 * (inputs + 1) + 3 * (16 + 1)
+    assert f"{inputs} inputs, {found['epochs']} epochs, loss categorical_crossentropy" in text
 
 
 def test_inspect_runs_no_code_and_needs_none(said):

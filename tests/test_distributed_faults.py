@@ -202,18 +202,10 @@ def expected_of(client, epochs):
     return trained(client, epochs=epochs, every=1, callbacks=StopsAt(-1))
 
 
-def test_a_worker_that_is_killed_loses_nothing(client):
-    net, history, kills = survived(1, 4, seed=0)
-    assert kills.killed == 1
-    expected, before = expected_of(client, 4)
-    assert same(net, expected)
-    assert history == before
-
-
-@pytest.mark.nightly
-def test_twenty_workers_that_are_killed_lose_nothing(client):
-    net, history, kills = survived(20, 20, seed=1)
-    assert kills.killed == 20
-    expected, before = expected_of(client, 20)
+@pytest.mark.parametrize(("times", "epochs"), [(1, 4), pytest.param(20, 20, marks=pytest.mark.nightly)])
+def test_workers_that_are_killed_lose_nothing(times, epochs, client):
+    net, history, kills = survived(times, epochs, seed=0)
+    assert kills.killed == times
+    expected, before = expected_of(client, epochs)
     assert same(net, expected)
     assert history == before

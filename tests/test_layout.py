@@ -22,7 +22,7 @@ from tests.catalogue import catalogue
 
 SOURCE = Path(neural.__file__).parent
 LEVELS = (
-    ("errors",),
+    ("errors", "frozen"),
     ("atomic",),
     (
         "inputs",
@@ -65,7 +65,7 @@ LEVELS = (
         "windows",
     ),
     ("tabular_columns",),
-    ("stream_cache", "stream_files", "tabular_saving"),
+    ("stream_cache", "stream_files"),
     ("stream_csv", "stream_parquet"),
     ("activations",),
     ("layer", "targets", "classification_metrics", "probability_metrics", "regression_metrics"),
@@ -79,11 +79,12 @@ LEVELS = (
     ("export.verify",),
     ("callbacks", "data", "updates"),
     ("checkpoints", "loggers", "measuring"),
-    ("training",),
+    ("tabular_saving", "training"),
     ("batches", "lbfgs", "rounds"),
     ("stream", "streaming"),
     ("assembly",),
     ("nn",),
+    ("many_inputs",),
     (
         "architecture",
         "packing",
@@ -226,3 +227,26 @@ def test_a_bare_import_loads_numpy_and_nothing_else_that_is_heavy():
     assert not [
         name for name in ("dask", "matplotlib", "pandas", "scipy", "sklearn", "threadpoolctl") if f"'{name}'" in found
     ]
+
+
+ONLY_FILES_AND_STREAMS = {"hashlib", "json", "pathlib", "queue", "secrets", "tempfile"}
+PLAIN_FIT = """
+import sys, numpy
+before = set(sys.modules)
+import neural
+print(*set(sys.modules) - before)
+net = neural.NeuralNetwork([neural.DenseLayer(1, 2, "relu"), neural.DenseLayer(2, 1)], "mse")
+net.fit([[0.0], [1.0]], [0.0, 1.0], epochs=2)
+net.predict([[2.0]])
+print(*(name for name in neural._MODULES if f"neural.{name}" in sys.modules))
+print(*(getattr(neural, name).__name__ for name in neural._MODULES))
+"""
+
+
+def test_what_a_plain_fit_does_without_comes_with_the_call_that_wants_it():
+    found = subprocess.run([sys.executable, "-c", PLAIN_FIT], capture_output=True, text=True, check=True).stdout
+    imported, *_, fitted, asked = found.split("\n")[:-1]
+    assert {"neural.nn", "neural.training"} <= set(imported.split())
+    assert set(imported.split()) & ONLY_FILES_AND_STREAMS == set()
+    assert fitted == ""
+    assert asked.split() == [f"neural.{name}" for name in neural._MODULES]

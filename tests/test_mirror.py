@@ -166,7 +166,7 @@ SHAPES = [
 ]
 
 
-@pytest.mark.parametrize("batch", [1, 7, 8, 33, 200])
+@pytest.mark.parametrize("batch", [1, 7, 8, 33, 200, 1001])  # the last: gradients are summed in halves
 @pytest.mark.parametrize("sizes", SHAPES, ids=str)
 def test_shapes_odd_and_wide(sizes, batch):
     rng = np.random.default_rng(1)

@@ -323,11 +323,16 @@ def with_value(name, row, value):
     ],
 )  # fmt: skip
 def test_a_bad_value_of_parquet_is_named(columns, target, words, tmp_path):
-    path = write(tmp_path / "a.parquet", columns)
+    refused("parquet", columns, target, words, tmp_path)
+
+
+def refused(kind, columns, target, words, folder):
+    """See that a fit to a file with a bad value is refused, and the network stays."""
+    path = write(folder / f"a.{kind}", columns)
     net = network().build()
     before = net.params.tobytes()
-    with pytest.raises(ValueError, match=r"a\.parquet, " + words):
-        fit(net, opened("parquet", path, target, sample_weight="weight", window=96))
+    with pytest.raises(ValueError, match=rf"a\.{kind}, {words}"):
+        fit(net, opened(kind, path, target, sample_weight="weight", window=96))
     assert net.params.tobytes() == before
 
 
@@ -350,12 +355,7 @@ def test_a_bad_value_of_parquet_is_named(columns, target, words, tmp_path):
 )  # fmt: skip
 def test_a_bad_value_of_csv_is_named(columns, target, words, tmp_path, monkeypatch):
     monkeypatch.setattr("neural.stream_csv.CHUNK_BYTES", (500, 2000))
-    path = write(tmp_path / "a.csv", columns)
-    net = network().build()
-    before = net.params.tobytes()
-    with pytest.raises(ValueError, match=r"a\.csv, " + words):
-        fit(net, opened("csv", path, target, sample_weight="weight", window=96))
-    assert net.params.tobytes() == before
+    refused("csv", columns, target, words, tmp_path)
 
 
 def test_text_among_numbers(tmp_path):

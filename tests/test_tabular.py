@@ -5,7 +5,9 @@ import pickle
 
 import numpy as np
 import pandas
+import polars
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.model_selection import cross_val_score
@@ -153,9 +155,42 @@ def test_too_few_rows_promise_nothing():
     assert TabularClassifier("fast", random_state=0).fit(X, X[:, 0] > 2).predict_set(X).all()
 
 
+@pytest.mark.parametrize(("factor", "level"), [(1e-300, 0), (1e-40, 0), (1e40, 0), (1, 1e8), (1e-3, -1.7e9)])
+def test_values_may_be_of_any_unit(factor, level, regressor, table):
+    """Moments as seconds since 1970 differ by less than float32 tells apart at their size."""
+    X, values, _ = table
+    found = TabularRegressor("fast", random_state=0).fit(X, values * factor + level).predict(X)
+    np.testing.assert_allclose((found - level) / factor, regressor.predict(X), rtol=0, atol=5e-3)
+
+
 def test_probabilities_are_calibrated(classifier):
     X, _, labels = mixed(1500, seed=3)
     assert neural.metrics.expected_calibration_error(labels, classifier.predict_proba(X)) < 0.06
+
+
+@pytest.mark.parametrize(("factor", "level"), [(1e-99, 0), (1e-40, 0), (1e40, 0), (1e90, 1e99)])
+def test_columns_may_be_of_any_unit(factor, level):
+    rows = np.random.default_rng(0).normal(size=(100, 2))
+    found, expected = (
+        TabularRegressor("fast", random_state=0).fit(each, rows[:, 0]).predict(each)
+        for each in (rows * factor + level, rows)
+    )
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+
+
+def test_columns_that_say_nothing_leave_the_mean():
+    for nothing in (np.nan, 7.0):
+        rows = np.full((60, 2), nothing)
+        assert np.ptp(TabularRegressor("fast", random_state=0).fit(rows, np.arange(60.0)).predict(rows)) == 0
+
+
+def test_what_is_masked_is_missing():
+    rows = np.ma.masked_less(np.random.default_rng(0).normal(size=(60, 2)), -1)
+    y = rows.data[:, 0]
+    models = [TabularRegressor("fast", random_state=0).fit(X, y) for X in (rows, rows.filled(np.nan))]
+    found = [model.predict(X) for X in (rows, rows.filled(np.nan)) for model in models]
+    for each in found:
+        np.testing.assert_array_equal(each, found[0])
 
 
 # --- what travels --------------------------------------------------------------------------------------------------
@@ -205,10 +240,50 @@ BAD_FITS = {
     "infinity": (TabularRegressor(), np.where(X > 1, np.inf, X), Y, "infinity"),
     "no rows": (TabularRegressor(), X[:0], Y[:0], "0 sample"),
     "no columns": (TabularRegressor(), X[:, :0], Y, "0 feature"),
-    "one class": (TabularClassifier(), X, C * 0, "two classes"),
+    "one class": (
+        TabularClassifier(),
+        X,
+        C * 0,
+        "y must be of two classes at least. Got one class, 0. Is it the right",
+    ),
+    "one text": (TabularClassifier(), X, np.full(30, "a"), "Got one class, 'a'. Is it the right column"),
     "values for classes": (TabularClassifier(), X, Y, "label type|continuous"),
-    "targets missing": (TabularRegressor(), X, np.where(Y > 0, np.nan, Y), "NaN"),
+    "labels missing": (
+        TabularClassifier(),
+        X,
+        np.where(C, 1, np.nan),
+        "y must be labels, none missing. Got none in 15",
+    ),
+    "labels masked": (TabularClassifier(), X, np.ma.masked_where(Y > 1, C), "y must be labels, none missing. Got none"),
+    "no targets": (TabularRegressor(), X, 3, "y must be targets, one for each row. Got 3"),
+    "a generator": (TabularClassifier(), X, (k % 2 for k in range(30)), "y must be targets, one for each row"),
+    "sparse values": (TabularRegressor(), X, sparse.csr_matrix(Y[:, None]), "y must be an array, not sparse"),
+    "a table that is not read": (TabularRegressor(), polars.DataFrame(X).lazy(), Y, "Call its method collect first"),
+    "a value missing": (
+        TabularRegressor(),
+        X,
+        [*Y[:7], np.nan, *Y[8:]],
+        "y must be finite numbers, none missing. Got none in 1 row, the first of them row 7. Leave such rows out.",
+    ),
+    "a value masked": (TabularRegressor(), X, np.ma.masked_less(Y, np.sort(Y)[2]), "Got none in 2 rows"),
+    "no value": (TabularRegressor(), X, pandas.Series([*Y[:-1], None], dtype="Float64"), "the first of them row 29"),
+    "an infinite value": (TabularRegressor(), X, [*Y[:-1], np.inf], "y must be finite and .* Got inf. See row 29"),
+    "too large a value": (TabularRegressor(), X, Y * 1e150, "y must be finite and at most 1e.100 in size"),
+    "a text among values": (
+        TabularRegressor(),
+        X,
+        [*Y[:4], "a", *Y[5:]],
+        "y must be numbers. Got 'a'. See row 4. For la",
+    ),
     "texts as values": (TabularRegressor(), X, C.astype(str).astype("<U3") + "a", "y must be numbers"),
+    "dates as values": (
+        TabularRegressor(),
+        X,
+        np.full(30, "2026", "M8[ns]"),
+        "y must be numbers.*Of dates give numbers",
+    ),
+    "complex values": (TabularRegressor(), X, Y * 1j, "y must be numbers"),
+    "lists as values": (TabularRegressor(), X, [[1], *Y[1:]], r"y must be numbers. Got \[1\]. See row 0"),
     "rows that differ": (TabularRegressor(), X, Y[:-1], "inconsistent"),
     "one dimension": (TabularRegressor(), X[:, 0], Y, "2D"),
     "a column that is not there": (TabularRegressor(categorical_features=["z"]), X, Y, "categorical_features"),

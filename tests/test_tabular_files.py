@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 import numpy as np
 import pandas
@@ -90,6 +91,8 @@ def test_the_command_line_takes_the_columns_as_they_are(model, said):
     assert "Predicts price (values) from:" in told
     assert "place    category, as a number: 0 for p0, 1 for p1" in told
     assert "[3 x OnColumns, Scaling, 4 x DenseLayer]" in told
+    assert "inputs, loss mse" in told  # it was made of the networks that were fitted: 0 epochs would be no truth
+    assert json.loads(said("inspect model.safetensors --json").out)["epochs"] is None
 
 
 def test_whole_numbers_of_a_file_are_categories_with_or_without_a_point(said):
@@ -128,5 +131,5 @@ def test_the_doctor_still_sees_unscaled_inputs_before_layers_that_do_not_scale()
 
 
 def test_texts_are_no_values():
-    with pytest.raises(ValueError, match=r"Got 'low'\. For labels take TabularClassifier"):
+    with pytest.raises(ValueError, match=r"Got 'low'\. See row 0. For labels take TabularClassifier"):
         TabularRegressor("fast").fit(np.ones((6, 1)), ["low"] * 6)

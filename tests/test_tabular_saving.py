@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -125,29 +126,60 @@ def test_a_process_that_is_killed_loses_nothing(straight, tmp_path):
 
 
 # --- another fit ---------------------------------------------------------------------------------------------------
+FAST = TabularRegressor("fast", random_state=0)
 OTHERWISE = {
-    "rows": (TabularRegressor("fast", random_state=0), X + 1e-9, Y, "the training data must be as in the fit"),
-    "targets": (TabularRegressor("fast", random_state=0), X, Y + (np.arange(60) == 7), "the training data"),
-    "weights": (TabularRegressor("fast", random_state=0), X, Y, "the training data", np.arange(60) + 1),
-    "columns": (TabularRegressor("fast", random_state=0), X[:, :2], Y, "the columns"),
-    "a preset": (TabularRegressor(random_state=0), X, Y, "preset must be .*fast"),
-    "a seed": (TabularRegressor("fast", random_state=1), X, Y, "random_state.* must be .*resume=False"),
-    "a task": (TabularClassifier("fast", random_state=0), X, LABELS, "the task must be .*values"),
-}
+    "rows": (FAST, X * [1, 3, 1], Y, "data must be as in the fit that goes on. Got other values in 'x1'."),
+    "targets": (FAST, X, Y + (np.arange(60) == 7), "Got other targets."),
+    "weights": (FAST, X, Y, ", other weights of rows.", np.arange(60) + 1),
+    "both": (FAST, X * 2, -Y, "Got other values in 'x0', 'x1', 'x2', other targets."),
+    "fewer rows": (FAST, X[:50], Y[:50], "the number of rows must be as in the fit that goes on, 60. Got 50."),
+    "no column": (FAST, X[:, :2], Y, "Got no 'x2', or one value alone in it."),
+    "a column more": (FAST, np.c_[X, Y], Y, "Got 'x3', which was not there."),
+    "categories": (
+        TabularRegressor("fast", random_state=0, categorical_features=[1]), X, Y, "another kind of values in 'x1'.",
+    ),
+    "a preset": (TabularRegressor(random_state=0), X, Y, "preset must be as in the fit that goes on, 'fast'. Got 'def"),
+    "a seed": (
+        TabularRegressor("fast", random_state=1), X, Y,
+        "random_state must be as in the fit that goes on, 0. Got 1. To begin anew, set resume=False or name another",
+    ),
+    "a seed drawn": (
+        TabularRegressor("fast", random_state=np.random.RandomState(1)), X, Y, "goes on, 0. Got the seed 1791095845.",
+    ),
+    "a task": (TabularClassifier("fast", random_state=0), X, LABELS, "the task must be as in the fit that goes on, 'v"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", OTHERWISE)
 def test_another_fit_is_refused_and_the_folder_stays(name, folder):
     model, rows, targets, message, *weights = OTHERWISE[name]
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=re.escape(message)):
         model.fit(rows, targets, *weights, checkpoint=folder, resume=True)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_columns_in_another_order_are_refused(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(X, columns=["a", "b", "c"])
+    FAST.fit(table, Y, checkpoint=tmp_path / "run")
+    with pytest.raises(ValueError, match=r"Got the columns in another order\."):
+        FAST.fit(table[["b", "a", "c"]], Y, checkpoint=tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize("n", [1, 3, 60])
+def test_a_network_of_another_seed_is_refused_however_few_the_rows(n, tmp_path):
+    """Of three rows none is held out, so that nothing but the seed tells the networks apart."""
+    for seed in range(2):
+        TabularRegressor("fast", random_state=seed).fit(X[:n], Y[:n], checkpoint=tmp_path / str(seed))
+    (tmp_path / "1/network-00.run").replace(tmp_path / "0/network-00.run")
+    with pytest.raises(ValueError, match="must be as in the fit that goes on"):
+        FAST.fit(X[:n], Y[:n], checkpoint=tmp_path / "0", resume=True)
+
+
 def test_another_version_is_refused(folder, monkeypatch):
     monkeypatch.setattr("neural.__version__", "0.0.1")
-    with pytest.raises(ValueError, match=r"the version of the package must be .*0\.0\.1"):
+    with pytest.raises(ValueError, match=r"the version of the package must be .*Got '0\.0\.1'"):
         fitted(checkpoint=folder, resume=True)
 
 
@@ -171,11 +203,12 @@ def test_a_refused_fit_leaves_the_model_as_it_was(folder, straight):
 # --- bad input -----------------------------------------------------------------------------------------------------
 BAD = {
     "no path": ({"checkpoint": 3}, TypeError, "checkpoint"),
-    "an empty path": ({"checkpoint": ""}, TypeError, "checkpoint"),
+    "an empty path": ({"checkpoint": ""}, ValueError, "checkpoint must be a path that is not empty"),
     "a file": ({"checkpoint": __file__}, ValueError, "checkpoint must be a folder"),
     "nowhere": ({"checkpoint": "nowhere/run"}, ValueError, "Make the folder"),
     "part of an epoch": ({"checkpoint": "run", "every": 0.5}, TypeError, "every"),
     "never": ({"checkpoint": "run", "every": 0}, ValueError, "every"),
+    "going on from nothing": ({"resume": True}, ValueError, "resume must be False without a checkpoint"),
     "perhaps": ({"checkpoint": "run", "resume": "yes"}, TypeError, "resume"),
 }
 
@@ -189,12 +222,20 @@ def test_what_cannot_be_saved_is_refused_at_once(name, tmp_path, monkeypatch):
     assert not os.listdir(tmp_path)
 
 
-DAMAGE = {"nothing": b"", "other text": b"[]", "no seed": b"{}", "no number": b'{"the seed": "a"}', "cut": b'{"a'}
+DAMAGE = {
+    "nothing": lambda told: "",
+    "other text": lambda told: "[]",
+    "cut": lambda told: json.dumps(told)[:-9],
+    "no seed": lambda told: json.dumps({name: value for name, value in told.items() if name != "the seed"}),
+    "no number": lambda told: json.dumps(told | {"the seed": True}),
+    "no columns": lambda told: json.dumps(told | {"the columns: name, kind and digest of each": [["x0", 1, "a"]]}),
+}
 
 
 @pytest.mark.parametrize("name", DAMAGE)
 def test_a_damaged_folder_is_refused(name, folder):
-    (folder / "table.json").write_bytes(DAMAGE[name])
+    place = folder / "table.json"
+    place.write_text(DAMAGE[name](json.loads(place.read_text())))
     with pytest.raises(ModelFileError, match=r"table\.json must be of the fit of a table"):
         fitted(checkpoint=folder, resume=True)
 

@@ -275,7 +275,7 @@ BAD_CLASSES = {
     "nan": ({"high": np.nan}, "class_weight of 'high' must be a finite number"),
     "text": ({"high": "much"}, "class_weight of 'high' must be a finite number"),
     "all 0": (dict.fromkeys(["high", "low", "mid"], 0), "class_weight must be above 0 for one row at least"),
-    "one left": ({"high": 0, "low": 0}, "y must be of two classes at least, in rows that weigh more than 0"),
+    "one left": ({"high": 0, "low": 0}, "y must be of two classes at least. Got one class, .mid.*Rows that weigh 0"),
     "too far apart": ({"high": 1e-40}, "class_weight times sample_weight must be at most"),
 }
 

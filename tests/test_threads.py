@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import neural
-from neural import Callback, DenseLayer, DropoutLayer, NeuralNetwork, assembly, core
+from neural import Adam, BatchNorm, Callback, DenseLayer, DropoutLayer, NeuralNetwork, assembly, core
 from tests.processes import in_a_process, printed, start
 
 needs_core = pytest.mark.skipif(core._core is None, reason="this installation has no compiled core")
@@ -125,6 +125,26 @@ def test_the_bits_depend_on_neither_threads_nor_process():
     numbers = ("1", "2", "3", "4", "8")
     found = [printed(start(code, OMP_NUM_THREADS=n)) for n in numbers]
     assert set(found) == {digest()}
+
+
+def of_many_rows(dtype, threads):
+    """Return the weights of a network whose batches are so large that its gradients are summed in halves."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(1003, 64)), rng.integers(0, 10, 1003)
+    layers = [DenseLayer(64, 101), BatchNorm(), DenseLayer(101, 40, "tanh", bias=False), DenseLayer(40, 40)]
+    layers[-1].rate_factor = 0
+    layers.append(DenseLayer(40, 10, "softmax"))
+    net = NeuralNetwork(layers, "categorical_crossentropy", dtype=dtype, engine="core", random_state=0)
+    for optimizer in (Adam(), Adam(clip_norm=0.1)):
+        net.fit(X, y, epochs=2, batch_size=401, optimizer=optimizer, n_threads=threads, verbose=0)
+    return net.params.tobytes()
+
+
+@needs_core
+@pytest.mark.usefixtures("any_work_pays")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_nor_do_those_of_sums_in_halves(dtype):
+    assert len({of_many_rows(dtype, threads) for threads in (1, 2, 3, 4, 8)}) == 1
 
 
 FEW = SHAPES[3:9]

@@ -63,7 +63,6 @@ from neural.losses import (
     Quantile,
     SquaredHinge,
 )
-from neural.metrics import Accuracy, F1Score, Metrics, Precision, Recall
 from neural.nn import Network, NeuralNetwork, load
 from neural.normalization import BatchNorm, LayerNorm, Scaling
 from neural.optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSProp
@@ -97,6 +96,11 @@ if TYPE_CHECKING:
     from neural.estimators import MLPClassifier as MLPClassifier
     from neural.estimators import MLPRegressor as MLPRegressor
     from neural.explanations import explain as explain
+    from neural.metrics import Accuracy as Accuracy
+    from neural.metrics import F1Score as F1Score
+    from neural.metrics import Metrics as Metrics
+    from neural.metrics import Precision as Precision
+    from neural.metrics import Recall as Recall
     from neural.nearest import prototypes as prototypes
     from neural.packing import ensemble as ensemble
     from neural.searches import searching as searching
@@ -107,8 +111,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LATER = {  # imported when they are first asked for
+    "Accuracy": "metrics",
     "ConformalIntervals": "conformal",
     "ConformalSets": "conformal",
+    "F1Score": "metrics",
+    "Metrics": "metrics",
+    "Precision": "metrics",
+    "Recall": "metrics",
     "calibrate": "calibration",
     "compare": "comparison",
     "compare_counts": "comparison",
@@ -128,10 +137,11 @@ _ON_SCIKIT_LEARN = {
     "TabularRegressor": "tabular",
     "searching": "searches",
 }
+_MODULES = ("checkpoints", "config", "container", "metrics", "model_file", "tables")  # as neural.metrics, likewise
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LATER, *_MODULES})
 
 
 __all__ = [
@@ -258,6 +268,8 @@ def __getattr__(name: str) -> Any:
     if name in _LATER:
         globals()[name] = found = getattr(importlib.import_module(f"neural.{_LATER[name]}"), name)
         return found
+    if name in _MODULES:
+        return importlib.import_module(f"neural.{name}")
     if name not in _ON_SCIKIT_LEARN:
         raise AttributeError(f"module 'neural' has no attribute {name!r}")
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Generator, Iterator
 from typing import Any, TypeVar
@@ -20,6 +19,8 @@ def ahead(items: Iterator[Item], count: int = 1, stopped: threading.Event | None
     >>> list(ahead(iter("abc")))
     ['a', 'b', 'c']
     """
+    import queue  # only streams and loaders want it
+
     stopped = stopped or threading.Event()
     free, ready = threading.Semaphore(count), queue.SimpleQueue[Any]()
 

@@ -36,7 +36,7 @@ class Assembly:
             raise ValueError(sentence("dtype", "'float32' or 'float64'", dtype))
         self.dtype = np.dtype(dtype)
         self.input_scale = None if input_scale is None else check_number("input_scale", input_scale)
-        self.seed = seed_from(random_state)
+        self.seed, self.seed_is_given = seed_from(random_state), random_state is not None
         self.layers: list[Layer] = []
         self.loss_: Any = None
         self._loss: Loss | None = None

@@ -9,30 +9,69 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neural.errors import sentence
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def text_of(what: str, path: Any) -> str:
+    """Return a path as text; TypeError for what is none, ValueError for one that no file can have."""
+    if not isinstance(path, str | os.PathLike) or not isinstance(found := os.fspath(path), str):
+        raise TypeError(sentence(what, "text or a Path", path))
+    try:
+        possible = b"\0" not in os.fsencode(found)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise ValueError(sentence(what, "free of NUL, in characters that files may have in their names here", found))
+    return found
+
+
+def place_of(what: str, path: Any) -> str:
+    """Return a path as text, to write there; ValueError for an empty one as well."""
+    if not (found := text_of(what, path)):
+        raise ValueError(sentence(what, "a path that is not empty", found))
+    return found
+
 
 def file_path(path: Any) -> str:
-    """Return the path of a file that can be written, as text; ValueError if its folder is not there."""
-    if not isinstance(path, str | os.PathLike) or not isinstance(found := os.fspath(path), str):
-        raise TypeError(sentence("path", "text or a Path", path))
+    """Return the path of a file that can be written, as text; ValueError if its folder is not there.
+
+    Or if it is of something that is no file, such as a device: that would be replaced by one. OSError for a name that
+    the system cannot have.
+    """
+    found = place_of("path", path)
     folder = os.path.dirname(found) or "."
     if os.path.isdir(found) or not os.path.isdir(folder):
         step = "That is a folder: name a file in it." if os.path.isdir(found) else f"Make the folder {folder!r} first."
         raise ValueError(sentence("path", "a file in a folder that is there", found, step))
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(os.stat(found).st_mode):
+            raise ValueError(sentence("path", "of a file, or of none yet, and not of a device or a pipe", found))
     return os.path.realpath(found)  # of a link, what it leads to: the link stays
+
+
+def check_folder(folder: Any) -> None:
+    """Raise OSError that names the folder, if no file can be made in it."""
+    import tempfile  # slow to import, and seldom wanted
+
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        why = f"{error.strerror}. The folder must be one that can be written to"
+        raise OSError(error.errno, why, os.fspath(folder)) from error
 
 
 def write(path: Any, chunks: Iterable[Any]) -> None:
     """Write chunks of bytes as the file ``path``: all of them, or nothing happens. OSError if the disk will not."""
     place = file_path(path)
-    unfinished = f"{place}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    unfinished = f"{place}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
     try:
         with open(unfinished, "xb") as file:  # never through a link that somebody has put there
             for chunk in chunks:
@@ -43,9 +82,12 @@ def write(path: Any, chunks: Iterable[Any]) -> None:
             os.chmod(unfinished, stat.S_IMODE(os.stat(place).st_mode))
         os.replace(unfinished, place)
         _flush_folder(os.path.dirname(place))
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.remove(unfinished)
+        if isinstance(error, OSError) and error.errno is not None:  # tells of the file beside it, or of none
+            why = f"{error.strerror}. The path must be of a file that can be written"
+            raise OSError(error.errno, why, place) from error
         raise
 
 
@@ -64,7 +106,8 @@ def together(folder: Path, last: str) -> Iterator[Path]:
 
     If the block ends in an error, nothing of it is moved.
     """
-    import tempfile  # slow to import, and seldom wanted
+    import tempfile  # both slow to import, and seldom wanted
+    from pathlib import Path
 
     with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as name:
         scratch = Path(name)

@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 
 from neural.errors import check_number, sentence
+from neural.frozen import Frozen
 from neural.streams import philox
 
 HALF = np.uint64(32)  # bits
 WORDS = 4  # of 64 bits, drawn for each image; half of the third and the fourth are not used
 
 
-@dataclass(frozen=True)
-class Augment:
+@dataclass(frozen=True, repr=False, eq=False)
+class Augment(Frozen):
     """Rows of X as images (height, width) or (height, width, channels), each new in every epoch; in training only.
 
     Parameters

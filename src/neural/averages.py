@@ -12,11 +12,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from neural.errors import check_number, look_up, one_of, sentence
+from neural.frozen import Frozen
 from neural.inputs import broadcast
 
 
-@dataclass(frozen=True)
-class Average:
+@dataclass(frozen=True, repr=False, eq=False)
+class Average(Frozen):
     """The root of averages, for a user's own: give it ``share``, and ``enters`` if not every update counts."""
 
     by_epoch: ClassVar[bool] = False  # needs to know how many updates an epoch has
@@ -39,7 +40,7 @@ class Average:
         raise NotImplementedError(f"{type(self).__name__} needs a method share(n)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class EMA(Average):
     """mean_t = sum_i d^(t-i) w_i / sum_i d^(t-i): weights after each update, older ones counting less.
 
@@ -61,7 +62,7 @@ class EMA(Average):
         return np.asarray((1 - self.decay) / (1 - self.decay**n))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class SWA(Average):
     """The plain mean of the weights at the end of each epoch of the last part (Izmailov et al., 2018).
 
@@ -102,8 +103,8 @@ class SWA(Average):
         return np.asarray(1 / n)
 
 
-@dataclass(frozen=True)
-class Averaging:
+@dataclass(frozen=True, repr=False, eq=False)
+class Averaging(Frozen):
     """An average laid out over one fit, before which the network has made ``first`` updates and ``before`` epochs."""
 
     average: Average

@@ -12,7 +12,6 @@ import numpy as np
 from neural.callbacks import EachEpoch
 from neural.engine import Data, Program
 from neural.errors import sentence
-from neural.sources import Parts
 from neural.training import Settings, Training
 from neural.updates import Snapshot
 
@@ -135,7 +134,7 @@ class Batches:
         self, network: Any, program: Program, first: Data, validation: Any, settings: Settings, engine: Any, take: Take
     ) -> Training:
         """Return the fit."""
-        return Streaming(network, program, first, validation, settings, engine, self, take)
+        return Streaming(network, program, first, validation, settings, engine, source=self, take=take)
 
 
 def _length(given: Any) -> int | None:
@@ -183,18 +182,8 @@ class Streaming(InPasses):
     As :class:`Training`, but every batch is a crossing of its own; ``true`` and ``predicted()`` take another pass.
     """
 
-    def __init__(
-        self,
-        network: Any,
-        program: Program,
-        first: Data,
-        validation: Data | Parts | None,
-        settings: Settings,
-        engine: Any,
-        source: Batches,
-        take: Take,
-    ) -> None:
-        super().__init__(network, program, first, validation, settings, engine)
+    def __init__(self, *of_training: Any, source: Batches, take: Take) -> None:
+        super().__init__(*of_training)
         self._source, self._take = source, take
         self.per_epoch = source.length or 0  # 0: not known before the end of the first epoch
 

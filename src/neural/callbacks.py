@@ -11,7 +11,6 @@ is in loggers.py.
 from __future__ import annotations
 
 import io
-import os
 import sys
 import threading
 import time
@@ -20,10 +19,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from neural import atomic, metrics, notebook
+from neural import atomic, notebook
 from neural.errors import ModelFileError, check_number, guess, one_of, sentence
 from neural.inputs import check_finite, numbers
-from neural.model_file import named
 
 ALWAYS = ("loss", "data_loss", "penalty", "learning_rate", "seconds")  # numbers of each epoch, whatever is asked for
 ORDINARY = 1e6  # costs below it are written with four decimals, larger ones with an exponent
@@ -185,8 +183,10 @@ class Monitor(Callback):
         name = monitor.removeprefix("val_")
         if name in ("loss", "data_loss", "penalty"):
             return "min"
-        if name in metrics.METRICS:
-            return "max" if metrics.METRICS[name].higher_is_better else "min"
+        from neural.metrics import METRICS
+
+        if name in METRICS:
+            return "max" if METRICS[name].higher_is_better else "min"
         raise ValueError(sentence("mode", "'min' or 'max' for a monitor that is not known by name", monitor))
 
     def forget(self) -> None:
@@ -334,7 +334,7 @@ class Checkpoint(Monitor):
         self, monitor: str = "val_loss", path: Any = None, *, min_delta: float = 0.0, mode: str = "auto"
     ) -> None:
         super().__init__(monitor, min_delta=min_delta, mode=mode)
-        self.path = None if path is None else os.fspath(path)
+        self.path = None if path is None else atomic.place_of("path", path)
 
     def forget(self) -> None:
         super().forget()
@@ -342,8 +342,8 @@ class Checkpoint(Monitor):
 
     def check(self, names: list[str]) -> None:
         super().check(names)
-        if self.path is not None and not os.path.isdir(os.path.dirname(self.path) or "."):
-            raise ValueError(sentence("path", "a file in a folder that is there", self.path))
+        if self.path is not None:
+            atomic.file_path(self.path)
 
     def on_train_begin(self, training: Any) -> None:
         self.go_on(training)
@@ -356,8 +356,7 @@ class Checkpoint(Monitor):
 
     def _write(self, network: Any) -> None:
         content = io.BytesIO()
-        arrays: dict[str, Any] = named(network, network.params)
-        np.savez(content, **arrays)
+        np.savez(content, **_parameters(network))
         atomic.write(self.path, [content.getbuffer()])
 
     def restore(self, network: Any) -> Any:
@@ -367,7 +366,7 @@ class Checkpoint(Monitor):
         for one that is not there; the network is then as it was.
         """
         if self.best_params is None and self.path is not None:
-            views, found = named(network, network.params), _read(self.path)
+            views, found = _parameters(network), _read(self.path)
             wanted = {name: values.shape for name, values in views.items()}
             if {name: values.shape for name, values in found.items()} != wanted:
                 raise ValueError(sentence(f"the parameters in {self.path}", f"the network's, {wanted}", list(found)))
@@ -381,6 +380,13 @@ class Checkpoint(Monitor):
             raise ValueError(sentence("the checkpoint's parameters", rule, self.best_params, "Fit with it first."))
         network.params[:] = self.best_params
         return network
+
+
+def _parameters(network: Any) -> dict[str, Any]:
+    """Return the network's parameters as views, under their names in files."""
+    from neural.model_file import named
+
+    return named(network, network.params)
 
 
 def _read(path: str) -> dict[str, np.ndarray]:

@@ -7,10 +7,10 @@ place in the epoch. Random numbers need none of that, as each is a function of i
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import inspect
 import os
 from collections.abc import Callable
+from operator import ne
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,13 @@ from neural import atomic, model_file
 from neural.callbacks import Callback, Progress
 from neural.config import Custom, from_config, to_config
 from neural.container import Tensors, canonical
-from neural.errors import ModelFileError, check_number, sentence
+from neural.errors import ModelFileError, check_number, sentence, show
 from neural.metrics import Metric
 from neural.model_file import Contents
 from neural.sources import Parts
 
 ROWS = 1024  # of X that tell one data set from another
+DATA = ("the training data", "the validation data")  # known by digests
 STREAMS = ("seed", "epoch", "step")  # of a network's description: they are another's after each epoch
 FREE = ("time_limit", "saving", "factors")  # settings of a fit that may change when it goes on
 COUNTS = ("epoch", "done", "before", "passes", "rate", "rate_factor", "numbers")  # of a fit in progress
@@ -41,8 +42,6 @@ class Saving:
     """When and where a fit is saved: each ``every`` epochs, or so much of an epoch; and what it goes on from."""
 
     def __init__(self, path: Any, every: Any, resume: Any) -> None:
-        if not isinstance(resume, bool | np.bool_):
-            raise TypeError(sentence("resume", "True or False", resume))
         self.path = atomic.file_path(path)
         whole = not isinstance(every, float | np.floating) or every >= 1
         low = 1 if whole else 0
@@ -52,6 +51,12 @@ class Saving:
         if self.contents is not None and "fit" not in self.contents.training:
             step = "It is a model: neural.load reads it."
             raise ValueError(sentence("checkpoint", "the file of a fit, to go on from it", self.path, step))
+
+    @classmethod
+    def asked_for(cls, checkpoint: Any, every: Any, resume: Any) -> Saving | None:
+        """Return what the arguments of a fit ask for; ValueError for ``resume`` without a file to go on from."""
+        check_resume(checkpoint, resume)
+        return None if checkpoint is None else cls(checkpoint, every, resume)
 
     def seed(self, otherwise: int) -> int:
         """Return the seed of the fit that goes on, or else the one given."""
@@ -78,19 +83,24 @@ class Saving:
         self.asked = asked_for(network, settings, data, validation)
         if self.contents is None:
             return
-        described = model_file.describe(network, [])
-        kept = {name: self.contents.network.get(name) for name in described}
-        found = {"the network": {k: v for k, v in kept.items() if k not in STREAMS}, **self.contents.training["asked"]}
-        ours = {"the network": {k: v for k, v in described.items() if k not in STREAMS}, **self.asked}
-        for name in ours | found:
+        step = f"To begin anew, set resume=False or name another file than {self.path}."
+        arrays: list[np.ndarray] = []
+        ours = model_file.describe(network, arrays)
+        found = {name: self.contents.network.get(name) for name in ours} | self.contents.training["asked"]
+        if network.seed_is_given and ours["seed"] != found["seed"]:
+            raise ValueError(f"random_state must be as in the fit that goes on. Got one of another seed. {step}")
+        ours |= self.asked
+        for name in [name for name in ours | found if name not in STREAMS]:
             if found.get(name) != ours.get(name):
-                step = f"To begin anew, set resume=False or name another file than {self.path}."
-                raise ValueError(sentence(name, f"as in the fit that goes on, {found.get(name)}", ours.get(name), step))
+                raise ValueError(f"{difference(name, found.get(name), ours.get(name))} {step}")
+        if not all(map(np.array_equal, arrays, model_file.arrays_of(self.contents.tensors))):
+            raise ValueError(f"The arrays that the layers were made with must be as in the fit that goes on. {step}")
 
     # --- to the file -----------------------------------------------------------------------------------------------
-    def save(self, network: Any, fit: dict[str, Any]) -> None:
-        """Write the network, what it remembers, and the state of a fit."""
+    def save(self, training: Any, place: dict[str, Any]) -> None:
+        """Write the network, what it remembers, and what a fit has come to, with its place in the epoch."""
         tensors: Tensors = {}
+        network, fit = training.network, {**state_of(training), **place}
         state = {field.name: getattr(network.state, field.name) for field in dataclasses.fields(network.state)}
         parts = {"state": state, "fit": fit}
         packed = {name: pack(part, f"training.{name}", network, tensors) for name, part in parts.items()}
@@ -98,10 +108,11 @@ class Saving:
         model_file.save(network, self.path, training=text, tensors=tensors)
 
     # --- and back --------------------------------------------------------------------------------------------------
-    def restore(self, network: Any) -> dict[str, Any]:
-        """Give the network what the file says, and return the state of the fit."""
+    def restore(self, training: Any) -> dict[str, Any]:
+        """Give the fit and its network what the file says, and return the state of the fit."""
         assert self.contents is not None
-        tensors, params = self.contents.tensors, np.zeros_like(network.params)
+        network, tensors = training.network, self.contents.tensors
+        params = np.zeros_like(network.params)
         try:
             for name, view in model_file.named(network, params).items():
                 model_file.check_tensor(name, tensors[name], view.shape, view.dtype)
@@ -114,7 +125,48 @@ class Saving:
             raise ModelFileError(f"{self.path}: {type(error).__name__}: {error}") from error
         network.params[:], network.seed = params, state["seed"]
         vars(network.state).update(state)
+        give_back(training, fit)
         return dict(fit)
+
+
+def check_resume(checkpoint: Any, resume: Any) -> None:
+    """Raise unless ``resume`` is True or False, and False where there is nothing to go on from."""
+    if not isinstance(resume, bool | np.bool_):
+        raise TypeError(sentence("resume", "True or False", resume))
+    if resume and checkpoint is None:
+        raise ValueError(sentence("resume", "False without a checkpoint", True, "Give checkpoint=, a path, as well."))
+
+
+def difference(name: str, old: Any, new: Any) -> str:
+    """Return in what a setting differs from that of the fit that goes on, by its own name and both of its values.
+
+    >>> old, new = ({"kind": "optimizer", "name": "adam", "settings": {"beta1": beta}} for beta in (0.9, 0.8))
+    >>> difference("optimizer", old, new)
+    'optimizer.beta1 must be as in the fit that goes on, 0.9. Got 0.8.'
+    >>> difference("layers", [old], [])
+    "layers must be as in the fit that goes on, ['adam']. Got []."
+    """
+    if name in DATA:
+        got = "none" if new is None else "some" if old is None else "others (rows, targets or weights)"
+        return f"{name} must be as in the fit that goes on. Got {got}."
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return next(difference(f"{name}[{k}]", *pair) for k, pair in enumerate(zip(old, new, strict=True)) if ne(*pair))
+    if _is_object(old) and _is_object(new) and old["name"] == new["name"]:
+        old, new = old["settings"], new["settings"]
+        key = next(key for key in new | old if old.get(key) != new.get(key))
+        return difference(f"{name}.{key}", old.get(key), new.get(key))
+    return sentence(name, f"as in the fit that goes on, {show(_shortly(old))}", _shortly(new))
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) and {"name", "settings"} <= value.keys() and isinstance(value["settings"], dict)
+
+
+def _shortly(value: Any) -> Any:
+    """Return a plain value with the names of objects in place of them."""
+    if isinstance(value, list):
+        return [_shortly(item) for item in value]
+    return value["name"] if _is_object(value) else value
 
 
 def asked_for(network: Any, settings: Any, data: Any, validation: Any) -> dict[str, Any]:
@@ -124,8 +176,7 @@ def asked_for(network: Any, settings: Any, data: Any, validation: Any) -> dict[s
     found = {name: plain(value) for name, value in fields.items() if name not in FREE}
     return {
         **found,
-        "the training data": digest(data),
-        "the validation data": None if validation is None else digest(validation),
+        **dict(zip(DATA, (digest(data), None if validation is None else digest(validation)), strict=True)),
     }
 
 
@@ -158,6 +209,8 @@ def digest(data: Any) -> str:
         return data.digest()
     if hasattr(data, "digest"):
         return str(data.digest)
+    import hashlib
+
     found, step = hashlib.sha256(), max(1, len(data) // ROWS)
     for part in (data.X[::step], data.y, data.weights):
         if part is not None:

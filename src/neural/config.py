@@ -73,7 +73,7 @@ def _name_of(value: Any) -> str:
     return str(getattr(value, "__name__", type(value).__name__))
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class Family:
     """What is known of a kind: its table, its roots, and how an object of the user's own is made again."""
 

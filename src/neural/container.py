@@ -7,7 +7,6 @@ file is believed before that is right, and not much after it. docs/file-format.m
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -73,6 +72,8 @@ def canonical(value: Any) -> str:
 
 
 def _digest(parts: list[Any]) -> str:
+    import hashlib  # only files want it
+
     found = hashlib.sha256()
     for part in parts:
         found.update(part)
@@ -86,11 +87,12 @@ def read(path: Any) -> tuple[dict[str, str], Tensors]:
     The tensors are read-only views of the bytes that were read. OSError where there is no file to be read.
     """
     wait = getattr(os, "O_NONBLOCK", 0)  # a pipe that nobody writes to would be waited for
-    number = os.open(os.fspath(path), os.O_RDONLY | wait | getattr(os, "O_BINARY", 0))
+    number = os.open(atomic.text_of("path", path), os.O_RDONLY | wait | getattr(os, "O_BINARY", 0))
     try:
         about = os.fstat(number)
         if not stat.S_ISREG(about.st_mode):
-            refuse(path, "the path", "that of a file", os.fspath(path))
+            step = "It is a folder: name a file in it." if stat.S_ISDIR(about.st_mode) else ""
+            refuse(path, "the path", "that of a file", os.fspath(path), step)
         content = _contents(path, number, about.st_size)
     finally:
         os.close(number)

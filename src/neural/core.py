@@ -116,7 +116,7 @@ def setting_of(function: activations.Activation) -> float:
     return float(next(iter(function.settings().values()), 0.0))
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class Stage:
     """One formula as the core takes it: the fields of ``Stage`` in core.hpp, in its order."""
 

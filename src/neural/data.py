@@ -134,7 +134,7 @@ def _given(weights: Mapping[Any, Any], classes: np.ndarray) -> np.ndarray:
 
 
 # --- which rows an epoch takes ---------------------------------------------------------------------------------------
-@dataclass
+@dataclass(repr=False, eq=False)
 class Balanced:
     """Orders in which every class is as likely as every other: rows are drawn with replacement."""
 

@@ -25,7 +25,7 @@ from neural.streams import epoch_order
 PREDICT_ROWS = 1024  # rows predicted at a time: bounds the memory, and keeps small networks within the cache
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class Program:
     """A network as an engine sees it: which formula follows which, and where the numbers are.
 
@@ -76,7 +76,7 @@ class Program:
         return Own(number, self.dtype, **{p.name: p.view(flat) for p in self.places if p.layer == number})
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class Data:
     """Rows to train on: X as it came (uint8 stays uint8), targets as the loss encoded them, weights or None.
 
@@ -108,7 +108,7 @@ def batch_bounds(n: int, epoch_rows: int, batch_size: int) -> np.ndarray:
     return np.append(bounds[bounds < n], n)
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class Run:
     """Consecutive updates that an engine is asked for: a part of an epoch, or whole epochs one after the other."""
 

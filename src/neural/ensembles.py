@@ -15,6 +15,7 @@ from neural import activations, initializers
 from neural.activation import Activation
 from neural.activation_layer import ActivationLayer
 from neural.errors import check_number, sentence
+from neural.frozen import Frozen
 from neural.layer import Layer, Mode
 from neural.parameters import Own, Shapes
 
@@ -166,8 +167,8 @@ class MeanOfMembers(Layer):
         return f"MeanOfMembers of {self.members}"
 
 
-@dataclass(frozen=True)
-class OfMembers:
+@dataclass(frozen=True, repr=False, eq=False)
+class OfMembers(Frozen):
     """A form of a loss for members side by side: the mean of what it is for each of them."""
 
     cost: Callable[..., np.ndarray]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,8 @@ def columns_of(X: Any) -> dict[str, Array]:
     """
     if isinstance(X, np.ndarray):
         return {f"x{k}": _of_array(f"x{k}", X[:, k]) for k in range(X.shape[1])}
+    if hasattr(X, "collect"):
+        raise TypeError(sentence("X", "a table in memory", type(X).__name__, "Call its method collect first."))
     import narwhals
 
     frame = narwhals.from_native(X, eager_only=True)
@@ -60,7 +64,18 @@ def _of_series(name: str, series: Any) -> Array:
 
 def is_missing(value: Any) -> bool:
     """Return whether a value of any frame stands for none: None, NaN, or one of pandas' own."""
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)  # two of pandas
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):  # two of pandas
+        return True
+    return not isinstance(value, np.ndarray) and bool(value != value)
+
+
+def unmasked(given: Any) -> Any:
+    """Return a masked array of NumPy with None where it is masked, which would be lost on the way; others as they are.
+
+    >>> unmasked(np.ma.masked_less([1, 2], 2))
+    array([None, 2], dtype=object)
+    """
+    return np.where(np.ma.getmaskarray(given), None, given) if np.ma.is_masked(given) else given
 
 
 def _or_nan(value: Any) -> Any:
@@ -80,19 +95,71 @@ def labels_of(y: Any) -> Array:
     Traceback (most recent call last):
     ValueError: y must be labels, none missing. Got none in 1 row, the first of them row 1. Leave such rows out.
     """
-    found = np.asarray(y)
-    if found.dtype != object or found.ndim != 1:
+    found = _targets(y, None)
+    if found.ndim != 1 or found.dtype.kind not in "Of":
         return found
     labels = found.tolist()
-    gone = [row for row, label in enumerate(labels) if is_missing(label)]
-    if gone:
-        first = f"Got none in {count(len(gone), 'row')}, the first of them row {gone[0]}."
-        raise ValueError(f"y must be labels, none missing. {first} Leave such rows out.")
+    _refuse_missing("labels", [row for row, label in enumerate(labels) if is_missing(label)])
+    if found.dtype.kind == "f":
+        return found
     kinds = sorted({type(label).__name__ for label in labels if not isinstance(label, str)})
     if kinds and kinds != ["bytes"]:  # which scikit-learn refuses in its own words
         step = "Convert y, as by y.astype(str), or int, or bool."
         raise ValueError(f"Unknown label type: objects of {', '.join(kinds)}. {step}")  # as scikit-learn begins
     return found
+
+
+def values_of(y: Any) -> Array:
+    """Return targets as float64. ValueError for the first that is no number, missing, masked, or not finite.
+
+    >>> values_of([3, True, None])
+    Traceback (most recent call last):
+    ValueError: y must be finite numbers, none missing. Got none in 1 row, the first of them row 2. Leave such rows out.
+    """
+    found = _targets(y, object if isinstance(y, list | tuple) else None)
+    if found.dtype.kind not in "biufOUS":
+        step = "Of dates give numbers, such as days." if found.dtype.kind in "mM" else ""
+        raise ValueError(sentence("y", "numbers", found, step))
+    if found.dtype.kind in "OUS":
+        flat = [_value(row, value) for row, value in enumerate(found.ravel().tolist())]
+        found = np.array(flat, dtype=np.float64).reshape(found.shape)
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = found.astype(np.float64)
+        odd = np.flatnonzero(~(np.abs(found.ravel()) <= LARGEST_VALUE))
+    _refuse_missing("finite numbers", np.flatnonzero(np.isnan(found.ravel())))
+    if len(odd):
+        rule = f"finite and at most {LARGEST_VALUE:g} in size"
+        raise ValueError(sentence("y", rule, float(found.ravel()[odd[0]]), f"See row {odd[0]}."))
+    return found
+
+
+def _targets(y: Any, dtype: Any) -> Array:
+    """Return targets as an array of one dimension at least; TypeError for a sparse one, and for what is no array."""
+    if hasattr(y, "toarray"):
+        raise TypeError(sentence("y", "an array, not sparse", y, "Convert it with its method toarray."))
+    found = np.asarray(unmasked(y), dtype=dtype)
+    if not found.ndim:
+        raise TypeError(sentence("y", "targets, one for each row", y))
+    return found
+
+
+def _refuse_missing(what: str, rows: Sequence[int] | Array) -> None:
+    """Raise ValueError if targets are missing in any rows, whose numbers these are."""
+    if len(rows):
+        first = f"Got none in {count(len(rows), 'row')}, the first of them row {rows[0]}."
+        raise ValueError(f"y must be {what}, none missing. {first} Leave such rows out.")
+
+
+def _value(row: int, value: Any) -> float:
+    if is_missing(value):
+        return math.nan
+    try:
+        if isinstance(value, str | bytes):  # "1" would do, but then so would labels
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        step = f"See row {row}. For labels take TabularClassifier."
+        raise ValueError(sentence("y", "numbers", value, step)) from None
 
 
 def checked(name: str, values: Array) -> Array:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from neural.errors import check_number, look_up, one_of, sentence
+from neural.frozen import Frozen
 from neural.inputs import numbers
 
 Initializer = Callable[["np.random.Generator", tuple[int, ...], int, int], np.ndarray]  # quoted: not imported yet
@@ -101,8 +102,8 @@ def ones(rng: np.random.Generator, shape: tuple[int, ...], n_in: int, n_out: int
 
 
 # --- with a setting -------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Constant:
+@dataclass(frozen=True, repr=False, eq=False)
+class Constant(Frozen):
     """All the same value, such as a bias a little above 0 under ReLU.
 
     >>> Constant(0.1)(np.random.default_rng(0), (2,), 3, 2)
@@ -118,8 +119,8 @@ class Constant:
         return np.full(shape, float(self.value))
 
 
-@dataclass(frozen=True)
-class TruncatedNormal:
+@dataclass(frozen=True, repr=False, eq=False)
+class TruncatedNormal(Frozen):
     """Normal with standard deviation ``std``, drawn again while beyond ``cut`` of them; with cut 2, 0.88 std is left.
 
     >>> float(np.abs(TruncatedNormal(0.1)(np.random.default_rng(0), (50, 40), 40, 50)).max()) <= 0.2
@@ -140,8 +141,8 @@ class TruncatedNormal:
         return drawn * self.std
 
 
-@dataclass(frozen=True)
-class Orthogonal:
+@dataclass(frozen=True, repr=False, eq=False)
+class Orthogonal(Frozen):
     """``gain`` times a matrix with orthonormal rows or columns, whichever are fewer (Saxe et al., 2014).
 
     It is the Q of a normal matrix A = QR, its signs such that the diagonal of R is positive: only then are all
@@ -165,8 +166,8 @@ class Orthogonal:
         return self.gain * (q if shape[0] >= shape[1] else q.T)
 
 
-@dataclass(frozen=True, eq=False)
-class Given:
+@dataclass(frozen=True, repr=False, eq=False)
+class Given(Frozen):
     """The values themselves, copied.
 
     >>> Given([[1, 2], [3, 4]])(np.random.default_rng(0), (2, 2), 2, 2)
@@ -190,8 +191,8 @@ class Given:
         return hash(self.values.tobytes())
 
 
-@dataclass(frozen=True)
-class OfShape:
+@dataclass(frozen=True, repr=False, eq=False)
+class OfShape(Frozen):
     """A function (rng, shape) as one that is told the widths too."""
 
     function: Callable[..., np.ndarray]

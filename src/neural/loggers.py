@@ -13,6 +13,7 @@ import math
 import os
 from typing import Any
 
+from neural import atomic
 from neural.callbacks import Callback
 from neural.errors import sentence
 
@@ -23,7 +24,7 @@ class _Lines(Callback):
     numbers_only = True
 
     def __init__(self, path: Any, *, append: bool = False) -> None:
-        self.path, self.append = os.fspath(path), append
+        self.path, self.append = atomic.place_of("path", path), append
         self._place: tuple[int, int] | None = None  # where the last fit ended
 
     def check(self, names: list[str]) -> None:
@@ -125,7 +126,7 @@ class TensorBoardLogger(Callback):
     numbers_only = True
 
     def __init__(self, folder: Any) -> None:
-        self.folder = os.fspath(folder)
+        self.folder = atomic.place_of("folder", folder)
 
     def check(self, names: list[str]) -> None:
         _tensorboard()

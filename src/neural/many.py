@@ -7,7 +7,6 @@ read the same X and y where they are. Every network comes out bit for bit as if 
 from __future__ import annotations
 
 import copy
-import inspect
 import itertools
 import math
 import os
@@ -20,16 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from neural import inputs, metrics, notebook, optimizers, threads
+from neural import atomic, inputs, metrics, notebook, optimizers, threads
 from neural.callbacks import Cancelled, EarlyStopping, History
 from neural.datasets import take
 from neural.errors import TrainingDiverged, check_number, guess, one_of, sentence
+from neural.many_inputs import FIT, OF_ONE, OF_ROWS, check_make, check_names, choices_of, row_numbers
 from neural.nn import NeuralNetwork
 from neural.streams import stream
 
-OF_ONE = ("checkpoint", "every", "resume")  # files, which many networks would write over one another
-FIT = tuple(name for name in inspect.signature(NeuralNetwork.fit).parameters if name not in ("self", "X", "y", *OF_ONE))
-OF_ROWS = ("rows", "validation_rows")
 Make = NeuralNetwork | Callable[..., NeuralNetwork]
 
 
@@ -176,36 +173,30 @@ def train(
     >>> [run.network.predict([[2.0]]).round(2).item() for run in runs]
     [5.0, 5.0, 5.0]
     """
+    if isinstance(networks, NeuralNetwork) or not isinstance(networks, Iterable):
+        raise TypeError(sentence("networks", "a list of NeuralNetwork objects", networks))
     networks = list(networks)
     for network in networks:
         if not isinstance(network, NeuralNetwork):
             raise TypeError(sentence("networks", "NeuralNetwork objects", network))
     if len({id(network) for network in networks}) < len(networks):
         raise ValueError("networks must be different objects. Got one of them twice. Copy it: copy.deepcopy(net).")
-    choices = [{} for _ in networks] if each is None else [dict(one) for one in each]
-    if len(choices) != len(networks):
-        raise ValueError(sentence("each", f"as many dictionaries as networks, {len(networks)}", len(choices)))
+    choices = choices_of(each, len(networks))
     given = [one.get("checkpoint") for one in choices]
-    files = [os.path.realpath(path) for path in given if isinstance(path, str | os.PathLike)]
+    files = [os.path.realpath(atomic.place_of("checkpoint", path)) for path in given if path is not None]
     if twice := [file for number, file in enumerate(files) if file in files[:number]]:
         raise ValueError(sentence("checkpoint", "a file of its own for each network", twice[0]))
-    _check_names(fit, FIT)
+    check_names(fit, FIT)
     jobs = []
     for net, choice in zip(networks, choices, strict=True):
         own = {name: value for name, value in choice.items() if name not in OF_ROWS}
-        _check_names(own, (*FIT, *OF_ONE))
+        check_names(own, (*FIT, *OF_ONE))
         parts = [choice.get(name) for name in OF_ROWS]
-        jobs.append(_Job(Run(net, own), X, y, {**fit, **own}, *(_row_numbers(part, len(X)) for part in parts)))
+        if parts[1] is not None and {"validation_data", "validation_split"} & {**fit, **own}.keys():
+            step = "Leave out validation_data and validation_split."
+            raise ValueError(sentence("validation_rows", "the only rows by which a network is watched", parts[1], step))
+        jobs.append(_Job(Run(net, own), X, y, {**fit, **own}, *(row_numbers(part, len(X)) for part in parts)))
     return _all(jobs, n_threads)
-
-
-def _row_numbers(given: Any, n: int) -> np.ndarray | None:
-    if given is None:
-        return None
-    rows = np.asarray(given)
-    if rows.ndim != 1 or not len(rows) or rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= n:
-        raise ValueError(sentence("rows", f"row numbers from 0 to {n - 1}, one at least", given))
-    return rows
 
 
 def grid(
@@ -229,8 +220,8 @@ def grid(
     >>> print(len(grid(net, {"learning_rate": [0.1, 0.3], "batch_size": [1, 2]}, [[0.0], [1.0]], [1.0, 3.0])))
     4
     """
-    _check_names(fit, FIT)
-    jobs = [_job(make, choice, X, y, fit, random_state) for choice in combinations(choices, sample, random_state)]
+    check_names(fit, FIT)
+    jobs = _jobs(make, combinations(choices, sample, random_state), X, y, fit, random_state)
     return _all(jobs, n_threads)
 
 
@@ -245,6 +236,8 @@ def combinations(
     if not isinstance(choices, Mapping) or not choices:
         raise TypeError(sentence("choices", "a dictionary from names to lists of values", choices))
     for name, values in choices.items():
+        if not isinstance(name, str):
+            raise TypeError(sentence("the names of choices", "text", name))
         if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray | range) or not len(values):
             raise TypeError(sentence(f"choices of {name!r}", "a list of one value or more", values))
     found = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
@@ -278,16 +271,14 @@ def cross_validate(
     >>> runs.mean("accuracy")[0] > 0.85
     True
     """
-    _check_names(fit, FIT)
+    check_names(fit, FIT)
     parts = folds_of(y, folds, random_state)
     rows = np.arange(len(y))
     inputs.same_length(X=X, y=y)
-    jobs = []
-    for number, part in enumerate(parts):
-        job = _job(make, {}, X, y, fit, random_state)
+    jobs = _jobs(make, [{} for _ in parts], X, y, fit, random_state)
+    for number, (part, job) in enumerate(zip(parts, jobs, strict=True)):
         job.run.choice = {"fold": number}
         job.rows, job.held_out, job.metrics = np.setdiff1d(rows, part), part, metrics
-        jobs.append(job)
     return _all(jobs, n_threads)
 
 
@@ -297,10 +288,13 @@ def folds_of(y: Any, folds: int, random_state: int = 0) -> list[np.ndarray]:
     >>> [fold.tolist() for fold in folds_of([0, 0, 0, 1, 1, 1], 3)]
     [[0, 4], [1, 5], [2, 3]]
     """
-    n = len(y)
-    check_number("folds", folds, low=2, high=n, whole=True)
-    order = stream(random_state, "split").permutation(n)
     labels = np.asarray(y)
+    if not labels.ndim:
+        raise TypeError(sentence("y", "targets, one for each row", y))
+    n = len(labels)
+    check_number("folds", folds, low=2, high=n, whole=True)
+    check_number("random_state", random_state, low=0, whole=True)
+    order = stream(random_state, "split").permutation(n)
     if labels.ndim == 1 and labels.dtype.kind != "f":
         order = order[np.argsort(labels[order], kind="stable")]
     return [np.sort(order[k::folds]) for k in range(folds)]
@@ -327,12 +321,12 @@ def halving(
     it was, so without callbacks the winner is bit for bit the one that ``epochs`` at once would have given; schedules,
     averages and time limits would start anew, and are refused.
     """
-    _check_names(fit, FIT)
+    check_names(fit, FIT)
     for name in ("schedule", "average", "time_limit"):
         if name in fit or name in choices:
             raise ValueError(f"halving takes no {name}, as each round is a fit of its own. Leave it out, or use grid.")
     check_number("factor", factor, low=2, whole=True)
-    left = [_job(make, one, X, y, fit, random_state) for one in combinations(choices, sample, random_state)]
+    left = _jobs(make, combinations(choices, sample, random_state), X, y, fit, random_state)
     rounds = max(0, math.floor(math.log(len(left), factor) + 1e-9))
     ends = [max(1, round(check_number("epochs", epochs, low=1, whole=True) / factor**k)) for k in range(rounds, -1, -1)]
     more_is_better(by)
@@ -364,10 +358,16 @@ class _Job:
     metrics: Any = ()
 
 
-def _check_names(given: Iterable[str], known: Sequence[str]) -> None:
-    for name in given:
-        if name not in known or name == "n_threads":
-            raise TypeError(sentence("an argument by name", one_of([k for k in known if k != "n_threads"]), name))
+def _jobs(
+    make: Make, choices: Iterable[dict[str, Any]], X: Any, y: Any, fit: dict[str, Any], seed: int
+) -> list[_Job]:  # fmt: skip
+    """Return a job for each choice, with a network of its own."""
+    check_number("random_state", seed, low=0, whole=True)
+    jobs = [_job(make, choice, X, y, fit, seed) for choice in choices]
+    if len({id(job.run.network) for job in jobs}) < len(jobs):
+        rule = "a function that returns a new NeuralNetwork each time"
+        raise ValueError(sentence("make", rule, make, "The same one came twice: make it within the function."))
+    return jobs
 
 
 def _job(make: Make, choice: dict[str, Any], X: Any, y: Any, fit: dict[str, Any], seed: int) -> _Job:
@@ -379,7 +379,9 @@ def _job(make: Make, choice: dict[str, Any], X: Any, y: Any, fit: dict[str, Any]
             raise TypeError(sentence("choices", f"of {one_of(FIT)}, for a network", next(iter(for_network)), step))
         network = copy.deepcopy(make)
     else:
-        network = make(**{"random_state": seed, **for_network})
+        given = {"random_state": seed, **for_network}
+        check_make(make, given)
+        network = make(**given)
         if not isinstance(network, NeuralNetwork):
             raise TypeError(sentence("make", "a NeuralNetwork, or a function that returns a new one", network))
     return _Job(Run(network, choice), X, y, {**fit, **for_fit})

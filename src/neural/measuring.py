@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neural import metrics
 from neural.callbacks import ALWAYS
 from neural.errors import sentence
 
+if TYPE_CHECKING:
+    from neural.metrics import Metric
 
-def resolve_metrics(wanted: Any) -> list[metrics.Metric]:
+
+def resolve_metrics(wanted: Any) -> list[Metric]:
     """Return what a name, a function, or several of them stand for, each under a name of its own in the history."""
+    if wanted is None or (isinstance(wanted, tuple | list) and not wanted):
+        return []
+    from neural import metrics
+
     if isinstance(wanted, str | metrics.Metric) or callable(wanted):
         wanted = (wanted,)
-    if not isinstance(wanted, Iterable | None):
+    if not isinstance(wanted, Iterable):
         raise TypeError(sentence("metrics", "a name, a function, or a list of them", wanted))
     found: dict[str, Any] = dict.fromkeys(ALWAYS)
-    for metric in map(metrics.resolve, wanted or ()):
+    for metric in map(metrics.resolve, wanted):
         if found.setdefault(metric.name, metric) != metric:
             raise ValueError(sentence("metrics", "of different names, and none of them of the cost's", metric.name))
     return [metric for metric in found.values() if metric is not None]
 
 
-def measure(wanted: list[metrics.Metric], loss: Any, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+def measure(wanted: list[Metric], loss: Any, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
     """Return each metric of outputs (n, n_out) against encoded targets."""
     return {
         metric.name: _number(
@@ -45,7 +51,9 @@ def _classes(truth: np.ndarray, outputs: np.ndarray) -> np.ndarray:
     if odd.size:
         rule, step = "0 or 1 for a metric of classes and one output", "For real values use r2_score, mse or mae."
         raise ValueError(sentence("y", rule, odd[0].item(), step))
-    return metrics.predict_classes(outputs)
+    from neural.metric_inputs import predict_classes
+
+    return predict_classes(outputs)
 
 
 PREDICTED: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {  # what a metric takes, of truth and outputs
@@ -56,7 +64,7 @@ PREDICTED: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {  # what
 }
 
 
-def _number(metric: metrics.Metric, truth: np.ndarray, outputs: np.ndarray) -> float:
+def _number(metric: Metric, truth: np.ndarray, outputs: np.ndarray) -> float:
     try:
         value = metric.function(truth, PREDICTED[metric.takes](truth, outputs))
     except (TypeError, ValueError) as error:

@@ -11,7 +11,7 @@ import os
 import platform
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +21,9 @@ from neural.container import Tensors, canonical, parse_json, refuse
 from neural.errors import ModelFileError, check_number, sentence
 from neural.inputs import check_finite
 from neural.parameters import aligned_zeros, lay_out
-from neural.tables import Columns
+
+if TYPE_CHECKING:
+    from neural.tables import Columns
 
 FORMAT = "neural"
 VERSION = "1"
@@ -95,6 +97,8 @@ def _classes(classes: np.ndarray | None) -> Any:
 
 def _columns(network: Any) -> dict[str, Any]:
     """Return the columns of a table as plain values; ValueError if they do not make the network's inputs."""
+    from neural.tables import Columns
+
     columns = network.columns_
     if not isinstance(columns, Columns):
         raise TypeError(sentence("columns_", "None or neural.tables.Columns", columns))
@@ -162,7 +166,7 @@ def made(kind: Any, contents: Contents, custom: Custom | None = None) -> Any:
 
 
 def _network(kind: Any, contents: Contents, custom: Custom | None) -> Any:
-    about, arrays = contents.network, _arrays(contents.tensors)
+    about, arrays = contents.network, arrays_of(contents.tensors)
     layers, loss = (from_config(about[name], arrays, custom) for name in ("layers", "loss"))
     if about["dtype"] not in ("float32", "float64"):  # in no other spelling
         raise ValueError(sentence("dtype", "'float32' or 'float64'", about["dtype"]))
@@ -172,12 +176,12 @@ def _network(kind: Any, contents: Contents, custom: Custom | None) -> Any:
     network.seed = network.state.seed = check_number("seed", about["seed"], low=0, high=2**64 - 1, whole=True)
     network.state.epoch, network.state.step = (check_number(n, about[n], low=0, whole=True) for n in ("epoch", "step"))
     network.classes_ = _labels(contents.classes)
-    network.columns_ = None if contents.columns is None else Columns.from_plain(contents.columns)
+    network.columns_ = _table(contents.columns)
     _fill(network, check_number("n_inputs", about["n_inputs"], low=1, whole=True), contents)
     return network
 
 
-def _arrays(tensors: Tensors) -> Arrays:
+def arrays_of(tensors: Tensors) -> Arrays:
     """Return what the settings refer to by number."""
     found: Arrays = []
     while f"array{len(found)}" in tensors:
@@ -192,7 +196,7 @@ def _fill(network: Any, n_inputs: int, contents: Contents) -> None:
         layer.connect(width)
     places = lay_out([layer.shapes() for layer in leaves])
     by_name = {f"layer{place.layer + 1}.{place.name}": place for place in places}
-    known = {*by_name, *(f"array{n}" for n in range(len(_arrays(tensors)))), *_of_training(by_name, contents)}
+    known = {*by_name, *(f"array{n}" for n in range(len(arrays_of(tensors)))), *_of_training(by_name, contents)}
     if by_name.keys() - tensors.keys() or tensors.keys() - known:
         raise ValueError(sentence("the tensors", f"{', '.join(by_name)}", ", ".join(tensors)))
     for name, place in by_name.items():
@@ -217,6 +221,14 @@ def check_tensor(name: str, values: np.ndarray, shape: tuple[int, ...], dtype: A
     if values.shape != tuple(shape) or values.dtype != dtype:
         raise ValueError(sentence(name, f"of {np.dtype(dtype)} with shape {tuple(shape)}", values))
     check_finite(name, values, dtype)
+
+
+def _table(columns: dict[str, Any] | None) -> Columns | None:
+    if columns is None:
+        return None
+    from neural.tables import Columns  # few networks are of a table
+
+    return Columns.from_plain(columns)
 
 
 def _labels(classes: dict[str, Any] | None) -> np.ndarray | None:

@@ -9,24 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neural import batches, checkpoints, core, inputs, lbfgs, measuring, model_file, optimizers, sources, streaming
+from neural import batches, core, inputs, lbfgs, measuring, optimizers, sources, streaming
 from neural import chain as chains
 from neural import data as prepare
 from neural.assembly import Assembly
 from neural.callbacks import History
-from neural.checkpoints import Saving
 from neural.engine import Data, NumpyEngine, Program
 from neural.errors import check_number, sentence
 from neural.layer import Layer, Mode
 from neural.optimizers import Optimizer
 from neural.streaming import Streamed
-from neural.tables import Columns
 from neural.training import Settings
 from neural.updates import Updates, one_update
 from neural.windows import Stream
 
 if TYPE_CHECKING:
     from neural.export.proof import Proof
+    from neural.tables import Columns
 
 
 class NeuralNetwork(Assembly):
@@ -159,7 +158,11 @@ class NeuralNetwork(Assembly):
             check_number("n_threads", n_threads, low=1, whole=True)
         if validation_data is not None and validation_split:
             raise ValueError("validation_data and validation_split must not be given both. Got both. Leave one out.")
-        saving = settings.saving = None if checkpoint is None else Saving(checkpoint, every, resume)
+        if checkpoint is not None or resume is not False:
+            from neural.checkpoints import Saving
+
+            settings.saving = Saving.asked_for(checkpoint, every, resume)
+        saving = settings.saving
         if isinstance(X, Stream) or batches.are_batches(X, y):
             about_rows = {"validation_split": validation_split or None, "sampling": sampling}
             about_rows |= {"sample_weight": sample_weight} | ({"y": y} if isinstance(X, Stream) else {})
@@ -413,6 +416,8 @@ class NeuralNetwork(Assembly):
         >>> neural.load(path).predict([[3.0]])
         array([[3.]], dtype=float32)
         """
+        from neural import model_file
+
         model_file.save(self, path, metrics)
 
     def export(self, path: Any, *, quantize: str | None = None, X: Any = None) -> Proof:
@@ -479,6 +484,8 @@ def load(path: Any, custom: Mapping[str, Any] | None = None) -> NeuralNetwork:
     >>> load(path)  # doctest: +ELLIPSIS
     NeuralNetwork([DenseLayer(n_in=2, n_out=3, ... activation='linear')], MSE(l2=0.0), dtype='float32')
     """
+    from neural import checkpoints, model_file
+
     contents = model_file.read(path)
     network: NeuralNetwork = model_file.made(NeuralNetwork, contents, custom)
     if contents.training:

@@ -14,13 +14,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from neural.errors import check_number, look_up, one_of, sentence
+from neural.frozen import Frozen
 from neural.parameters import Place
 
 CHUNK = 1 << 15  # elements updated at a time: parameters, gradients and memory of so many stay in a core's own cache
 
 
-@dataclass(frozen=True, repr=False)
-class Optimizer:
+@dataclass(frozen=True, repr=False, eq=False)
+class Optimizer(Frozen):
     """The root of optimizers, for a user's own: name the vectors it remembers, and give it ``update``.
 
     ``clip_norm`` c: a gradient g, of all trained parameters together, whose norm is above c is multiplied by c / |g|
@@ -79,7 +80,7 @@ class Optimizer:
         return {name: np.zeros_like(params) for name in self.remembers}
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class SGD(Optimizer):
     """v = momentum v + g; w = w - rate v, or with Nesterov's look ahead w - rate (g + momentum v).
 
@@ -125,7 +126,7 @@ class SGD(Optimizer):
         np.subtract(w, g, out=w)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class RMSProp(Optimizer):
     """s = rho s + (1 - rho) g^2; w = w - rate g / (sqrt(s) + epsilon) (Tieleman and Hinton, 2012, lecture 6.5).
 
@@ -168,7 +169,7 @@ class RMSProp(Optimizer):
         w -= rate * g
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Adagrad(Optimizer):
     """s = s + g^2; w = w - rate g / (sqrt(s) + epsilon) (Duchi, Hazan and Singer, 2011, with diagonal matrices).
 
@@ -195,7 +196,7 @@ class Adagrad(Optimizer):
         w -= rate * g / (np.sqrt(s) + self.epsilon)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Adam(Optimizer):
     """m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; w = w - rate m' / (sqrt(v') + epsilon).
 
@@ -244,7 +245,7 @@ class Adam(Optimizer):
         np.subtract(w, g, out=w)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class AdamW(Adam):
     """Adam, after w = w - rate weight_decay w on the weights but not the biases (Loshchilov and Hutter, 2019).
 
@@ -261,7 +262,7 @@ class AdamW(Adam):
         check_number("weight_decay", self.weight_decay, low=0)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class NAdam(Adam):
     """Adam with Nesterov's look ahead: w = w - rate m' / (sqrt(v') + epsilon) (Dozat, 2016, in the form of PyTorch).
 
@@ -305,7 +306,7 @@ def _halved(decay: float) -> np.ndarray:
     return np.cumprod(1 - 0.5 * 0.96 ** (np.arange(1, 2501) * decay))
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Lion(Optimizer):
     """w = w - rate (sign(b1 m + (1 - b1) g) + weight_decay w), then m = b2 m + (1 - b2) g (Chen et al., 2023).
 
@@ -338,7 +339,7 @@ class Lion(Optimizer):
         m += (1 - self.beta2) * (g - m)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Muon(AdamW):
     """v = momentum v + g; W = W - rate 0.2 sqrt(max(n_out, n_in)) O(g + momentum v) (Jordan et al., 2024).
 
@@ -398,7 +399,7 @@ def _orthogonal(M: np.ndarray) -> np.ndarray:
     return X if X.shape == M.shape else X.T
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class LBFGS(Optimizer):
     """w = w - a H g: H, near the inverse Hessian, of the last ``pairs`` steps; a by line search (Byrd et al., 1995).
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from neural.frozen import Frozen
+
 LANE = 16  # elements; 64 bytes of float32: one cache line, one AVX-512 register
 ALIGNMENT = 64  # bytes
 
@@ -40,8 +42,8 @@ def row_length(n_in: int) -> int:
     return n + LANE if n >= 128 and n % 64 == 0 else n
 
 
-@dataclass(frozen=True)
-class Place:
+@dataclass(frozen=True, repr=False, eq=False)
+class Place(Frozen):
     """Where one parameter of one layer lies in the flat vector."""
 
     layer: int

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
@@ -53,7 +52,8 @@ def prepare(out: str | os.PathLike[str]) -> Path:
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(sentence("out", "a folder, or a name that is not taken", str(out)))
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder), canvas.style():
+    atomic.check_folder(folder)
+    with canvas.style():
         return folder
 
 

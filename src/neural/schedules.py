@@ -14,11 +14,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from neural.errors import check_number, look_up, one_of, sentence
+from neural.frozen import Frozen
 from neural.inputs import numbers
 
 
-@dataclass(frozen=True)
-class Schedule:
+@dataclass(frozen=True, repr=False, eq=False)
+class Schedule(Frozen):
     """The root of schedules, for a user's own: give it ``factors``."""
 
     by_epoch: ClassVar[bool] = True  # needs to know how many updates there are, in an epoch or in all
@@ -28,7 +29,7 @@ class Schedule:
         raise NotImplementedError(f"{type(self).__name__} needs a method factors(step, steps, per_epoch)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Constant(Schedule):
     """The same rate throughout.
 
@@ -42,7 +43,7 @@ class Constant(Schedule):
         return np.ones(len(step))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Step(Schedule):
     """The rate times ``drop`` after every ``every`` epochs: drop^floor(epoch / every).
 
@@ -61,7 +62,7 @@ class Step(Schedule):
         return np.asarray(float(self.drop) ** (step // (self.every * per_epoch)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class ExponentialDecay(Schedule):
     """The rate times ``drop`` an epoch, smoothly: drop^e, with e the epochs done, parts of them included.
 
@@ -80,7 +81,7 @@ class ExponentialDecay(Schedule):
         return np.asarray(float(self.drop) ** (step / per_epoch))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class InverseScaling(Schedule):
     """(1 + decay k)^-power after k updates (Bottou, Stochastic gradient descent tricks, 2012, section 5.2).
 
@@ -103,7 +104,7 @@ class InverseScaling(Schedule):
         return np.asarray((1 + self.decay * step) ** -float(self.power))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Polynomial(Schedule):
     """From 1 down to ``end``: end + (1 - end)(1 - t)^power, a straight line at power 1.
 
@@ -124,7 +125,7 @@ class Polynomial(Schedule):
         return np.asarray(self.end + (1 - self.end) * (1 - step / steps) ** float(self.power))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Cosine(Schedule):
     """Half a cosine from 1 towards ``end``: end + (1 - end)(1 + cos(pi t))/2 (Loshchilov and Hutter, 2017, eq. 5).
 
@@ -141,7 +142,7 @@ class Cosine(Schedule):
         return np.asarray(self.end + (1 - self.end) * (1 + np.cos(np.pi * step / steps)) / 2)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class CosineRestarts(Schedule):
     """Half a cosine from 1 towards ``end`` in ``first`` epochs, then again from 1, ``growth`` times as long each time.
 
@@ -175,7 +176,7 @@ class CosineRestarts(Schedule):
         return np.asarray(self.end + (1 - self.end) * (1 + np.cos(np.pi * t)) / 2)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class OneCycle(Schedule):
     """Up from ``start`` to 1 over the first ``rise`` of the run, then down to ``end``, both as half a cosine.
 
@@ -200,7 +201,7 @@ class OneCycle(Schedule):
         return np.where(t < self.rise, up, down)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Warmup(Schedule):
     """A straight line up to the first rate of another schedule, which then has the rest of the run to itself.
 
@@ -229,7 +230,7 @@ class Warmup(Schedule):
         return np.asarray(rise * self.then.factors(left, max(steps - n, 1), per_epoch))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class CustomSchedule(Schedule):
     """A user's own function of the update's number, counted from 0: what it returns is the factor.
 

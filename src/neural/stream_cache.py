@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from neural import atomic
 from neural.errors import one_of, sentence
 from neural.inputs import check_finite
 from neural.windows import Array, Piece, Stream
@@ -29,8 +29,9 @@ class CachedRows(Stream):
             raise TypeError(sentence("rows", "a stream", rows))
         if str(dtype) not in DTYPES:
             raise ValueError(sentence("dtype", one_of(DTYPES), dtype))
-        if not isinstance(folder, str | os.PathLike):
-            raise TypeError(sentence("folder", "text or a Path", folder))
+        folder = atomic.place_of("folder", folder)
+        if os.path.exists(folder) and not os.path.isdir(folder):
+            raise NotADirectoryError(sentence("folder", "a folder, or a name that is not taken", folder))
         self.rows, self.names, self.target, self.classes = rows, rows.names, rows.target, rows.classes
         self.counts, self.window, self.dtypes = rows.counts, rows.window, rows.dtypes
         self._starts = np.append(0, np.cumsum(self.counts))
@@ -42,7 +43,7 @@ class CachedRows(Stream):
     def _write(self, dtype: np.dtype) -> None:
         """Write the arrays into a folder that has its name only when all of them are whole."""
         rows, files = self.rows, dict[str, Any]()
-        unfinished = f"{self.folder}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        unfinished = f"{self.folder}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
         os.makedirs(unfinished)
         try:
             with ExitStack() as stack:

@@ -118,7 +118,7 @@ class Streamed(Parts):
         self, network: Any, program: Program, first: Data, validation: Any, settings: Settings, engine: Any, take: Take
     ) -> Training:
         """Return the fit."""
-        return Windowed(network, program, first, validation, settings, engine, self)
+        return Windowed(network, program, first, validation, settings, engine, streamed=self)
 
 
 class Windowed(InPasses):
@@ -128,17 +128,9 @@ class Windowed(InPasses):
     the targets and outputs of all rows.
     """
 
-    def __init__(
-        self,
-        network: Any,
-        program: Program,
-        first: Data,
-        validation: Data | Parts | None,
-        settings: Settings,
-        engine: Any,
-        streamed: Streamed,
-    ) -> None:
-        super().__init__(network, program, first, validation, settings, engine)
+    def __init__(self, *of_training: Any, streamed: Streamed) -> None:
+        super().__init__(*of_training)
+        settings = self.settings
         self._streamed = streamed
         self.batch_size, self.per_epoch = streamed.batch_size(settings), streamed.per_epoch(settings)
         self._updates.batch_size = self.batch_size

@@ -25,9 +25,10 @@ from sklearn.utils.validation import (
 )
 
 from neural import frames, row_weights
+from neural.checkpoints import check_resume
 from neural.conformal import ConformalIntervals, ConformalSets
 from neural.data import by_row
-from neural.errors import sentence
+from neural.errors import sentence, show
 from neural.tabular_columns import Scaled, categorical_names, learned
 from neural.tabular_saving import Folder, asked_for
 from neural.tabular_training import PRESETS, Result, train
@@ -70,7 +71,7 @@ class BaseTabular(BaseEstimator):
             if not found or not len(next(iter(found.values()))):
                 check_array(np.zeros((len(X), len(found))))  # which says what is missing, in scikit-learn's words
             return found
-        X = validate_data(self, X, dtype=None, ensure_all_finite="allow-nan", reset=reset)
+        X = validate_data(self, frames.unmasked(X), dtype=None, ensure_all_finite="allow-nan", reset=reset)
         found = frames.columns_of(X)
         names = getattr(self, "feature_names_in_", None)
         return found if names is None or reset else dict(zip(map(str, names), found.values(), strict=True))
@@ -126,6 +127,7 @@ class BaseTabular(BaseEstimator):
         """
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
+        check_resume(checkpoint, resume)
         folder = None if checkpoint is None else Folder(checkpoint, every, resume)
         arrays = self._read(X, reset=True)
         name = self._target_name(y, arrays)
@@ -144,7 +146,7 @@ class BaseTabular(BaseEstimator):
         seed = check_random_state(self.random_state).randint(2**31)
         if folder is not None:
             seed = folder.seed if folder.seed is not None and self.random_state is None else int(seed)
-            folder.begin(asked_for(scaled, filled, targets, weights, self.preset, seed))
+            folder.begin(asked_for(scaled, filled, targets, weights, self.preset, self.random_state, seed))
         result = train(
             scaled, scaled.scaled(filled), targets, weights, len(classes), PRESETS[self.preset],
             seed, self.time_limit, self.n_threads, bool(self.verbose), folder,
@@ -245,8 +247,9 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     def _encoded(self, y: Array) -> tuple[Array, Array]:
         classes, codes = np.unique(y, return_inverse=True)
         if len(classes) < 2:
-            rule = "of two classes at least, in rows that weigh more than 0"
-            raise ValueError(sentence("y", rule, f"the one class {classes[0]!r}"))
+            only = show(classes.tolist()[0])
+            step = "Is it the right column? Rows that weigh 0 do not count."
+            raise ValueError(f"y must be of two classes at least. Got one class, {only}. {step}")
         return codes.astype(np.int64), classes
 
     def _take(self, scaled: Scaled, result: Result, classes: Array, counts: Array | None) -> None:
@@ -291,11 +294,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     _task = "values"
 
     def _checked(self, y: Any, rows: int) -> Array:
-        y = np.asarray(y)
-        if y.size and isinstance(y.flat[0], str):
-            raise ValueError(sentence("y", "numbers", str(y.flat[0]), "For labels take TabularClassifier."))
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        y = column_or_1d(y, warn=True)
+        y = column_or_1d(frames.values_of(y), warn=True)
         check_consistent_length(np.empty(rows), y)
         return np.asarray(y)
 

@@ -123,6 +123,8 @@ def texts_of_numbers(values: Array) -> Array:
 
 def _factor(there: Array, weights: Array | None) -> float:
     """Return 1 over the distance of the quartiles, or 2 over that of the ends where half of the values are the same."""
+    if not len(there):
+        return 1.0
     low, high = quantiles(there, [0.25, 0.75], weights)
     if high > low:
         return float(1 / (high - low))
@@ -145,8 +147,11 @@ def categorical_names(X: Any, names: Collection[str], given: Any) -> tuple[str, 
     if given is None:
         return ()
     names = list(names)
-    found = np.asarray(given)
     rule = "names of columns, their numbers, or True or False for each"
+    try:
+        found = np.asarray(given)
+    except ValueError:  # lists of different lengths
+        raise ValueError(sentence("categorical_features", rule, given)) from None
     if found.ndim != 1:
         raise ValueError(sentence("categorical_features", rule, given))
     if found.dtype == bool and len(found) == len(names):

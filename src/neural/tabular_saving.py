@@ -16,12 +16,16 @@ from typing import Any
 import numpy as np
 
 from neural import atomic
-from neural.errors import ModelFileError, check_number, sentence
+from neural.checkpoints import check_resume
+from neural.errors import ModelFileError, check_number, sentence, show
+from neural.tables import Number
 from neural.tabular_columns import Scaled
 
 Array = np.ndarray[Any, Any]
 TABLE = "table.json"
-SEED = "the seed, which random_state gives,"
+SEED, STATE = "the seed", "random_state"
+COLUMNS, TARGETS = "the columns: name, kind and digest of each", "the targets, a digest"
+WEIGHTS = "the weights of the rows, a digest"
 NETWORK = "network-{}.run"
 
 
@@ -32,12 +36,9 @@ class Folder:
     """
 
     def __init__(self, checkpoint: Any, every: Any, resume: Any) -> None:
-        if not isinstance(resume, bool | np.bool_):
-            raise TypeError(sentence("resume", "True or False", resume))
+        check_resume(checkpoint, resume)
         self.every = check_number("every", every, low=1, whole=True)
-        if not isinstance(checkpoint, str | os.PathLike) or not os.fspath(checkpoint):
-            raise TypeError(sentence("checkpoint", "None or the path of a folder", checkpoint))
-        self.place = Path(os.path.realpath(checkpoint))
+        self.place = Path(os.path.realpath(atomic.place_of("checkpoint", checkpoint)))
         if self.place.exists() and not self.place.is_dir():
             raise ValueError(sentence("checkpoint", "a folder, of networks a file each", os.fspath(checkpoint)))
         if not self.place.parent.is_dir():
@@ -53,20 +54,16 @@ class Folder:
             return None
         except (ValueError, RecursionError) as error:
             raise ModelFileError(f"{self.place / TABLE} must be of the fit of a table. {error}") from None
-        if not isinstance(found, dict) or type(seed := found.get(SEED)) is not int or not 0 <= seed < 2**31:
+        if not _is_of_a_fit(found):
             raise ModelFileError(f"{self.place / TABLE} must be of the fit of a table. Got something else.")
-        return found
+        return dict(found)
 
     def begin(self, asked: dict[str, Any]) -> None:
         """Go on if the folder is of the fit that is asked for, ValueError if of another; begin anew if of none."""
         if self.found is None:
             self._anew(asked)
-        found = self.found or asked
-        for name in asked | found:
-            if found.get(name) != asked.get(name):
-                rule = f"as in the fit that goes on, {found.get(name)}"
-                step = f"To begin anew, set resume=False or name another folder than {self.place}."
-                raise ValueError(sentence(name, rule, asked.get(name), step))
+        elif said := difference(self.found, asked):
+            raise ValueError(f"{said} To begin anew, set resume=False or name another folder than {self.place}.")
 
     def _anew(self, asked: dict[str, Any]) -> None:
         """Say of which fit the folder is, last: a folder that does not say so is begun anew."""
@@ -83,17 +80,74 @@ class Folder:
 
 
 def asked_for(
-    scaled: Scaled, rows: Array, targets: Array, weights: Array | None, preset: str, seed: int
-) -> dict[str, Any]:
-    """Return what tells one fit of a table from others, as plain values: all rows, targets and weights, by a digest."""
+    scaled: Scaled, rows: Array, targets: Array, weights: Array | None, preset: str, random_state: Any, seed: int
+) -> dict[str, Any]:  # fmt: skip
+    """Return what tells one fit of a table from others, as plain values: all rows, targets and weights, by digests."""
     import neural  # by now there is all of it
 
-    data = hashlib.sha256(json.dumps(scaled.columns.to_plain()).encode())
-    for part in (rows, targets) if weights is None else (rows, targets, weights):
-        data.update(f"{part.dtype} {part.shape}".encode())
-        data.update(np.ascontiguousarray(part).data)
-    names = hashlib.sha256(json.dumps(scaled.columns.inputs).encode())
+    columns, start = list[list[str]](), 0
+    for column, plain in zip(scaled.columns.columns, scaled.columns.to_plain()["columns"], strict=True):
+        stop = start + len(column.inputs)
+        kind = "numbers" if isinstance(column, Number) else "categories"
+        columns.append([column.name, kind, _digest(json.dumps(plain), rows[:, start:stop])])
+        start = stop
+    given = int(random_state) if isinstance(random_state, int | np.integer) else None
     return {
-        "the version of the package": neural.__version__, "preset": preset, SEED: seed, "the task": scaled.columns.task,
-        "the columns": names.hexdigest()[:16], "the training data": data.hexdigest()[:16],
+        "the version of the package": neural.__version__, "the task": scaled.columns.task, "preset": preset,
+        STATE: given, SEED: seed, "the number of rows": len(rows), "the name of the target": scaled.columns.target,
+        COLUMNS: columns, TARGETS: _digest("", targets),
+        WEIGHTS: "none" if weights is None else _digest("", weights),
     }  # fmt: skip
+
+
+def _digest(text: str, values: Array) -> str:
+    found = hashlib.sha256(f"{text} {values.dtype} {values.shape}".encode())
+    found.update(np.ascontiguousarray(values).data)
+    return found.hexdigest()[:16]
+
+
+KINDS: dict[str, type] = {
+    **dict.fromkeys(("the version of the package", "the task", "preset", "the name of the target"), str),
+    **dict.fromkeys((TARGETS, WEIGHTS), str),
+    **dict.fromkeys((SEED, "the number of rows"), int), STATE: object, COLUMNS: list,
+}  # fmt: skip
+
+
+def _is_of_a_fit(found: Any) -> bool:
+    """Return whether this is what :func:`asked_for` returns, after it was in a file."""
+    if not isinstance(found, dict) or found.keys() != KINDS.keys():
+        return False
+    if not all(kind in (object, type(found[name])) for name, kind in KINDS.items()) or not 0 <= found[SEED] < 2**31:
+        return False
+    return all(isinstance(c, list) and len(c) == 3 and all(isinstance(t, str) for t in c) for c in found[COLUMNS])
+
+
+def difference(found: dict[str, Any], asked: dict[str, Any]) -> str:
+    """Return in what a fit is not the one that a folder is of: the first setting, or all of the data; "" if it is."""
+    for name in [name for name in asked if name not in (STATE, SEED, COLUMNS, TARGETS, WEIGHTS)]:
+        if found[name] != asked[name]:
+            return sentence(name, f"as in the fit that goes on, {show(found[name])}", asked[name])
+    if found[SEED] != asked[SEED]:
+        old, new = (f"the seed {of[SEED]}" if of[STATE] is None else show(of[STATE]) for of in (found, asked))
+        return f"random_state must be as in the fit that goes on, {old}. Got {new}."
+    got = _other_data(found, asked)
+    return f"the training data must be as in the fit that goes on. Got {', '.join(got)}." if got else ""
+
+
+def _other_data(found: dict[str, Any], asked: dict[str, Any]) -> list[str]:
+    old, new = ({name: told for name, *told in of[COLUMNS]} for of in (found, asked))
+    both = [name for name in new if name in old]
+    groups = {
+        "no {}, or one value alone in it": [name for name in old if name not in new],
+        "{}, which was not there": [name for name in new if name not in old],
+        "another kind of values in {}": [name for name in both if old[name][0] != new[name][0]],
+        "other values in {}": [name for name in both if old[name][0] == new[name][0] and old[name] != new[name]],
+    }
+    got = [what.format(_some(names)) for what, names in groups.items() if names]
+    got += ["other targets"] if found[TARGETS] != asked[TARGETS] else []
+    got += ["other weights of rows"] if found[WEIGHTS] != asked[WEIGHTS] else []
+    return got or (["the columns in another order"] if found[COLUMNS] != asked[COLUMNS] else [])
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

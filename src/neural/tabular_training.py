@@ -37,6 +37,8 @@ Array = np.ndarray[Any, Any]
 PICKS = 20  # of ensemble selection: weights are multiples of 1 / 20
 FEWEST_HELD_OUT = 2  # rows of a fold; with fewer no epoch is chosen
 FAR = 1e3  # medians so many times as large as the quartiles are apart are taken off in float64
+HUGE = 1e30  # units so large, or so small as 1 over it, are none of float32
+TINY = 1e-100
 RIDGES = tuple(10.0**k for k in range(-4, 5))
 ONE_HOT = 8  # levels of a category up to which it is one-hot
 
@@ -161,34 +163,45 @@ class Result:
 
     def network(self, scaled: Scaled) -> NeuralNetwork:
         """Return all members as one network, which takes filled rows of the table, not scaled."""
-        branches = [self._branch(member, scaled) for member in self.members if member.weight]
+        members = [member for member in self.members if member.weight]
+        branches = [self._branch(member, scaled) for member in members]
         if self.outputs.shape[1] == 1:
             loss, after = "mse", list[Layer]()
         else:
             loss = "categorical_crossentropy"
             after = [ActivationLayer("log"), _frozen(Scaling(1 / self.temperature)), ActivationLayer("softmax")]
-        far = np.abs(scaled.centre * scaled.factor).max() > FAR
-        dtype = "float64" if far else "float32"  # or digits of x - centre are lost
+        far = np.abs(scaled.centre * scaled.factor).max() > FAR or abs(self.centre) > FAR * self.spread
+        sizes = np.abs([self.spread, *scaled.factor])
+        odd = max(sizes.max(), 1 / sizes.min(), np.abs(scaled.centre).max()) > HUGE
+        dtype = "float64" if far or odd else "float32"  # or digits of x - centre, or of values, are lost
         net = NeuralNetwork([AverageLayer(branches), *after], loss, dtype=dtype, random_state=0).build(
             len(scaled.centre)
         )
         net.columns_ = scaled.columns
+        if self.outputs.shape[1] == 1:
+            for member, branch in zip(members, branches, strict=True):
+                self._unscale(branch[-1], member)
         return net
 
     def _branch(self, member: Member, scaled: Scaled) -> list[Layer]:
-        """Return a member's layers, with the scales before them and its weight after them."""
+        """Return a member's layers, with the scales before them and, of classes, its weight after them."""
         layers = [layer for layer in copy.deepcopy(member.network.layers) if not isinstance(layer, DropoutLayer)]
         n_numbers = len(scaled.centre) - len(scaled.levels)
         if n_numbers:
             scale = Scaling(scaled.factor[:n_numbers], scaled.centre[:n_numbers])
             layers.insert(0, _frozen(OnColumns([scale], first=n_numbers)) if scaled.levels else _frozen(scale))
-        share = member.weight * sum(other.weight > 0 for other in self.members)  # of an average of equals
-        last: Any = layers[-1]
-        if self.outputs.shape[1] > 1:
-            return [*layers, _frozen(Scaling(share))] if share != 1 else layers
+        share = self._share(member)
+        return [*layers, _frozen(Scaling(share))] if share != 1 and self.outputs.shape[1] > 1 else layers
+
+    def _share(self, member: Member) -> float:
+        """Return a member's weight in an average of equals."""
+        return member.weight * sum(other.weight > 0 for other in self.members)
+
+    def _unscale(self, last: Any, member: Member) -> None:
+        """Have the last layer of a branch give values as they were; in the network's dtype, which may be float64."""
+        share = self._share(member)
         last.weights = last.weights * self.spread * share
         last.biases = (last.biases[:, 0] * self.spread + self.centre) * share
-        return layers
 
 
 def _frozen(layer: Layer) -> Layer:
@@ -206,7 +219,7 @@ def train(
     ``row_weights`` (n,), above 0, say how often each row counts, None for once. What takes long is saved in ``folder``;
     solutions in closed form, weights and the temperature are computed again.
     """
-    centre, spread = (0.0, 1.0) if n_classes else (mean(targets, row_weights), deviation(targets, row_weights) or 1.0)
+    centre, spread = (0.0, 1.0) if n_classes else centre_and_spread(targets, row_weights)
     goals = targets if n_classes else ((targets - centre) / spread).astype(np.float32)
     members = list[Member]()
     for repeat in range(preset.repeats):
@@ -232,6 +245,19 @@ def train(
     if not members:
         raise NeuralError(f"Every network of the {len(runs)} diverged. The first said: {runs[0].error}")
     return _together(members, rows, targets, row_weights, n_classes, centre, spread)
+
+
+def centre_and_spread(values: Array, row_weights: Array | None = None) -> tuple[float, float]:
+    """Return the mean of values and their standard deviation, 1 where they are all the same.
+
+    >>> centre_and_spread(np.array([1e-300, 3e-300]))
+    (2e-300, 1e-300)
+    """
+    centre = mean(values, row_weights)
+    largest = float(np.abs(values - centre).max())
+    if 0 < largest < TINY:  # their squares are 0
+        return centre, largest * deviation(values / largest, row_weights)
+    return centre, deviation(values, row_weights) or 1.0
 
 
 def folds(targets: Array, count: int, seed: int) -> list[Array]:

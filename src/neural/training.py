@@ -10,16 +10,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from neural import augment as augments
-from neural import averages, checkpoints, metrics, optimizers, schedules, sources
+from neural import averages, optimizers, schedules, sources
 from neural import callbacks as hooks
 from neural.augment import Augment
 from neural.averages import Average
-from neural.checkpoints import Saving
 from neural.engine import Data, Program
 from neural.errors import TrainingDiverged, check_number, sentence, warn
 from neural.measuring import measure, resolve_metrics
@@ -27,13 +26,17 @@ from neural.optimizers import Optimizer
 from neural.sources import Parts
 from neural.updates import Snapshot, TrainingState, Updates, check_shuffle, order_of
 
+if TYPE_CHECKING:
+    from neural.checkpoints import Saving
+    from neural.metrics import Metric
+
 SLICE_SECONDS = 0.25  # aimed at for one crossing to the engine, so that progress and Ctrl-C stay prompt
 NUMBERS = hooks.ALWAYS
 RISEN = 1000  # times the first cost: no training, though still finite
 FIRST_SLICE = 32  # updates in the first crossing, which measures how long one takes
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class Settings:
     """The arguments of ``fit`` that are not data, checked and resolved."""
 
@@ -42,7 +45,7 @@ class Settings:
     batch_size: int | None
     optimizer: Optimizer
     schedule: schedules.Schedule
-    metrics: list[metrics.Metric]
+    metrics: list[Metric]
     callbacks: list[Any]
     time_limit: float | None
     average: Average | None
@@ -238,8 +241,7 @@ class Training:
             return
         if not self.resumed:
             return self._save()
-        fit = self.saving.restore(self.network)
-        checkpoints.give_back(self, fit)
+        fit = self.saving.restore(self)
         self._updates.go_on(self.state.step - self.done, self.before)
         if fit["first"]:
             self.epoch, self._begun = self.epoch - 1, (fit["first"], fit["losses"], fit["penalties"])
@@ -249,7 +251,7 @@ class Training:
         assert self.saving is not None
         place = {"first": first, "losses": np.asarray(losses), "penalties": np.asarray(penalties)}
         stopped = "" if self._is_late else self.stopped
-        self.saving.save(self.network, {**checkpoints.state_of(self), "stopped": stopped, **place})
+        self.saving.save(self, {"stopped": stopped, **place})
 
     def _warn_if_risen(self) -> None:
         first, last = self.history[0], self.history[-1]

@@ -23,7 +23,7 @@ from neural.parameters import Place
 from neural.sources import Source, block_rows, parts
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class TrainingState:
     """What a network remembers between epochs and fits, besides its weights."""
 
@@ -77,7 +77,7 @@ class TrainingState:
             self.mean[:] = params
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class Snapshot:
     """A network's numbers at one moment, to go back to."""
 
@@ -105,7 +105,7 @@ class Snapshot:
         state.averaged = self.averaged
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class Updates:
     """Makes the updates of one fit on ``engine``, and counts them in ``state``."""
 

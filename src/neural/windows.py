@@ -24,7 +24,7 @@ HEAD = 1024  # rows that are looked at before a fit
 CHUNKS = 16  # of a window, about, where it is free how long they are
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class Piece:
     """Rows of one chunk: columns, or an array (n, features); targets (n,) or (n, outputs), and weights, or None."""
 
@@ -36,7 +36,7 @@ class Piece:
         return len(self.X if isinstance(self.X, np.ndarray) else self.X[0])
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class Window:
     """Rows that are in memory together, and where they come from: (row here, chunk, row there) for each piece."""
 

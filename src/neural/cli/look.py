@@ -48,15 +48,15 @@ def described(contents: model_file.Contents, columns: Columns | None) -> dict[st
         "input_names": None if columns is None else columns.inputs,
         "metrics": contents.metrics,
         "versions": contents.versions,
-        "epochs": about["epoch"],
+        "epochs": about["epoch"] or None,  # 0: not by fit, but made of others, imported, or not trained at all
     }
 
 
 def _lines(path: str, found: dict[str, Any], columns: Columns | None) -> str:
-    loss = found["loss"]
+    epochs = "" if found["epochs"] is None else f"{found['epochs']} epochs, "
     parts = [
         f"{path}: {found['parameters']:,} parameters in {found['dtype']}, {found['inputs']} inputs, "
-        f"{found['epochs']} epochs, loss {_name(loss)}",
+        f"{epochs}loss {_name(found['loss'])}",
         "Layers:",
         table([(str(number), *_layer(layer)) for number, layer in enumerate(_list(found["layers"]), 1)]),
     ]

@@ -108,6 +108,8 @@ def _text(what: str, value: Any) -> str:
         raise ValueError(sentence(what, "text", value))
     if any("\ud800" <= character <= "\udfff" for character in value):  # a file's name that is not UTF-8
         raise ValueError(sentence(what, "text in UTF-8", value))
+    if "\0" in value:
+        raise ValueError(sentence(what, "text without NUL", value))
     return value
 
 

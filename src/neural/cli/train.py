@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from neural import atomic
 from neural.cli.answers import DONE, STOPPED, Answer, Json, Quiet, table
 from neural.cli.fitting import Outcome, TrainingPlan, fit, plan_of, read
 from neural.cli.recipe import HISTORY, MODEL, REPEAT, REPORT, Recipe, from_toml
@@ -103,8 +103,7 @@ def check_out(folder: str) -> None:
         place = place.parent
     if not place.is_dir():
         raise ValueError(sentence("--out", "a folder, or a name that is not taken", folder))
-    with tempfile.TemporaryFile(dir=place):
-        pass
+    atomic.check_folder(place)
 
 
 def _callbacks(answer: Answer) -> list[Any]:

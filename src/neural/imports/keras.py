@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from neural import atomic
 from neural.errors import ModelFileError, sentence
 from neural.imports import hdf5
 from neural.imports.parts import Part, batch_norm, dense, layer_norm, network, row
@@ -150,7 +151,7 @@ def from_keras(model: Any) -> NeuralNetwork:
     1/6, this package 1/5), and ModelFileError for a file that is damaged or not of this kind.
     """
     if isinstance(model, str | Path):
-        return _from_file(Path(model))
+        return _from_file(Path(atomic.place_of("model", model)))
     if not hasattr(model, "get_config") or not hasattr(model, "get_layer"):
         raise TypeError(sentence("model", "a Keras model, or a path to one", model))
 

@@ -6,6 +6,7 @@ A file is read as data: operators are looked up in the table here. Numbers of fi
 from __future__ import annotations
 
 import json
+import os
 import struct
 from collections import Counter
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from neural import atomic
 from neural.errors import ModelFileError, sentence
 from neural.export import onnx as written
 from neural.export.protobuf import fields, whole_numbers
@@ -288,16 +290,17 @@ def from_onnx(path: Any, output: str | None = None) -> NeuralNetwork:
     Raises ValueError that names the node that cannot be imported, in an export of ours with its layer, and
     ModelFileError for a damaged file.
     """
+    data = Path(atomic.place_of("path", path)).read_bytes()
     try:
-        model = fields(Path(path).read_bytes())
+        model = fields(data)
         graph = fields(model[7][0])
         nodes = [_node(data) for data in graph.get(1, [])]
         constants = dict(map(_tensor, graph.get(5, [])))
         inputs = {_text(fields(data)[1][0]): _width(data) for data in graph.get(11, [])}
         outputs = [_text(fields(data)[1][0]) for data in graph.get(12, [])]
         metadata = {_text(pair[1][0]): _text(pair[2][0]) for pair in map(fields, model.get(14, []))}
-    except (KeyError, IndexError, TypeError, ValueError, struct.error, MemoryError) as error:
-        raise ModelFileError(f"{Path(path).name} is not a whole ONNX file: {error!r}") from None
+    except (KeyError, IndexError, TypeError, ValueError, struct.error, MemoryError, ModelFileError) as error:
+        raise ModelFileError(f"{os.path.basename(path)} is not a whole ONNX file: {error!r}") from None
     open_inputs = {name: width for name, width in inputs.items() if name not in constants}
     is_ours = "test" in metadata
     net = _network(nodes, constants, open_inputs, outputs, output, OURS if is_ours else REBUILD)
