@@ -177,6 +177,7 @@ LONG = {  # each takes many seconds, a batch of all rows too
     "many batches": ("fit", LARGE, 5000, 64, 1),
     "matrices as wholes": ("fit by muon", (8, *LARGE), 64, 64, 1),
     "one batch, two threads": ("fit", LARGE, 5000, None, 2),
+    "one batch of narrow layers": ("fit", (20,) * 5, 800_000, None, 1),
     "a prediction": ("predict", LARGE, 40_000, None, 2),
     "a gradient": ("loss_and_gradient", LARGE, 5000, None, 1),
 }
@@ -239,6 +240,24 @@ def test_after_ctrl_c_the_network_is_as_after_its_last_whole_epoch():
         signal.signal(signal.SIGINT, before)
     assert net.state.epoch > 0
     twin.fit(X, LABELS, epochs=net.state.epoch, verbose=0)
+    assert numbers(net) == numbers(twin)
+
+
+@needs_core
+def test_many_rows_are_not_ordered_for_many_epochs_at_once(monkeypatch):
+    """It takes 16 bytes for each, and no Ctrl-C is seen in it."""
+    net, twin, counts, orders = network(), network(), [], core.CoreEngine.orders
+    twin.fit(X, LABELS, epochs=9, batch_size=None, verbose=0)
+
+    def counted(self, seed, first, count, n):
+        counts.append(count)
+        return orders(self, seed, first, count, n)
+
+    monkeypatch.setattr(core.CoreEngine, "orders", counted)
+    monkeypatch.setattr("neural.training.MANY_ROWS", 3 * len(X) + 1)
+    net.fit(X, LABELS, epochs=9, batch_size=None, verbose=0)
+    assert sum(counts) == 9
+    assert max(counts) <= 3
     assert numbers(net) == numbers(twin)
 
 

@@ -34,6 +34,7 @@ SLICE_SECONDS = 0.25  # aimed at for one crossing to the engine, so that progres
 NUMBERS = hooks.ALWAYS
 RISEN = 1000  # times the first cost: no training, though still finite
 FIRST_SLICE = 32  # updates in the first crossing, which measures how long one takes
+MANY_ROWS = 2**20  # of all epochs in one crossing: their order and their losses take 16 bytes each
 
 
 @dataclass(repr=False, eq=False)
@@ -334,7 +335,8 @@ class Training:
         If that ends in something that is not finite, nothing has happened, and they are to be run one by one.
         """
         alone = 1 if self._listened_to else min((c.epochs_alone() for c in self.callbacks), default=self.epochs)
-        count = int(min(self._slice // self.per_epoch, self.epochs - self.epoch, alone))
+        most = min(self._slice // self.per_epoch, MANY_ROWS // len(self.data))
+        count = int(min(most, self.epochs - self.epoch, alone))
         if self.saving is not None:
             count = 1 if self.saving.every < 1 or self._begun else min(count, self.saving.epochs_left(self.epoch))
         if count < 2:
