@@ -127,8 +127,8 @@ template <class T> struct Kernels {
   // A thread's share of one stage for the whole batch.
   void (*whole_forward)(const Job<T> &, int stage, long batch, int thread, int threads, T *scratch);
   void (*whole_backward)(const Job<T> &, int stage, long batch, int thread, int threads, T *scratch);
-  // A thread's share of the sums over halves: of two threads each has the half whose rows it has worked on.
-  void (*halves)(const Job<T> &, long batch, int thread, int threads, T *scratch);
+  // A thread's share of the sums over a piece of each half: of two threads each has the half whose rows it has worked on.
+  void (*halves)(const Job<T> &, long batch, long piece, long pieces, int thread, int threads, T *scratch);
   void (*penalties)(const Job<T> &);
   void (*update)(const Job<T> &, long batch, int thread, int threads, T *scratch);
   // Where gradients are kept first, to be clipped, or weights constrained: sums of their squares, then the update itself.

@@ -94,8 +94,9 @@ template <class T, class F> INLINE void sum_rows(const T *from, long rows, long 
     f(k0, sum);
   }
 }
-// Units are in lanes, those of both halves one after the other, and of these thread t of n has an n-th part.
-template <class T> void dense_halves(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch) {
+// Units are in lanes, those of both halves one after the other, and of these thread t of n has an n-th part. Rows come in
+// pieces of whole DEPTHs, one after the other.
+template <class T> void dense_halves(const Job<T> &job, int s, long batch, long piece, long pieces, int thread, int threads, T *scratch) {
   const Stage &stage = job.stage[s];
   const long lanes = (stage.n_out + LANE - 1) / LANE;
   for (long half = 0; half < 2; half++) {
@@ -103,12 +104,18 @@ template <class T> void dense_halves(const Job<T> &job, int s, long batch, int t
       const long lane = 2 * lanes * t / threads - half * lanes;
       return smaller(lane < 0 ? 0 : lane * LANE, stage.n_out);
     };
-    const long first = unit(thread), last = unit(thread + 1), row = batch * half / 2, rows = batch * (half + 1) / 2 - row;
-    if (first >= last) continue;
+    const long first = unit(thread), last = unit(thread + 1), start = batch * half / 2, end = batch * (half + 1) / 2;
+    const auto cut = [&](long p) { return smaller(start + (end - start + DEPTH - 1) / DEPTH * p / pieces * DEPTH, end); };
+    const long row = cut(piece), rows = cut(piece + 1) - row;
+    if (first >= last || rows == 0) continue;
+    const bool more = row > start;
     T *const to = half_of(job, s, half);
     const T *const dz = job.D[s + 1] + row * job.ld[s + 1], *const x = job.A[s] + row * job.ld[s];
-    product<T, false>(last - first, 0, stage.n_in, rows, dz + first, 1, job.ld[s + 1], x, job.ld[s], scratch, Into<T>{to + first * stage.row, stage.row, nullptr});
-    sum_rows(dz, rows, job.ld[s + 1], first, last, [&](long k0, const T *sum) { std::memcpy(to + stage.n_out * stage.row + k0, sum, sizeof(T) * LANE); });
+    product<T, false>(last - first, 0, stage.n_in, rows, dz + first, 1, job.ld[s + 1], x, job.ld[s], scratch, Into<T>{to + first * stage.row, stage.row, nullptr, more});
+    sum_rows(dz, rows, job.ld[s + 1], first, last, [&](long k0, const T *sum) {
+      T *const biases = to + stage.n_out * stage.row + k0;
+      put(biases, sum, more ? biases : nullptr, LANE);
+    });
   }
 }
 // This thread's units, from what both halves have come to.

@@ -18,9 +18,11 @@ template <class T> const Kernels<T> &kernels();  // of the best instruction set 
 constexpr size_t ALIGNMENT = 64;       // bytes of a cache line
 constexpr long PADDED = 16;            // elements: rows of weights and values are multiples of it; as in parameters.py
 constexpr long WHOLE = 64;             // elements: room for whole vectors past the end
+constexpr size_t CLEARED = 1 << 26;    // bytes of room between two looks at whether to stop
 constexpr long COLUMN_STATISTICS = 5;  // of a BatchNorm, for each of its columns; as in normalization.hpp
 constexpr long PREDICT_ROWS = 64;      // predicted at a time by each thread: their values stay in the cache
 constexpr double STOP_FLOPS = 4e9;     // between two looks at whether to stop: about a tenth of a second
+constexpr double VALUE_FLOPS = 32;     // that take as long as a value does to be read, or to go through an activation
 constexpr long MANY_BYTES = 1 << 19;   // of weights: each thread reads its share of them, for all rows,
 constexpr long MANY_UNITS = 64, FEW_ROWS = 32, MANY_ROWS = 1024;  // unless there are too few of either to share, or rows are more than weights
 constexpr double HALVES_FLOPS = 4e6;   // of a step, from which on gradients are summed in halves: about where two threads pay
@@ -36,11 +38,11 @@ template <class T> class Array {
   T *data;
 
  public:
-  explicit Array(long n, bool zeros = true) {
+  explicit Array(long n, bool zeros = true, threads::Stop *stop = nullptr) {
     const size_t bytes = size_t(n + WHOLE) * sizeof(T);
     room.reset(::operator new(bytes + ALIGNMENT));
     data = (T *)(((uintptr_t)room.get() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
-    if (zeros) std::memset((void *)data, 0, bytes);
+    for (size_t k = 0; zeros && k < bytes && !(stop && stop->now(0)); k += CLEARED) std::memset((char *)data + k, 0, std::min(CLEARED, bytes - k));
   }
   operator T *() const { return data; }
 };
@@ -70,7 +72,7 @@ inline long gradient_size(const Stage &stage) {
 // The stage of the BRANCH that a TURN goes back to.
 inline size_t branch_of(const std::vector<Stage> &stages, size_t turn) { return size_t(stages[size_t(stages[turn].partner) - 1].partner); }
 
-// What one batch is worked out in.
+// What one batch is worked out in. Room for a huge one takes seconds to be cleared: nothing may be read once `stop` is told.
 template <class T> struct Workspace {
   long rows;
   bool backward;
@@ -78,8 +80,9 @@ template <class T> struct Workspace {
   std::vector<T *> A, D, kept, statistics;
   std::vector<long> ld;
 
-  Workspace(const std::vector<Stage> &stages, long batch, int threads, bool backward_, long from_rows = std::numeric_limits<long>::max()) : rows(batch), backward(backward_) {
+  Workspace(const std::vector<Stage> &stages, long batch, int threads, bool backward_, long from_rows = std::numeric_limits<long>::max(), threads::Stop *stop = nullptr) : rows(batch), backward(backward_) {
     const size_t n = stages.size();
+    const auto room = [&](long elements) -> T * { return store.emplace_back(elements, true, stop); };
     A.resize(n + 1), D.resize(n + 1), kept.resize(n), statistics.resize(n), ld.resize(n + 1);
     for (size_t s = 0; s <= n; s++) {
       const long width = s ? stages[s - 1].n_out : stages[0].n_in;
@@ -89,18 +92,18 @@ template <class T> struct Workspace {
         continue;
       }
       if (s && stages[s - 1].kind == TURN) A[s] = A[branch_of(stages, s - 1)];  // back to what went into the first chain
-      else A[s] = store.emplace_back(batch * ld[s]);
-      if (backward) D[s] = store.emplace_back(batch * ld[s]);
+      else A[s] = room(batch * ld[s]);
+      if (backward) D[s] = room(batch * ld[s]);
     }
     for (size_t s = 0; s < n; s++) {
       const int kind = stages[s].kind;
-      if (kind == DROPOUT || kind == BATCHNORM || kind == LAYERNORM) kept[s] = store.emplace_back(batch * ld[s + 1]);
-      if (kind == ENSEMBLE) kept[s] = store.emplace_back(batch * long(stages[s].sizes[0]) * ensemble_width(stages[s]));
-      if (kind == MEMBERS) kept[s] = store.emplace_back(batch * distance(stages[s].n_in));
-      if (kind == PERIODIC) kept[s] = store.emplace_back(batch * kept_width(stages[s]));
-      if (backward && in_halves(stages[s], batch, from_rows)) statistics[s] = store.emplace_back(2 * half_size(stages[s]));
-      if (backward && stages[s].n_parts) statistics[s] = store.emplace_back(gradient_size(stages[s]));
-      if (kind == BATCHNORM || kind == LAYERNORM) statistics[s] = store.emplace_back(std::max(batch, COLUMN_STATISTICS * ld[s + 1]));
+      if (kind == DROPOUT || kind == BATCHNORM || kind == LAYERNORM) kept[s] = room(batch * ld[s + 1]);
+      if (kind == ENSEMBLE) kept[s] = room(batch * long(stages[s].sizes[0]) * ensemble_width(stages[s]));
+      if (kind == MEMBERS) kept[s] = room(batch * distance(stages[s].n_in));
+      if (kind == PERIODIC) kept[s] = room(batch * kept_width(stages[s]));
+      if (backward && in_halves(stages[s], batch, from_rows)) statistics[s] = room(2 * half_size(stages[s]));
+      if (backward && stages[s].n_parts) statistics[s] = room(gradient_size(stages[s]));
+      if (kind == BATCHNORM || kind == LAYERNORM) statistics[s] = room(std::max(batch, COLUMN_STATISTICS * ld[s + 1]));
     }
     for (int t = 0; t < threads; t++) scratch.emplace_back(kernels<T>().scratch(widest(stages)), false);
   }
@@ -256,6 +259,12 @@ template <class T> class Network {
     for (const Stage &stage : stages) total += flops(stage);
     return total;
   }
+  // The same with what values cost besides: narrow layers have more of them for each multiplication.
+  double effort() const {
+    double total = flops();
+    for (const Stage &stage : stages) total += VALUE_FLOPS * double(stage.n_out);
+    return total;
+  }
   // Of a batch whose gradients are summed in halves.
   long from_rows() const { return long(HALVES_FLOPS / (3 * flops() + 1)) + 1; }
   // A step's phases: rows go forward and back, except that each thread does its columns of all rows where the whole batch
@@ -306,8 +315,8 @@ template <class T> class Network {
   template <class Prepare, class Between>
   void run(Job<T> first, long count, int threads, Workspace<T> &work, const Prepare &prepare, const Between &between, threads::Stop &stop) const {
     const Kernels<T> &k = kernels<T>();
-    const double row = flops();
-    const long rows = std::max(STOP_ROWS, long(STOP_FLOPS / (2 * row + 1))), columns = widest(stages) / STOP_COLUMNS;
+    const double row = effort();
+    const long rows = std::max(STOP_ROWS, long(STOP_FLOPS / (2 * row))), columns = widest(stages) / STOP_COLUMNS;
     const std::vector<Phase> phases = phases_of(work.rows, first.training, first.squares, first.matrices > 0);
     threads::steps(
         threads, count, int(phases.size()),
@@ -325,8 +334,11 @@ template <class T> class Network {
             const auto whole = phase.what == Phase::WHOLE_FORWARD ? k.whole_forward : k.whole_backward;
             return in_pieces(flops(stages[size_t(phase.stage)]) * double(batch), [&](int of, int all) { whole(j, phase.stage, batch, of, all, scratch); });
           }
-          const auto halves = [&](int of, int all) { k.halves(j, batch, of, all, scratch); };
-          if (phase.what == Phase::HALVES) return n > 2 ? in_pieces(row * double(batch), halves) : void();
+          const auto halves = [&] {
+            const long pieces = long(row * double(batch) / STOP_FLOPS) + 1;  // of rows: however many threads there are, the same
+            for (long piece = 0; piece < pieces && !stop.now(t); piece++) k.halves(j, batch, piece, pieces, t, n, scratch);
+          };
+          if (phase.what == Phase::HALVES) return n > 2 ? halves() : void();
           if (phase.what == Phase::UPDATE) return in_pieces(row * double(batch), [&](int of, int all) { k.update(j, batch, of, all, scratch); });
           if (phase.what == Phase::SQUARE) return k.square(j, t, n);
           if (phase.what == Phase::ORTHOGONAL) {
@@ -340,7 +352,7 @@ template <class T> class Network {
             if (phase.losses) k.losses(j, a, b, scratch);
             k.backward(j, a, b, phase.back_from, phase.back_to, scratch);
           }
-          if (phase.halves && n <= 2) in_pieces(row * double(batch), halves);
+          if (phase.halves && n <= 2) halves();
           if (phase.losses && t == n - 1) k.penalties(j);
         },
         [&](long step) { return between(step), !stop.told(); });
@@ -367,7 +379,8 @@ template <class T> class Network {
   void fit(T *params, size_t size, T *const memory[2], T *mean, const Data<T> &data, const Updates &u, double *losses, double *penalties, int threads, threads::Stop &stop) const {
     long largest = 0;
     for (long k = 0; k < u.count; k++) largest = std::max<long>(largest, long(u.bounds[k + 1] - u.bounds[k]));
-    Workspace<T> work(stages, largest, threads, true, from_rows());
+    Workspace<T> work(stages, largest, threads, true, from_rows(), &stop);
+    if (stop.told()) return;
     const long penalized = penalized_rows();
     Array<double> row_penalty(penalized);
     Job<T> j = job(params, data, work);
@@ -394,7 +407,8 @@ template <class T> class Network {
 
   // J of all rows as one batch, gradients by the parameters in `grads` and, unless it is null, by X in `dx`, n_in apart.
   double gradient(T *params, T *grads, T *dx, const Data<T> &data, long n, bool training, uint64_t seed, int64_t step, int threads, threads::Stop &stop) const {
-    Workspace<T> work(stages, n, threads, true, from_rows());
+    Workspace<T> work(stages, n, threads, true, from_rows(), &stop);
+    if (stop.told()) return 0;
     const long penalized = penalized_rows();
     Array<double> row_penalty(penalized), row_loss(n);
     Job<T> j = job(params, data, work);

@@ -85,11 +85,13 @@ template <class T> void pack_transposed(long depth, long width, const T *W, long
     for (long k = 0; k < depth; k += 4) turn(W + j * row + k, row, width - j, out + k * PANEL<T> + j, PANEL<T>);
 }
 
-// Where a product goes: rows `row` apart, with b added unless it is null. Without a place it is given away in blocks.
+// Where a product goes: rows `row` apart, with b added unless it is null, and to what is there if there is `more` to sum.
+// Without a place it is given away in blocks.
 template <class T> struct Into {
   T *to;
   long row;
   const T *b;
+  bool more = false;
 };
 
 // C = A B in blocks; each finished block of C, rows BLOCK_COLUMNS apart, goes to done(row, rows, column, columns, block), unless
@@ -122,7 +124,7 @@ INLINE void product(long rows, long first_column, long last_column, long depth, 
             for (long q = 0; q < m; q++)
               for (long k = 0; k < d; k += LINE / sizeof(T)) __builtin_prefetch(a + (m + q) * ai + k);
           const long a_row = pack_A ? 1 : ai, a_step = pack_A ? m : ak;
-          tiles[m - 1](d, a, a_row, a_step, b, b_step, C + i * ci + j, ci, k0 == 0, bias);
+          tiles[m - 1](d, a, a_row, a_step, b, b_step, C + i * ci + j, ci, k0 == 0 && !into.more, bias);
         });
       }
     }

@@ -307,9 +307,9 @@ template <class T> void whole_backward(const Job<T> &job, int s, long batch, int
   else batch_backward(job, s, batch, thread, threads);
 }
 
-template <class T> void halves(const Job<T> &job, long batch, int thread, int threads, T *scratch) {
+template <class T> void halves(const Job<T> &job, long batch, long piece, long pieces, int thread, int threads, T *scratch) {
   for (int s = job.stages - 1; s >= 0; s--)
-    if (in_halves(job.stage[s], batch, job.from_rows) && (job.grads || job.stage[s].constants >= 0)) dense_halves(job, s, batch, thread, threads, scratch);
+    if (in_halves(job.stage[s], batch, job.from_rows) && (job.grads || job.stage[s].constants >= 0)) dense_halves(job, s, batch, piece, pieces, thread, threads, scratch);
 }
 
 template <class T> void update(const Job<T> &job, long batch, int thread, int threads, T *scratch) {

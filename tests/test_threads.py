@@ -147,6 +147,22 @@ def test_nor_do_those_of_sums_in_halves(dtype):
     assert len({of_many_rows(dtype, threads) for threads in (1, 2, 3, 4, 8)}) == 1
 
 
+@needs_core
+def test_nor_do_those_of_halves_in_pieces():
+    """Of a step so large that Ctrl-C is looked for between pieces of rows; they add up to what NumPy finds."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30_011, 300)).astype(np.float32), rng.integers(0, 2, 30_011)
+    layers = [DenseLayer(300, 290, "tanh"), DenseLayer(290, 2, "softmax")]
+    net = NeuralNetwork(layers, "categorical_crossentropy", dtype="float32", engine="core", random_state=0)
+    found = []
+    for threads in (1, 2, 3):
+        neural.set_threads(threads)
+        found.append(net.loss_and_gradient(X, y)[1])
+    net.engine = "numpy"
+    np.testing.assert_allclose(found[0], net.loss_and_gradient(X, y)[1], atol=1e-6)
+    assert len({gradient.tobytes() for gradient in found}) == 1
+
+
 FEW = SHAPES[3:9]
 
 
