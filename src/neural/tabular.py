@@ -137,7 +137,7 @@ class BaseTabular(BaseEstimator):
         if weights is not None:
             kept = weights > 0
             arrays = {column: values[kept] for column, values in arrays.items()}
-            targets, given, weights = targets[kept], row_weights.of(given, kept), weights[kept]
+            targets, given, weights = targets[kept], row_weights.of_rows(given, kept), weights[kept]
         given, weights = row_weights.as_counts(given), row_weights.as_counts(weights)
         targets, classes = self._encoded(targets)
         chosen = categorical_names(X, arrays, self.categorical_features)
@@ -151,7 +151,7 @@ class BaseTabular(BaseEstimator):
             scaled, scaled.scaled(filled), targets, weights, len(classes), PRESETS[self.preset],
             seed, self.time_limit, self.n_threads, bool(self.verbose), folder,
         )  # fmt: skip
-        counts = row_weights.of(given, result.held_out)
+        counts = row_weights.of_rows(given, result.held_out)
         self._take(scaled, result, classes, counts)  # all at once: a fit that ends in an error leaves what there was
         return self
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from neural.errors import sentence
-from neural.row_weights import of, quantiles
+from neural.row_weights import of_rows, quantiles
 from neural.tables import Code, Column, Columns, Number, text
 
 Array = np.ndarray[Any, Any]
@@ -93,7 +93,7 @@ def learned(
 def _there(values: Array, weights: Array | None) -> tuple[Array, Array | None]:
     """Return the numbers that are not missing, and their weights."""
     there = ~np.isnan(values)
-    return values[there], of(weights, there)
+    return values[there], of_rows(weights, there)
 
 
 def _number(name: str, values: Array, weights: Array | None) -> list[Column]:
@@ -109,7 +109,7 @@ def _code(name: str, values: Array, weights: Array | None) -> list[Column]:
     texts = values if values.dtype == object else texts_of_numbers(values)
     there = texts != None  # noqa: E711
     kinds, codes = np.unique(texts[there].astype(str), return_inverse=True)
-    counts = np.bincount(codes, of(weights, there))
+    counts = np.bincount(codes, of_rows(weights, there))
     if len(kinds) < 2 and there.all():
         return []
     kept = np.sort(kinds[np.argsort(-counts, kind="stable")[:MOST_LEVELS]])

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from neural import atomic
-from neural.checkpoints import check_resume
 from neural.errors import ModelFileError, check_number, sentence, show
 from neural.tables import Number
 from neural.tabular_columns import Scaled
@@ -36,7 +35,6 @@ class Folder:
     """
 
     def __init__(self, checkpoint: Any, every: Any, resume: Any) -> None:
-        check_resume(checkpoint, resume)
         self.every = check_number("every", every, low=1, whole=True)
         self.place = Path(os.path.realpath(atomic.place_of("checkpoint", checkpoint)))
         if self.place.exists() and not self.place.is_dir():
