@@ -120,6 +120,7 @@ class BaseTabular(BaseEstimator):
             medians, quartiles, bins, the rarest values, mean and deviation of y. Rows are divided into folds, and
             updates counted, one by one, whatever they weigh. A new row weighs 1; weights whose mean is below 1 cannot
             be numbers of rows, and are multiplied until it is 1.
+            ValueError for weights that are below 0, not finite, all 0, or too far apart.
         checkpoint, every, resume : a folder in which each network is kept every so many epochs, and when it is done;
             with ``resume`` the fit goes on from there, if there is anything. The same call again then makes up for one
             that was killed, stopped by Ctrl-C or cut by ``time_limit``, to the same bits. ValueError if the folder is
@@ -182,7 +183,7 @@ class _ToRows(NamedTuple):
 class TabularClassifier(ClassifierMixin, BaseTabular):
     """Networks for the classes of a table's rows, good without settings.
 
-    Columns are numbers or categories, of any scale, with values missing. ``folds`` networks of each kind are trained,
+    Columns are numbers or categories, of any scale, with values missing. Several networks of each kind are trained,
     each without one part of the rows, by which its best epoch is found; the kinds are weighed by how they do on rows
     they have not seen, the probabilities are calibrated there (temperature scaling), and all become one network.
 
