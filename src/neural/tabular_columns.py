@@ -38,18 +38,8 @@ class Scaled:
 
         ValueError for texts in a column that had numbers.
         """
-        found = dict[str, Array]()
-        for column in self.columns.columns:
-            values = arrays[column.name]
-            texts = values.dtype == object
-            if isinstance(column, Number) and texts:
-                if not all(value is None for value in values):
-                    raise ValueError(sentence(f"the column {column.name}", "of numbers, as in the fit", values))
-                values = np.full(len(values), np.nan)
-            elif not isinstance(column, Number) and not texts:
-                values = texts_of_numbers(values)
-            found[column.name] = values
-        return self.columns.fill(found)
+        columns = self.columns.columns
+        return self.columns.fill({c.name: alike(c.name, arrays[c.name], not isinstance(c, Number)) for c in columns})
 
     def scaled(self, rows: Array) -> Array:
         """Return filled rows as networks are trained on them, float32: numbers scaled, then codes."""
@@ -114,6 +104,20 @@ def _code(name: str, values: Array, weights: Array | None) -> list[Column]:
         return []
     kept = np.sort(kinds[np.argsort(-counts, kind="stable")[:MOST_LEVELS]])
     return [Code(name, tuple(map(str, kept)))] if len(kept) else []
+
+
+def alike(name: str, values: Array, texts: bool) -> Array:
+    """Return a column of a table as the same column of another is: as texts, or as numbers.
+
+    ValueError for texts in a column of numbers.
+    """
+    if texts:
+        return values if values.dtype == object else texts_of_numbers(values)
+    if values.dtype != object:
+        return values
+    if not all(value is None for value in values):
+        raise ValueError(sentence(f"the column {name}", "of numbers, as in the fit", values))
+    return np.full(len(values), np.nan)
 
 
 def texts_of_numbers(values: Array) -> Array:

@@ -25,6 +25,7 @@ TABLE = "table.json"
 SEED, STATE = "the seed", "random_state"
 COLUMNS, TARGETS = "the columns: name, kind and digest of each", "the targets, a digest"
 WEIGHTS = "the weights of the rows, a digest"
+VALIDATION = "the number of rows to validate on"
 NETWORK = "network-{}.run"
 
 
@@ -78,9 +79,13 @@ class Folder:
 
 
 def asked_for(
-    scaled: Scaled, rows: Array, targets: Array, weights: Array | None, preset: str, random_state: Any, seed: int
+    scaled: Scaled, rows: Array, targets: Array, weights: Array | None, n_held_out: int,
+    preset: str, random_state: Any, seed: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return what tells one fit of a table from others, as plain values: all rows, targets and weights, by digests."""
+    """Return what tells one fit of a table from others, as plain values: all rows, targets and weights, by digests.
+
+    The last ``n_held_out`` rows are those to validate on, 0 for folds.
+    """
     import neural  # by now there is all of it
 
     columns, start = list[list[str]](), 0
@@ -93,7 +98,7 @@ def asked_for(
     return {
         "the version of the package": neural.__version__, "the task": scaled.columns.task, "preset": preset,
         STATE: given, SEED: seed, "the number of rows": len(rows), "the name of the target": scaled.columns.target,
-        COLUMNS: columns, TARGETS: _digest("", targets),
+        VALIDATION: n_held_out, COLUMNS: columns, TARGETS: _digest("", targets),
         WEIGHTS: "none" if weights is None else _digest("", weights),
     }  # fmt: skip
 
@@ -107,7 +112,7 @@ def _digest(text: str, values: Array) -> str:
 KINDS: dict[str, type] = {
     **dict.fromkeys(("the version of the package", "the task", "preset", "the name of the target"), str),
     **dict.fromkeys((TARGETS, WEIGHTS), str),
-    **dict.fromkeys((SEED, "the number of rows"), int), STATE: object, COLUMNS: list,
+    **dict.fromkeys((SEED, "the number of rows", VALIDATION), int), STATE: object, COLUMNS: list,
 }  # fmt: skip
 
 

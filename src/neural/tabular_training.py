@@ -211,21 +211,26 @@ def _frozen(layer: Layer) -> Layer:
 
 
 def train(
-    scaled: Scaled, rows: Array, targets: Array, row_weights: Array | None, n_classes: int, preset: Preset,
-    seed: int, time_limit: float | None, n_threads: int | None, verbose: bool, folder: Folder | None = None,
+    scaled: Scaled, rows: Array, targets: Array, row_weights: Array | None, n_held_out: int, n_classes: int,
+    preset: Preset, seed: int, time_limit: float | None, n_threads: int | None, verbose: bool,
+    folder: Folder | None = None,
 ) -> Result:  # fmt: skip
     """Train the networks of a preset on scaled rows (n, inputs) and targets (n,), codes of classes or values.
 
-    ``row_weights`` (n,), above 0, say how often each row counts, None for once. What takes long is saved in ``folder``;
+    ``row_weights`` (n,), above 0, say how often each row counts, None for once. The last ``n_held_out`` rows, if any,
+    take the place of the folds: all networks are trained on the others. What takes long is saved in ``folder``;
     solutions in closed form, weights and the temperature are computed again.
     """
-    centre, spread = (0.0, 1.0) if n_classes else centre_and_spread(targets, row_weights)
+    fitted = slice(len(rows) - n_held_out)
+    own = [np.arange(len(rows))[fitted.stop :]] if n_held_out else []
+    counts = of_rows(row_weights, fitted)
+    centre, spread = (0.0, 1.0) if n_classes else centre_and_spread(targets[fitted], counts)
     goals = targets if n_classes else ((targets - centre) / spread).astype(np.float32)
     members = list[Member]()
     for repeat in range(preset.repeats):
-        for held_out in folds(targets, preset.folds, seed + repeat)[: preset.held] or [np.array([], int)]:
+        for held_out in own or folds(targets, preset.folds, seed + repeat)[: preset.held] or [np.array([], int)]:
             for name in preset.kinds if n_classes else (*preset.kinds, *preset.solved):
-                net = network_of(KINDS[name], scaled, rows, n_classes, seed + 1000 * len(members), row_weights)
+                net = network_of(KINDS[name], scaled, rows[fitted], n_classes, seed + 1000 * len(members), counts)
                 members.append(Member(net, name, held_out))
     solved = [m for m in members if not (n_classes or KINDS[m.kind].hidden)]
     for member in solved:
