@@ -141,6 +141,10 @@ BAD = {
     "no rows": ({"X_val": X[:0], "y_val": Y[:0]}, "^X_val, y_val: .*0 sample"),
     "a target missing": ({"X_val": X[:2], "y_val": [1, np.nan]}, "^X_val, y_val: y must be finite numbers, none miss"),
     "texts": ({"X_val": np.full((2, 3), "a", object), "y_val": Y[:2]}, "^X_val, y_val: the column x0 must be of numb"),
+    "weights far apart": (
+        {"sample_weight": np.full(90, 1e90), "X_val": X, "y_val": Y},
+        "^X_val, y_val: sample_weight, then sample_weight_val, must be at most 1e.30 times",
+    ),
     "all weigh 0": ({"X_val": X, "y_val": Y, "sample_weight_val": Y * 0}, "^X_val, y_val: sample_weight must be above"),
 }
 
