@@ -268,5 +268,6 @@ def test_folds_are_scored_with_their_weights():
 
 @pytest.mark.parametrize("rows", [[], [0.5], [[0]], [-1], [10**6]])
 def test_rows_that_are_not_there(rows):
-    with pytest.raises(ValueError, match="rows must be row numbers"):
-        train([make()], X, Y, [{"rows": rows}], epochs=1)
+    for name in ("rows", "validation_rows"):
+        with pytest.raises(ValueError, match=f"^{name} must be row numbers"):
+            train([make()], X, Y, [{name: rows}], epochs=1)

@@ -35,7 +35,7 @@ ODD = {
     "NUL": ("a\0b", ValueError, r"must be free of NUL, .*Got 'a\\x00b"),
     "half a character": ("a\ud800", ValueError, r"in characters that files may have .*Got 'a\\ud800"),
     "too long": ("x" * 300, OSError, r"File name too long.*'\S*xxx"),
-    "in a file": ("file/below", OSError | ValueError, "file/below|below.py"),
+    "in a file": ("file/below", (OSError, ValueError), "file/below|below.py"),
     "no path": (3, TypeError, "Got 3"),
 }
 
@@ -48,7 +48,7 @@ def test_a_path_that_cannot_be_is_named(name, path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("file").touch()
     given, kinds, words = ODD[path]
-    with pytest.raises(getattr(kinds, "__args__", kinds), match=words):
+    with pytest.raises(kinds, match=words):
         TAKES[name][0](given)
     assert os.listdir(tmp_path) == ["file"]
 

@@ -11,7 +11,7 @@ import pytest
 import sklearn
 from joblib import Parallel, delayed
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.model_selection import GridSearchCV, check_cv, cross_validate
 from sklearn.pipeline import make_pipeline
 
 from neural import TabularClassifier, TabularRegressor, tabular_training
@@ -193,7 +193,7 @@ def test_weights_are_routed_by_searches_and_pipelines(kind):
     with sklearn.config_context(enable_metadata_routing=True):
         model = kind("fast", random_state=0).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
         found = cross_validate(model, X, KINDS[kind], cv=2, params={"sample_weight": COUNTS}, return_estimator=True)
-        rows = np.setdiff1d(np.arange(N), found_rows(kind, model))
+        rows = np.setdiff1d(np.arange(N), held_out_first(kind))
         direct = fitted(kind, COUNTS[rows], rows)
         np.testing.assert_array_equal(all_said(found["estimator"][0]), all_said(direct))
         search = GridSearchCV(model, {"preset": ["fast"]}, cv=2).fit(X, KINDS[kind], sample_weight=COUNTS)
@@ -202,10 +202,8 @@ def test_weights_are_routed_by_searches_and_pipelines(kind):
         np.testing.assert_array_equal(pipeline.predict(X), fitted(kind, COUNTS).predict(X))
 
 
-def found_rows(kind, model):
+def held_out_first(kind):
     """Return the rows of the first fold that scikit-learn holds out."""
-    from sklearn.model_selection import check_cv
-
     return next(check_cv(2, KINDS[kind], classifier=kind is TabularClassifier).split(X, KINDS[kind]))[1]
 
 

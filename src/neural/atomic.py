@@ -33,17 +33,17 @@ def text_of(what: str, path: Any) -> str:
 
 
 def place_of(what: str, path: Any) -> str:
-    """Return a path as text, to write there; ValueError for an empty one as well."""
+    """Return a path that is not empty as text; errors as of :func:`text_of`, and ValueError for an empty one."""
     if not (found := text_of(what, path)):
         raise ValueError(sentence(what, "a path that is not empty", found))
     return found
 
 
 def file_path(path: Any) -> str:
-    """Return the path of a file that can be written, as text; ValueError if its folder is not there.
+    """Return the path of a file that can be written, as text.
 
-    Or if it is of something that is no file, such as a device: that would be replaced by one. OSError for a name that
-    the system cannot have.
+    ValueError if its folder is not there, or if it is of something that is no file, such as a device, which would be
+    replaced by one; OSError for a name that the system cannot have.
     """
     found = place_of("path", path)
     folder = os.path.dirname(found) or "."

@@ -10,7 +10,6 @@ import dataclasses
 import inspect
 import os
 from collections.abc import Callable
-from operator import ne
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from neural.model_file import Contents
 from neural.sources import Parts
 
 ROWS = 1024  # of X that tell one data set from another
-DATA = ("the training data", "the validation data")  # known by digests
+DATA = TRAINING, VALIDATION = "the training data", "the validation data"  # known by digests
 STREAMS = ("seed", "epoch", "step")  # of a network's description: they are another's after each epoch
 FREE = ("time_limit", "saving", "factors")  # settings of a fit that may change when it goes on
 COUNTS = ("epoch", "done", "before", "passes", "rate", "rate_factor", "numbers")  # of a fit in progress
@@ -53,7 +52,7 @@ class Saving:
             raise ValueError(sentence("checkpoint", "the file of a fit, to go on from it", self.path, step))
 
     @classmethod
-    def asked_for(cls, checkpoint: Any, every: Any, resume: Any) -> Saving | None:
+    def from_arguments(cls, checkpoint: Any, every: Any, resume: Any) -> Saving | None:
         """Return what the arguments of a fit ask for; ValueError for ``resume`` without a file to go on from."""
         check_resume(checkpoint, resume)
         return None if checkpoint is None else cls(checkpoint, every, resume)
@@ -150,7 +149,8 @@ def difference(name: str, old: Any, new: Any) -> str:
         got = "none" if new is None else "some" if old is None else "others (rows, targets or weights)"
         return f"{name} must be as in the fit that goes on. Got {got}."
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        return next(difference(f"{name}[{k}]", *pair) for k, pair in enumerate(zip(old, new, strict=True)) if ne(*pair))
+        k = next(k for k in range(len(old)) if old[k] != new[k])
+        return difference(f"{name}[{k}]", old[k], new[k])
     if _is_object(old) and _is_object(new) and old["name"] == new["name"]:
         old, new = old["settings"], new["settings"]
         key = next(key for key in new | old if old.get(key) != new.get(key))
@@ -176,7 +176,8 @@ def asked_for(network: Any, settings: Any, data: Any, validation: Any) -> dict[s
     found = {name: plain(value) for name, value in fields.items() if name not in FREE}
     return {
         **found,
-        **dict(zip(DATA, (digest(data), None if validation is None else digest(validation)), strict=True)),
+        TRAINING: digest(data),
+        VALIDATION: None if validation is None else digest(validation),
     }
 
 

@@ -117,7 +117,7 @@ def fit(
         stand_ins = Data(np.zeros((1, rows.width)), np.zeros(1))
         sample = stand_ins if validation is None else first_block(validation)  # metrics are of validation alone
         settings.check(network._loss, network.n_outputs(rows.width), sample, validation, longest)
-        saving = settings.saving = Saving.asked_for(checkpoint, save_every, resume)
+        saving = settings.saving = Saving.from_arguments(checkpoint, save_every, resume)
         network.build(rows.width)
         stand_in: Any = Elsewhere(rows.most, rows.digest)
         plan = Plan(partitions.skeleton(network), settings.optimizer, min(settings.batch_size or rows.most, rows.most))

@@ -1,7 +1,7 @@
-"""What frozen dataclasses share. ``@dataclass`` writes and compiles six functions for each class, at every import.
+"""What settings, which are frozen dataclasses, share: their repr, == and hash.
 
-That was a third of ``import neural``. A class of settings is ``@dataclass(frozen=True, repr=False, eq=False)`` and has
-these three from here; of one's own plain ``@dataclass(frozen=True)`` does as well.
+``@dataclass`` would write and compile these for each class, at every import (docs/decisions/0033). A class of settings
+is ``@dataclass(frozen=True, repr=False, eq=False)``; for one of a user's own plain ``@dataclass(frozen=True)`` does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Frozen:
     """
 
     def __repr__(self) -> str:
-        found: Any = self  # a dataclass, which this class is not
+        found: Any = self  # whose class is a dataclass; this one is not
         shown = (f"{field.name}={getattr(self, field.name)!r}" for field in fields(found) if field.repr)
         return f"{type(self).__qualname__}({', '.join(shown)})"
 

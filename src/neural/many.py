@@ -25,6 +25,7 @@ from neural.datasets import take
 from neural.errors import TrainingDiverged, check_number, guess, one_of, sentence
 from neural.many_inputs import FIT, OF_ONE, OF_ROWS, check_make, check_names, choices_of, row_numbers
 from neural.nn import NeuralNetwork
+from neural.row_weights import of_rows
 from neural.streams import stream
 
 Make = NeuralNetwork | Callable[..., NeuralNetwork]
@@ -163,9 +164,9 @@ def train(
     Arguments of ``fit`` for all of them go by name; besides them ``each`` may have ``rows``, the numbers of the rows
     that this network is fitted to, and ``validation_rows``, of those by which it is watched; and ``checkpoint``,
     ``every`` and ``resume``, with a file of its own. ``sample_weight`` is of all rows of X, and weighs those by which a
-    network is watched, too. Callbacks are copied, so that each network has its own patience. A
-    fit that diverges is noted, and the others go on; any other error ends them all, and names the network. Ctrl-C ends
-    them within an epoch.
+    network is watched, too. Callbacks are copied, so that each network has its own patience. A fit that diverges is
+    noted, and the others go on; any other error ends them all, and names the network. Ctrl-C ends them within an
+    epoch.
 
     >>> from neural import DenseLayer
     >>> networks = [NeuralNetwork([DenseLayer(1, 1)], "mse", random_state=seed) for seed in range(3)]
@@ -191,11 +192,11 @@ def train(
     for net, choice in zip(networks, choices, strict=True):
         own = {name: value for name, value in choice.items() if name not in OF_ROWS}
         check_names(own, (*FIT, *OF_ONE))
-        parts = [choice.get(name) for name in OF_ROWS]
-        if parts[1] is not None and {"validation_data", "validation_split"} & {**fit, **own}.keys():
+        rows, watched = (row_numbers(name, choice.get(name), len(X)) for name in OF_ROWS)
+        if watched is not None and {"validation_data", "validation_split"} & {**fit, **own}.keys():
             step = "Leave out validation_data and validation_split."
-            raise ValueError(sentence("validation_rows", "the only rows by which a network is watched", parts[1], step))
-        jobs.append(_Job(Run(net, own), X, y, {**fit, **own}, *(row_numbers(part, len(X)) for part in parts)))
+            raise ValueError(sentence("validation_rows", "the only rows by which a network is watched", watched, step))
+        jobs.append(_Job(Run(net, own), X, y, {**fit, **own}, rows, watched))
     return _all(jobs, n_threads)
 
 
@@ -396,9 +397,7 @@ def _all(jobs: list[_Job], n_threads: int | None) -> Runs:
     most = threads.n_threads() if n_threads is None else check_number("n_threads", n_threads, low=1, whole=True)
     workers = min(most, len(jobs))
     told = threading.Event()
-    ends = [
-        event for event in (told, threads.told()) if event is not None
-    ]  # ours, and that of the search that we are in
+    ends = [event for event in (told, threads.told()) if event is not None]  # ours, and that of the search around us
     with ThreadPoolExecutor(workers) as pool:
         futures = [pool.submit(_one, job, most // workers, ends) for job in jobs]
         try:
@@ -440,24 +439,27 @@ def _one(job: _Job, n_threads: int, ends: Iterable[threading.Event]) -> None:
         given = settings.get("callbacks", ())
         run.callbacks = copy.deepcopy(list(given) if isinstance(given, list | tuple) else [given])
     settings["callbacks"] = [*run.callbacks, *map(Cancelled, ends)]
-    X, y = (job.X, job.y) if job.rows is None else (take(job.X, job.rows), take(job.y, job.rows))
-    given = settings.get("sample_weight")  # of the rows of all networks
-    weights = None if given is None else inputs.weights(given, len(job.y), np.float64)
-    if job.rows is not None and weights is not None:
-        settings["sample_weight"] = weights[job.rows]
+    X, y = job.X, job.y
+    if job.rows is not None:
+        X, y, settings["sample_weight"] = _part(job, job.rows)
     if job.watched is not None:
-        watched = () if weights is None else (weights[job.watched],)
-        settings["validation_data"] = (take(job.X, job.watched), take(job.y, job.watched), *watched)
+        settings["validation_data"] = _part(job, job.watched)
     try:
         history = run.network.fit(X, y, **settings)
     except TrainingDiverged as error:
         run.error, history = error, run.network.history_
     run.history = _joined(run.history, history)
     if job.held_out is not None and run.error is None:
-        held_out = None if weights is None else weights[job.held_out]
-        parts = take(job.X, job.held_out), take(job.y, job.held_out)
-        run.scores = run.network.evaluate(*parts, job.metrics, sample_weight=held_out)
+        X, y, weights = _part(job, job.held_out)
+        run.scores = run.network.evaluate(X, y, job.metrics, sample_weight=weights)
     run.seconds += time.perf_counter() - started
+
+
+def _part(job: _Job, rows: np.ndarray) -> tuple[Any, Any, np.ndarray | None]:
+    """Return X, y and the weights, if there are any, of some of the rows of all networks."""
+    given = job.fit.get("sample_weight")
+    weights = None if given is None else inputs.weights(given, len(job.y), np.float64)
+    return take(job.X, rows), take(job.y, rows), of_rows(weights, rows)
 
 
 def _joined(before: History, after: History) -> History:

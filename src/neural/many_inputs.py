@@ -29,16 +29,18 @@ def choices_of(each: Any, n: int) -> list[dict[str, Any]]:
     return [dict(one) for one in found]
 
 
-def row_numbers(given: Any, n: int) -> np.ndarray | None:
+def row_numbers(what: str, given: Any, n: int) -> np.ndarray | None:
+    """Return the numbers of some of n rows as an array (k,); None stays None, and stands for all of them."""
     if given is None:
         return None
     rows = np.asarray(given)
     if rows.ndim != 1 or not len(rows) or rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= n:
-        raise ValueError(sentence("rows", f"row numbers from 0 to {n - 1}, one at least", given))
+        raise ValueError(sentence(what, f"row numbers from 0 to {n - 1}, one at least", given))
     return rows
 
 
 def check_names(given: Iterable[str], known: Sequence[str]) -> None:
+    """Raise TypeError for a name that is not known, or is ``n_threads``, which is for all networks together."""
     for name in given:
         if name not in known or name == "n_threads":
             raise TypeError(sentence("an argument by name", one_of([k for k in known if k != "n_threads"]), name))

@@ -134,7 +134,7 @@ def fit(
     def begun() -> None:
         sample = Data(data.X[:1], data.y[:1]) if validation is None else first_block(validation)
         settings.check(network._loss, network.n_outputs(widths[0]), sample, validation, per_epoch)
-        saving = settings.saving = Saving.asked_for(checkpoint, save_every, resume) if is_root else None
+        saving = settings.saving = Saving.from_arguments(checkpoint, save_every, resume) if is_root else None
         settings.workers = ranks.size
         network.build(widths[0])
         if saving:

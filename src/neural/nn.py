@@ -161,7 +161,7 @@ class NeuralNetwork(Assembly):
         if checkpoint is not None or resume is not False:
             from neural.checkpoints import Saving
 
-            settings.saving = Saving.asked_for(checkpoint, every, resume)
+            settings.saving = Saving.from_arguments(checkpoint, every, resume)
         saving = settings.saving
         if isinstance(X, Stream) or batches.are_batches(X, y):
             about_rows = {"validation_split": validation_split or None, "sampling": sampling}

@@ -66,8 +66,8 @@ def as_counts(weights: Array | None) -> Array | None:
     return None if np.allclose(found, 1, rtol=1e-12, atol=0) else found
 
 
-def of(weights: Array | None, rows: Any) -> Array | None:
-    """Return the weights of some of the rows."""
+def of_rows(weights: Array | None, rows: Any) -> Array | None:
+    """Return the weights of some of the rows, which are numbers of them or a mask."""
     return None if weights is None else weights[rows]
 
 

@@ -29,7 +29,7 @@ from neural.checkpoints import check_resume
 from neural.conformal import ConformalIntervals, ConformalSets
 from neural.data import by_row
 from neural.errors import sentence, show
-from neural.tabular_columns import Scaled, categorical_names, learned
+from neural.tabular_columns import Scaled, alike, categorical_names, learned
 from neural.tabular_saving import Folder, asked_for
 from neural.tabular_training import PRESETS, Result, train
 
@@ -105,6 +105,7 @@ class BaseTabular(BaseEstimator):
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *,
+        X_val: Any = None, y_val: Any = None, sample_weight_val: Any = None,
         checkpoint: Any = None, every: int = 10, resume: bool = False,
     ) -> Self:  # fmt: skip
         """Learn from a table X (n, columns) and its targets y (n,); return the estimator.
@@ -120,6 +121,10 @@ class BaseTabular(BaseEstimator):
             medians, quartiles, bins, the rarest values, mean and deviation of y. Rows are divided into folds, and
             updates counted, one by one, whatever they weigh. A new row weighs 1; weights whose mean is below 1 cannot
             be numbers of rows, and are multiplied until it is 1.
+            ValueError for weights that are below 0, not finite, all 0, or too far apart.
+        X_val, y_val, sample_weight_val : rows of one's own in place of folds, of the same columns and classes: one
+            network of each kind, or two with "best", is trained on all of X, and these rows say when it stops, what its
+            kind is worth, the temperature, and the sizes of sets and intervals. No column is learnt from them.
         checkpoint, every, resume : a folder in which each network is kept every so many epochs, and when it is done;
             with ``resume`` the fit goes on from there, if there is anything. The same call again then makes up for one
             that was killed, stopped by Ctrl-C or cut by ``time_limit``, to the same bits. ValueError if the folder is
@@ -129,31 +134,53 @@ class BaseTabular(BaseEstimator):
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         check_resume(checkpoint, resume)
         folder = None if checkpoint is None else Folder(checkpoint, every, resume)
-        arrays = self._read(X, reset=True)
-        name = self._target_name(y, arrays)
-        targets = self._checked(y, len(next(iter(arrays.values()))))
-        given = row_weights.checked(sample_weight, len(targets))
-        weights = self._with_classes(given, targets)
+        part, n_fitted = self._parts((X, y, sample_weight), (X_val, y_val, sample_weight_val))
+        is_fitted = np.arange(len(part.targets)) < n_fitted
+        weights = self._with_classes(part.weights, part.targets)
         if weights is not None:
             kept = weights > 0
-            arrays = {column: values[kept] for column, values in arrays.items()}
-            targets, given, weights = targets[kept], row_weights.of(given, kept), weights[kept]
-        given, weights = row_weights.as_counts(given), row_weights.as_counts(weights)
-        targets, classes = self._encoded(targets)
-        chosen = categorical_names(X, arrays, self.categorical_features)
-        scaled = learned(arrays, chosen, name, self._task, weights)
-        filled = scaled.fill(arrays)
+            part, is_fitted, weights = part.of_rows(kept), is_fitted[kept], weights[kept]
+        given, weights = row_weights.as_counts(part.weights), row_weights.as_counts(weights)
+        targets, classes = self._encoded(part.targets)
+        chosen = categorical_names(X, part.arrays, self.categorical_features)
+        fitted, name = part.of_rows(is_fitted).arrays, self._target_name(y, part.arrays)
+        scaled = learned(fitted, chosen, name, self._task, row_weights.of_rows(weights, is_fitted))
+        filled = scaled.fill(part.arrays)
+        n_held_out = int((~is_fitted).sum())
+        if X_val is not None and not n_held_out:
+            raise ValueError(sentence("class_weight", "above 0 for a class in y_val", self.class_weight))
         seed = check_random_state(self.random_state).randint(2**31)
         if folder is not None:
             seed = folder.seed if folder.seed is not None and self.random_state is None else int(seed)
-            folder.begin(asked_for(scaled, filled, targets, weights, self.preset, self.random_state, seed))
+            folder.begin(asked_for(scaled, filled, targets, weights, n_held_out, self.preset, self.random_state, seed))
         result = train(
-            scaled, scaled.scaled(filled), targets, weights, len(classes), PRESETS[self.preset],
+            scaled, scaled.scaled(filled), targets, weights, n_held_out, len(classes), PRESETS[self.preset],
             seed, self.time_limit, self.n_threads, bool(self.verbose), folder,
         )  # fmt: skip
-        counts = row_weights.of(given, result.held_out)
+        counts = row_weights.of_rows(given, result.held_out)
         self._take(scaled, result, classes, counts)  # all at once: a fit that ends in an error leaves what there was
         return self
+
+    def _parts(self, data: tuple[Any, Any, Any], validation: tuple[Any, Any, Any]) -> tuple[_Part, int]:
+        """Return the rows to train on, then those to validate on, if any, and how many are to train on."""
+        X_val, y_val, weights_val = validation
+        if (X_val is None) != (y_val is None) or (X_val is None and weights_val is not None):
+            raise ValueError("X_val and y_val must be given both or not at all. Got one of them, or weights alone.")
+        found = self._part(*data, reset=True)
+        if X_val is None:
+            return found, len(found.targets)
+        try:
+            return found.joined(self._part(*validation, reset=False), self._task), len(found.targets)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"X_val, y_val: {error}") from None
+
+    def _part(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> _Part:
+        """Return the rows of a table that weigh more than 0."""
+        arrays = self._read(X, reset=reset)
+        targets = self._checked(y, len(next(iter(arrays.values()))))
+        weights = row_weights.checked(sample_weight, len(targets))
+        found = _Part(arrays, targets, weights)
+        return found if weights is None else found.of_rows(weights > 0)
 
     def _checked(self, y: Any, rows: int) -> Array:
         """Return the targets of so many rows as an array (n,)."""
@@ -172,6 +199,40 @@ class BaseTabular(BaseEstimator):
         self._scaled, self._result, self._counts, self.network_ = scaled, result, counts, result.network(scaled)
 
 
+class _Part(NamedTuple):
+    """Rows of a table: columns by name, targets (n,), and weights (n,) or None."""
+
+    arrays: dict[str, Array]
+    targets: Array
+    weights: Array | None
+
+    def of_rows(self, rows: Array) -> _Part:
+        """Return some of them, by their numbers or a mask."""
+        arrays = {name: values[rows] for name, values in self.arrays.items()}
+        return _Part(arrays, self.targets[rows], row_weights.of_rows(self.weights, rows))
+
+    def joined(self, other: _Part, task: str) -> _Part:
+        """Return these rows, then others of the same columns; ValueError for other classes, or other kinds of values.
+
+        Weights are numbers of rows by then, in both: shares of 1 here and none there would make a row there many.
+        """
+        known = set(self.targets.tolist())
+        if task == "classes" and (unknown := [label for label in other.targets.tolist() if label not in known]):
+            raise ValueError(sentence("y", "of the classes that are trained on", unknown[0]))
+        arrays = {
+            name: np.concatenate([values, alike(name, other.arrays[name], values.dtype == object)])
+            for name, values in self.arrays.items()
+        }
+        targets = np.concatenate([self.targets, other.targets.astype(self.targets.dtype)])
+        if self.weights is None and other.weights is None:
+            return _Part(arrays, targets, None)
+        counts = [row_weights.as_counts(part.weights) for part in (self, other)]
+        both = [np.ones(len(p.targets)) if c is None else c for p, c in zip((self, other), counts, strict=True)]
+        weights = np.concatenate(both)
+        row_weights.check_range("sample_weight, then sample_weight_val,", weights)
+        return _Part(arrays, targets, weights)
+
+
 class _ToRows(NamedTuple):
     model: BaseTabular
 
@@ -182,7 +243,7 @@ class _ToRows(NamedTuple):
 class TabularClassifier(ClassifierMixin, BaseTabular):
     """Networks for the classes of a table's rows, good without settings.
 
-    Columns are numbers or categories, of any scale, with values missing. ``folds`` networks of each kind are trained,
+    Columns are numbers or categories, of any scale, with values missing. Several networks of each kind are trained,
     each without one part of the rows, by which its best epoch is found; the kinds are weighed by how they do on rows
     they have not seen, the probabilities are calibrated there (temperature scaling), and all become one network.
 

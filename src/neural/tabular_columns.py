@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from neural.errors import sentence
-from neural.row_weights import of, quantiles
+from neural.row_weights import of_rows, quantiles
 from neural.tables import Code, Column, Columns, Number, text
 
 Array = np.ndarray[Any, Any]
@@ -38,18 +38,8 @@ class Scaled:
 
         ValueError for texts in a column that had numbers.
         """
-        found = dict[str, Array]()
-        for column in self.columns.columns:
-            values = arrays[column.name]
-            texts = values.dtype == object
-            if isinstance(column, Number) and texts:
-                if not all(value is None for value in values):
-                    raise ValueError(sentence(f"the column {column.name}", "of numbers, as in the fit", values))
-                values = np.full(len(values), np.nan)
-            elif not isinstance(column, Number) and not texts:
-                values = texts_of_numbers(values)
-            found[column.name] = values
-        return self.columns.fill(found)
+        columns = self.columns.columns
+        return self.columns.fill({c.name: alike(c.name, arrays[c.name], not isinstance(c, Number)) for c in columns})
 
     def scaled(self, rows: Array) -> Array:
         """Return filled rows as networks are trained on them, float32: numbers scaled, then codes."""
@@ -93,7 +83,7 @@ def learned(
 def _there(values: Array, weights: Array | None) -> tuple[Array, Array | None]:
     """Return the numbers that are not missing, and their weights."""
     there = ~np.isnan(values)
-    return values[there], of(weights, there)
+    return values[there], of_rows(weights, there)
 
 
 def _number(name: str, values: Array, weights: Array | None) -> list[Column]:
@@ -109,11 +99,25 @@ def _code(name: str, values: Array, weights: Array | None) -> list[Column]:
     texts = values if values.dtype == object else texts_of_numbers(values)
     there = texts != None  # noqa: E711
     kinds, codes = np.unique(texts[there].astype(str), return_inverse=True)
-    counts = np.bincount(codes, of(weights, there))
+    counts = np.bincount(codes, of_rows(weights, there))
     if len(kinds) < 2 and there.all():
         return []
     kept = np.sort(kinds[np.argsort(-counts, kind="stable")[:MOST_LEVELS]])
     return [Code(name, tuple(map(str, kept)))] if len(kept) else []
+
+
+def alike(name: str, values: Array, texts: bool) -> Array:
+    """Return a column of a table as the same column of another is: as texts, or as numbers.
+
+    ValueError for texts in a column of numbers.
+    """
+    if texts:
+        return values if values.dtype == object else texts_of_numbers(values)
+    if values.dtype != object:
+        return values
+    if not all(value is None for value in values):
+        raise ValueError(sentence(f"the column {name}", "of numbers, as in the fit", values))
+    return np.full(len(values), np.nan)
 
 
 def texts_of_numbers(values: Array) -> Array:

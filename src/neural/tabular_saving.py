@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from neural import atomic
-from neural.checkpoints import check_resume
 from neural.errors import ModelFileError, check_number, sentence, show
 from neural.tables import Number
 from neural.tabular_columns import Scaled
@@ -26,6 +25,7 @@ TABLE = "table.json"
 SEED, STATE = "the seed", "random_state"
 COLUMNS, TARGETS = "the columns: name, kind and digest of each", "the targets, a digest"
 WEIGHTS = "the weights of the rows, a digest"
+VALIDATION = "the number of rows to validate on"
 NETWORK = "network-{}.run"
 
 
@@ -36,7 +36,6 @@ class Folder:
     """
 
     def __init__(self, checkpoint: Any, every: Any, resume: Any) -> None:
-        check_resume(checkpoint, resume)
         self.every = check_number("every", every, low=1, whole=True)
         self.place = Path(os.path.realpath(atomic.place_of("checkpoint", checkpoint)))
         if self.place.exists() and not self.place.is_dir():
@@ -80,9 +79,13 @@ class Folder:
 
 
 def asked_for(
-    scaled: Scaled, rows: Array, targets: Array, weights: Array | None, preset: str, random_state: Any, seed: int
+    scaled: Scaled, rows: Array, targets: Array, weights: Array | None, n_held_out: int,
+    preset: str, random_state: Any, seed: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return what tells one fit of a table from others, as plain values: all rows, targets and weights, by digests."""
+    """Return what tells one fit of a table from others, as plain values: all rows, targets and weights, by digests.
+
+    The last ``n_held_out`` rows are those to validate on, 0 for folds.
+    """
     import neural  # by now there is all of it
 
     columns, start = list[list[str]](), 0
@@ -95,7 +98,7 @@ def asked_for(
     return {
         "the version of the package": neural.__version__, "the task": scaled.columns.task, "preset": preset,
         STATE: given, SEED: seed, "the number of rows": len(rows), "the name of the target": scaled.columns.target,
-        COLUMNS: columns, TARGETS: _digest("", targets),
+        VALIDATION: n_held_out, COLUMNS: columns, TARGETS: _digest("", targets),
         WEIGHTS: "none" if weights is None else _digest("", weights),
     }  # fmt: skip
 
@@ -109,7 +112,7 @@ def _digest(text: str, values: Array) -> str:
 KINDS: dict[str, type] = {
     **dict.fromkeys(("the version of the package", "the task", "preset", "the name of the target"), str),
     **dict.fromkeys((TARGETS, WEIGHTS), str),
-    **dict.fromkeys((SEED, "the number of rows"), int), STATE: object, COLUMNS: list,
+    **dict.fromkeys((SEED, "the number of rows", VALIDATION), int), STATE: object, COLUMNS: list,
 }  # fmt: skip
 
 

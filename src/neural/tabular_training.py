@@ -29,7 +29,7 @@ from neural.losses import CategoricalCrossentropy
 from neural.nn import NeuralNetwork
 from neural.normalization import Scaling
 from neural.optimizers import AdamW
-from neural.row_weights import deviation, mean, of
+from neural.row_weights import deviation, mean, of_rows
 from neural.tabular_columns import Scaled, edges_of
 from neural.tabular_saving import Folder
 
@@ -148,9 +148,9 @@ class Member:
 class Result:
     """What a training gives: members with weights, and what they say together of rows they have not seen.
 
-    ``outputs`` (n, n_out) are calibrated probabilities, or values, for the rows ``held_out``, whose targets are
-    ``targets``: those of the folds that were held out, none where there were too few rows for that; ``centre`` and
-    ``spread`` are those of the values.
+    ``outputs`` (n, n_out) are calibrated probabilities, or values, for the rows ``held_out``, bool (n_rows,), whose
+    targets are ``targets``: those of the folds that were held out, none where there were too few rows for that;
+    ``centre`` and ``spread`` are those of the values.
     """
 
     members: list[Member]
@@ -211,21 +211,26 @@ def _frozen(layer: Layer) -> Layer:
 
 
 def train(
-    scaled: Scaled, rows: Array, targets: Array, row_weights: Array | None, n_classes: int, preset: Preset,
-    seed: int, time_limit: float | None, n_threads: int | None, verbose: bool, folder: Folder | None = None,
+    scaled: Scaled, rows: Array, targets: Array, row_weights: Array | None, n_held_out: int, n_classes: int,
+    preset: Preset, seed: int, time_limit: float | None, n_threads: int | None, verbose: bool,
+    folder: Folder | None = None,
 ) -> Result:  # fmt: skip
     """Train the networks of a preset on scaled rows (n, inputs) and targets (n,), codes of classes or values.
 
-    ``row_weights`` (n,), above 0, say how often each row counts, None for once. What takes long is saved in ``folder``;
+    ``row_weights`` (n,), above 0, say how often each row counts, None for once. The last ``n_held_out`` rows, if any,
+    take the place of the folds: all networks are trained on the others. What takes long is saved in ``folder``;
     solutions in closed form, weights and the temperature are computed again.
     """
-    centre, spread = (0.0, 1.0) if n_classes else centre_and_spread(targets, row_weights)
+    fitted = slice(len(rows) - n_held_out)
+    own = [np.arange(len(rows))[fitted.stop :]] if n_held_out else []
+    counts = of_rows(row_weights, fitted)
+    centre, spread = (0.0, 1.0) if n_classes else centre_and_spread(targets[fitted], counts)
     goals = targets if n_classes else ((targets - centre) / spread).astype(np.float32)
     members = list[Member]()
     for repeat in range(preset.repeats):
-        for held_out in folds(targets, preset.folds, seed + repeat)[: preset.held] or [np.array([], int)]:
+        for held_out in own or folds(targets, preset.folds, seed + repeat)[: preset.held] or [np.array([], int)]:
             for name in preset.kinds if n_classes else (*preset.kinds, *preset.solved):
-                net = network_of(KINDS[name], scaled, rows, n_classes, seed + 1000 * len(members), row_weights)
+                net = network_of(KINDS[name], scaled, rows[fitted], n_classes, seed + 1000 * len(members), counts)
                 members.append(Member(net, name, held_out))
     solved = [m for m in members if not (n_classes or KINDS[m.kind].hidden)]
     for member in solved:
@@ -290,7 +295,7 @@ def _solve(member: Member, rows: Array, goals: Array, row_weights: Array | None)
     before = NeuralNetwork(copy.deepcopy(member.network.layers[:-1]), random_state=0).build(rows.shape[1])
     features = before.predict(rows).astype(np.float64)
     fitted = np.setdiff1d(np.arange(len(rows)), member.held_out)
-    counts = of(row_weights, fitted)
+    counts = of_rows(row_weights, fitted)
     middle, level = np.average(features[fitted], axis=0, weights=counts), mean(goals[fitted], counts)
     root = 1.0 if counts is None else np.sqrt(counts)[:, None]
     u, s, vt = np.linalg.svd((features[fitted] - middle) * root, full_matrices=False)
@@ -322,7 +327,7 @@ def _together(
         unseen = {m.kind: m.network.predict(rows).astype(np.float64) for m in members}
         held[:] = True
     goals = targets if n_classes else (targets - centre) / spread
-    weights = selected([unseen[kind][held] for kind in kinds], goals[held], n_classes > 0, of(row_weights, held))
+    weights = selected([unseen[kind][held] for kind in kinds], goals[held], n_classes > 0, of_rows(row_weights, held))
     for member in members:
         count = sum(other.kind == member.kind for other in members)
         member.weight = weights[kinds.index(member.kind)] / count
@@ -331,7 +336,7 @@ def _together(
         values = np.asarray(outputs * spread + centre)
         return Result(members, known, targets[known], values[known], centre=centre, spread=spread)
     scores = np.log(np.maximum(outputs, np.finfo(np.float32).tiny))
-    temperature = temperature_of(scores[known], targets[known], of(row_weights, known)) if known.any() else 1.0
+    temperature = temperature_of(scores[known], targets[known], of_rows(row_weights, known)) if known.any() else 1.0
     return Result(members, known, targets[known], softmax(scores[known] / temperature), temperature)
 
 
