@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+REST = 0.2  # seconds before each fit: for so long the threads of a BLAS may look for work, in the way of others
+
 
 @dataclass
 class Case:
@@ -74,6 +76,7 @@ def seconds(case: Case, rounds: int) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {name: [] for name in kinds}
     for _ in range(rounds):
         for name, kind in kinds.items():
+            time.sleep(REST)
             times[name].append(fitted(kind, case, X, y)[0])
     return times
 

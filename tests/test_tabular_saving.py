@@ -130,7 +130,7 @@ FAST = TabularRegressor("fast", random_state=0)
 OTHERWISE = {
     "rows": (FAST, X * [1, 3, 1], Y, "data must be as in the fit that goes on. Got other values in 'x1'."),
     "targets": (FAST, X, Y + (np.arange(60) == 7), "Got other targets."),
-    "weights": (FAST, X, Y, ", other weights of rows.", np.arange(60) + 1),
+    "weights": (FAST, X, Y, ". Got other weights of rows, by sample_weight or class_weight.", np.arange(60) + 1),
     "both": (FAST, X * 2, -Y, "Got other values in 'x0', 'x1', 'x2', other targets."),
     "fewer rows": (FAST, X[:50], Y[:50], "the number of rows must be as in the fit that goes on, 60. Got 50."),
     "no column": (FAST, X[:, :2], Y, "Got no 'x2', or one value alone in it."),

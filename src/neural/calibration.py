@@ -128,12 +128,12 @@ def calibrate(model: Any, X: Any, y: Any) -> Calibrated:
 
     ``X`` and ``y`` are rows it was not trained on; a few hundred will do for one number. z are a network's scores, and
     of any other model the logarithms of its probabilities. Source: Guo, Pleiss, Sun and Weinberger, On calibration of
-    modern neural networks, ICML 2017, section 4.2.
+    modern neural networks, ICML 2017, section 4.2; with Platt's targets, as :func:`temperature_of` says.
 
     >>> class TooSure:
     ...     def predict_proba(self, X):
     ...         return np.tile([0.01, 0.99], (len(X), 1))
-    >>> calibrated = calibrate(TooSure(), np.zeros((4, 1)), [1, 1, 1, 0])
+    >>> calibrated = calibrate(TooSure(), np.zeros((4000, 1)), [1, 1, 1, 0] * 1000)
     >>> calibrated.predict_proba([[0.0]]).round(3)
     array([[0.25, 0.75]])
     """
@@ -147,14 +147,18 @@ def calibrate(model: Any, X: Any, y: Any) -> Calibrated:
 
 
 def temperature_of(z: Array, truth: Array, weights: Array | None = None) -> float:
-    """Return the T at which d/ds mean(log sum e^(s z) - s z_y), s = 1/T, is 0: it rises with s, so by bisection.
+    """Return the T at which d/ds mean(log sum e^(s z) - s t z), s = 1/T, is 0: it rises with s, so by bisection.
 
-    The mean is over the rows, weighted if ``weights`` (n,) are given.
+    The mean is over the rows, weighted if ``weights`` (n,) are given. A row of a class that has m of them counts as of
+    this class by t = (m + 1) / (m + 2), and of the others by equal parts of the rest: rows that are all right would
+    otherwise ask for probabilities of 0 and 1. Source: Platt, Probabilistic outputs for support vector machines, 1999.
     """
-    own = z[np.arange(len(z)), truth]
+    K = z.shape[1]
+    own, rows = z[np.arange(len(z)), truth], np.bincount(truth, weights, K)[truth]
+    aim = own + ((z.sum(axis=1) - own) / (K - 1) - own) / (rows + 2)
 
     def slope(s: float) -> float:
-        return row_weights.mean((softmax(s * z) * z).sum(axis=1) - own, weights)
+        return row_weights.mean((softmax(s * z) * z).sum(axis=1) - aim, weights)
 
     low, high = np.log(1 / HOTTEST), np.log(1 / COLDEST)
     for _ in range(60):

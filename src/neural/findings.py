@@ -401,9 +401,9 @@ def speed_notes(speeds: Sequence[Speed], results: Results) -> list[str]:
     """Return what the times come to for the whole page, and which engine ran."""
     ours, theirs = whole(speeds, results)
     notes = [
-        f"The epochs of all networks of this page took {ours:.3g} s together. At the speeds of the table, in "
-        f"proportion to the rows, the course's algorithm would have taken {theirs:.3g} s, {times(theirs / ours)} times "
-        "as long; a second hidden layer is not counted."
+        f"The epochs of all networks of this page took {ours:,.0f} s together. At the speeds of the table, in "
+        f"proportion to the rows, the course's algorithm would have taken {theirs:,.0f} s, {times(theirs / ours)} "
+        "times as long; a second hidden layer is not counted."
     ]
     if any(each.engine != "core" for each in speeds):
         notes.append("fit ran on the NumPy engine: the compiled core is not there, or was not wanted.")

@@ -321,7 +321,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class, (n, n_classes), in the order of ``classes_``."""
-        return self._outputs(X)
+        p = self._outputs(X)
+        return p / p.sum(axis=1, keepdims=True)  # which float32 has to seven digits
 
     def predict(self, X: Any) -> Array:
         """Return the most likely class of each row, (n,)."""

@@ -146,9 +146,12 @@ def _other_data(found: dict[str, Any], asked: dict[str, Any]) -> list[str]:
         "another kind of values in {}": [name for name in both if old[name][0] != new[name][0]],
         "other values in {}": [name for name in both if old[name][0] == new[name][0] and old[name] != new[name]],
     }
+    weighted = found[WEIGHTS] != asked[WEIGHTS]
+    if weighted:  # by which values are scaled, so that all of them may be others
+        del groups["other values in {}"]
     got = [what.format(_some(names)) for what, names in groups.items() if names]
     got += ["other targets"] if found[TARGETS] != asked[TARGETS] else []
-    got += ["other weights of rows"] if found[WEIGHTS] != asked[WEIGHTS] else []
+    got += ["other weights of rows, by sample_weight or class_weight"] if weighted else []
     return got or (["the columns in another order"] if found[COLUMNS] != asked[COLUMNS] else [])
 
 
