@@ -199,7 +199,9 @@ def test_a_file_holds_the_whole_of_it(classifier, table, tmp_path):
     classifier.network_.save(tmp_path / "m.safetensors")
     loaded = neural.load(tmp_path / "m.safetensors")
     rows = loaded.columns_.encode(X).rows
-    np.testing.assert_array_equal(loaded.predict(rows), classifier.predict_proba(X))
+    np.testing.assert_array_equal(loaded.predict(rows), classifier.network_.predict(classifier.rows(X)))
+    np.testing.assert_allclose(loaded.predict(rows), classifier.predict_proba(X), rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(classifier.predict_proba(X).sum(axis=1), 1, rtol=1e-15)
     assert loaded.classes_.tolist() == classifier.classes_.tolist()
 
 

@@ -128,7 +128,7 @@ def calibrate(model: Any, X: Any, y: Any) -> Calibrated:
 
     ``X`` and ``y`` are rows it was not trained on; a few hundred will do for one number. z are a network's scores, and
     of any other model the logarithms of its probabilities. Source: Guo, Pleiss, Sun and Weinberger, On calibration of
-    modern neural networks, ICML 2017, section 4.2; with Platt's targets, as :func:`temperature_of` says.
+    modern neural networks, ICML 2017, section 4.2; :func:`temperature_of` says what is added to it.
 
     >>> class TooSure:
     ...     def predict_proba(self, X):
@@ -149,13 +149,14 @@ def calibrate(model: Any, X: Any, y: Any) -> Calibrated:
 def temperature_of(z: Array, truth: Array, weights: Array | None = None) -> float:
     """Return the T at which d/ds mean(log sum e^(s z) - s t z), s = 1/T, is 0: it rises with s, so by bisection.
 
-    The mean is over the rows, weighted if ``weights`` (n,) are given. A row of a class that has m of them counts as of
-    this class by t = (m + 1) / (m + 2), and of the others by equal parts of the rest: rows that are all right would
-    otherwise ask for probabilities of 0 and 1. Source: Platt, Probabilistic outputs for support vector machines, 1999.
+    The mean is over the rows, weighted if ``weights`` (n,) are given. Of each row one part in n + 2 counts for the
+    class that comes second, or first in its place, as Laplace's rule of succession has it after n rows: those that are
+    all right would otherwise ask for probabilities of 0 and 1. Platt (1999) mends his fit so, class by class.
     """
-    K = z.shape[1]
-    own, rows = z[np.arange(len(z)), truth], np.bincount(truth, weights, K)[truth]
-    aim = own + ((z.sum(axis=1) - own) / (K - 1) - own) / (rows + 2)
+    each = np.arange(len(z))
+    own, others = z[each, truth], z.copy()
+    others[each, truth] = -np.inf
+    aim = own + (others.max(axis=1) - own) / ((len(z) if weights is None else weights.sum()) + 2)
 
     def slope(s: float) -> float:
         return row_weights.mean((softmax(s * z) * z).sum(axis=1) - aim, weights)
