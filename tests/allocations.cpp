@@ -15,11 +15,11 @@ static void *held[MOST];  // what the core has allocated and nobody has freed
 
 static bool end_of(std::atomic<long> &left) { return left.load() >= 0 && left.fetch_sub(1) <= 0; }
 
-static void *allocate(size_t size, size_t alignment, void *caller) {
+static void *allocate(size_t size, void *caller) {
   Dl_info where;
   const bool ours = core && dladdr(caller, &where) && where.dli_fbase == core;
   if (ours && (++counted, end_of(memory_left))) throw std::bad_alloc();
-  void *p = alignment ? aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment) : malloc(size ? size : 1);
+  void *p = malloc(size ? size : 1);
   if (!p) throw std::bad_alloc();
   if (!ours) return p;
   const std::lock_guard<std::mutex> guard(lock);
@@ -37,12 +37,9 @@ static void release(void *p) {
   free(p);
 }
 
-void *operator new(size_t size) { return allocate(size, 0, __builtin_return_address(0)); }
-void *operator new(size_t size, std::align_val_t alignment) { return allocate(size, size_t(alignment), __builtin_return_address(0)); }
+void *operator new(size_t size) { return allocate(size, __builtin_return_address(0)); }
 void operator delete(void *p) noexcept { release(p); }
 void operator delete(void *p, size_t) noexcept { release(p); }
-void operator delete(void *p, std::align_val_t) noexcept { release(p); }
-void operator delete(void *p, size_t, std::align_val_t) noexcept { release(p); }
 
 extern "C" {
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument) {
