@@ -78,7 +78,7 @@ template <class T> INLINE T *half_of(const Job<T> &job, int s, long half) {
   const Stage &stage = job.stage[s];
   return job.statistics[s] + half * half_size(stage);
 }
-// f(k0, sums) for LANE columns of n numbers at a time, summed over rows.
+// f(k0, sums) for LANE columns at a time, from `first` to `last`, each summed over the rows.
 template <class T, class F> INLINE void sum_rows(const T *from, long rows, long ld, long first, long last, const F &f) {
   for (long k0 = first; k0 < last; k0 += LANE) {
     T sum[LANE];
