@@ -45,7 +45,7 @@ static constexpr long matrix_columns(const Stage &stage) { return stage.kind == 
 // Whether a dense stage's gradient is first summed over each half of the batch: where weights are few for so many rows, two
 // threads that read one another's rows wait longer for them than it takes to add two sums. The shapes alone decide.
 static constexpr bool in_halves(const Stage &stage, long batch, long from_rows) {
-  return stage.kind == DENSE && batch >= from_rows && 4 * stage.n_in * stage.n_out <= batch * (stage.n_in + stage.n_out);
+  return stage.kind == DENSE && batch >= from_rows && 2 * stage.n_in * stage.n_out <= batch * (stage.n_in + stage.n_out);
 }
 // Of a sum over half of a batch: the weights', then the biases' in whole lanes.
 static constexpr long half_size(const Stage &stage) { return stage.n_out * stage.row + (stage.n_out + 15) / 16 * 16; }
@@ -88,6 +88,7 @@ template <class T> struct Job {
   T **statistics;  // of stage s, what belongs to whole columns or rows
   const long *ld;
   long from_rows;  // see in_halves
+  bool alone;      // one thread has the whole step to itself: the sum over the second half need not be kept
   bool training, input_gradient;
   bool direct;   // A[0] is X itself
 
@@ -96,6 +97,8 @@ template <class T> struct Job {
   T scale;
   const Augment *augment;  // null for none
   const int64_t *rows;    // which rows of X and of the targets; null: in order
+  const int64_t *next_rows;  // those of the batch after this one, of which there are next_batch; 0 if there is none
+  long next_batch;
   const int64_t *labels;  // targets: column numbers,
   const T *targets;       // or (n, n_out)
   const T *weights;       // of samples; null: all 1
@@ -129,7 +132,7 @@ template <class T> struct Kernels {
   void (*whole_backward)(const Job<T> &, int stage, long batch, int thread, int threads, T *scratch);
   // A thread's share of the sums over a piece of each half: of two threads each has the half whose rows it has worked on.
   void (*halves)(const Job<T> &, long batch, long piece, long pieces, int thread, int threads, T *scratch);
-  void (*penalties)(const Job<T> &);
+  void (*penalties)(const Job<T> &, int thread, int threads);
   void (*update)(const Job<T> &, long batch, int thread, int threads, T *scratch);
   // Where gradients are kept first, to be clipped, or weights constrained: sums of their squares, then the update itself.
   void (*square)(const Job<T> &, int thread, int threads);

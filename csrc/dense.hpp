@@ -22,11 +22,11 @@ template <class T> void dense_units(const Job<T> &job, int s, long batch, long f
   if (batch < DOT_BATCH || (wide && stage.n_out < TURN_WIDTH)) {  // nothing is packed
     dots(rows, n, padded(stage.n_in), x, job.ld[s], W, stage.row, z, ld);
     for (long r = 0; r < rows && b; r++) put(z + r * ld, z + r * ld, b, n);
-  } else if (wide) {  // Z^T = W X^T: a batch of rows is less to pack than W
+  } else if (wide && rows < n) {  // Z^T = W X^T: a batch of rows is less to pack than W
     product<T, true>(n, 0, rows, stage.n_in, W, stage.row, 1, x, job.ld[s], scratch, [&](long i0, long m, long r0, long w, const T *C) {
       T *to = z + r0 * ld + i0;
-      for (long r = 0; r < w; r += 4)
-        for (long i = 0; i < m; i += 4) turn(C + i * BLOCK_COLUMNS + r, BLOCK_COLUMNS, m - i, to + r * ld + i, ld, w - r, b ? b + i0 + i : nullptr);
+      for (long r = 0; r < w; r += LANES<T>)
+        for (long i = 0; i < m; i += LANES<T>) turn(C + i * BLOCK_COLUMNS + r, BLOCK_COLUMNS, m - i, to + r * ld + i, ld, w - r, b ? b + i0 + i : nullptr);
     });
   } else {
     product<T, true>(rows, 0, n, stage.n_in, x, job.ld[s], 1, W, stage.row, scratch, Into<T>{z, ld, b});
@@ -58,8 +58,14 @@ template <class T> void dense_backward_by_columns(const Job<T> &job, int s, long
   dense_columns(job, s, 0, batch, share(n, thread, threads), share(n, thread + 1, threads), scratch);
 }
 
+// Of the next batch the rows that this thread will gather.
+template <class T> Ahead rows_ahead(const Job<T> &job, int thread, int threads) {
+  const long n = job.next_batch, bytes = job.stage[0].n_in * (job.input == U8 ? 1 : job.input == F32 ? 4 : 8);
+  return {(const char *)job.X, bytes, job.next_rows + n * thread / threads, job.next_rows + n * (thread + 1) / threads};
+}
+
 // This thread's part of dW = dZ^T X, over the whole batch: units, whose weights lie side by side, or columns of a few units.
-template <class T, class Change> void update_dense(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch, const Change &change) {
+template <class T, class Change> void update_dense(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch, Ahead &ahead, const Change &change) {
   const Stage &stage = job.stage[s];
   const bool few = stage.n_out < (stage.n_in > 4 * stage.n_out ? 4 : 2) * LANE * threads;  // short rows are better not divided
   const long most = few ? stage.n_in : stage.n_out, first = share(most, thread, threads), last = share(most, thread + 1, threads);
@@ -68,7 +74,7 @@ template <class T, class Change> void update_dense(const Job<T> &job, int s, lon
   product<T, false>(units, few ? first : 0, few ? last : stage.n_in, batch, job.D[s + 1] + unit, 1, job.ld[s + 1], job.A[s], job.ld[s], scratch,
                     [&](long i0, long m, long j0, long w, const T *C) {
                       change({C, BLOCK_COLUMNS, stage.weights + (unit + i0) * stage.row + j0, stage.row, m, w});
-                    });
+                    }, &ahead);
 }
 
 constexpr long HALVES_AT_ONCE = 4096;  // elements that are added up before they are used: they stay in L1
@@ -96,10 +102,10 @@ template <class T, class F> INLINE void sum_rows(const T *from, long rows, long 
 }
 // Units are in lanes, those of both halves one after the other, and of these thread t of n has an n-th part. Rows come in
 // pieces of whole DEPTHs, one after the other.
-template <class T> void dense_halves(const Job<T> &job, int s, long batch, long piece, long pieces, int thread, int threads, T *scratch) {
+template <class T> void dense_halves(const Job<T> &job, int s, long batch, long piece, long pieces, int thread, int threads, T *scratch, Ahead &ahead) {
   const Stage &stage = job.stage[s];
   const long lanes = (stage.n_out + LANE - 1) / LANE;
-  for (long half = 0; half < 2; half++) {
+  for (long half = 0; half < (job.alone ? 1 : 2); half++) {
     const auto unit = [&](long t) {
       const long lane = 2 * lanes * t / threads - half * lanes;
       return smaller(lane < 0 ? 0 : lane * LANE, stage.n_out);
@@ -111,7 +117,7 @@ template <class T> void dense_halves(const Job<T> &job, int s, long batch, long 
     const bool more = row > start;
     T *const to = half_of(job, s, half);
     const T *const dz = job.D[s + 1] + row * job.ld[s + 1], *const x = job.A[s] + row * job.ld[s];
-    product<T, false>(last - first, 0, stage.n_in, rows, dz + first, 1, job.ld[s + 1], x, job.ld[s], scratch, Into<T>{to + first * stage.row, stage.row, nullptr, more});
+    product<T, false>(last - first, 0, stage.n_in, rows, dz + first, 1, job.ld[s + 1], x, job.ld[s], scratch, Into<T>{to + first * stage.row, stage.row, nullptr, more}, &ahead);
     sum_rows(dz, rows, job.ld[s + 1], first, last, [&](long k0, const T *sum) {
       T *const biases = to + stage.n_out * stage.row + k0;
       put(biases, sum, more ? biases : nullptr, LANE);
@@ -120,22 +126,35 @@ template <class T> void dense_halves(const Job<T> &job, int s, long batch, long 
 }
 // This thread's units, from what both halves have come to.
 template <class T, class Weights, class Biases>
-void update_from_halves(const Job<T> &job, int s, int thread, int threads, T *scratch, const Weights &change_weights, const Biases &change) {
+void update_from_halves(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch, Ahead &ahead, const Weights &change_weights, const Biases &change) {
   const Stage &stage = job.stage[s];
-  const long first = share(stage.n_out, thread, threads), last = share(stage.n_out, thread + 1, threads), biases = stage.n_out * stage.row;
+  const long first = stage.n_out * thread / threads, last = stage.n_out * (thread + 1) / threads, biases = stage.n_out * stage.row;
   const T *const one = half_of(job, s, 0), *const other = half_of(job, s, 1);
-  const auto add = [&](long start, long n) {
-    for (long k = 0; k < n; k += LANES<T>) store(scratch + k, load(one + start + k) + load(other + start + k));
+  const auto add = [](const T *a, const T *b, T *sum, long n) {
+    for (long k = 0; k < n; k += LANES<T>) store(sum + k, load(a + k) + load(b + k));
   };
+  if (job.alone) {
+    const long row = batch / 2, ld = job.ld[s + 1];
+    const T *const dz = job.D[s + 1] + row * ld, *const x = job.A[s] + row * job.ld[s];
+    product<T, false>(stage.n_out, 0, stage.n_in, batch - row, dz, 1, ld, x, job.ld[s], scratch, [&](long i0, long m, long j0, long w, T *C) {
+      for (long i = 0; i < m; i++) add(one + (i0 + i) * stage.row + j0, C + i * BLOCK_COLUMNS, C + i * BLOCK_COLUMNS, w);
+      change_weights({C, BLOCK_COLUMNS, stage.weights + i0 * stage.row + j0, stage.row, m, w});
+    }, &ahead);
+    if (stage.biases < 0) return;
+    return sum_rows(dz, batch - row, ld, 0, stage.n_out, [&](long k0, T *sum) {
+      add(one + biases + k0, sum, sum, LANE);
+      change({sum, 0, stage.biases + k0, 0, 1, smaller(LANE, stage.n_out - k0)});
+    });
+  }
   const long at_once = stage.row < HALVES_AT_ONCE ? HALVES_AT_ONCE / stage.row : 1;  // units
   for (long i = first; i < last; i += at_once) {
     const long units = smaller(at_once, last - i);
-    add(i * stage.row, units * stage.row);
+    add(one + i * stage.row, other + i * stage.row, scratch, units * stage.row);
     change_weights({scratch, stage.row, stage.weights + i * stage.row, stage.row, units, stage.n_in});
   }
-  if (stage.biases < 0 || first >= last) return;
-  add(biases + first, last - first);
-  change({scratch, 0, stage.biases + first, 0, 1, last - first});
+  if (stage.biases < 0 || thread > 0) return;
+  add(one + biases, other + biases, scratch, stage.n_out);
+  change({scratch, 0, stage.biases, 0, 1, stage.n_out});
 }
 
 }  // namespace

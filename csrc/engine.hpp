@@ -326,6 +326,7 @@ template <class T> class Network {
           T *const scratch = work.scratch[size_t(t)];
           Job<T> j = first;
           const long batch = prepare(j, step), end = batch * (t + 1) / n;
+          j.alone = n == 1 && row * double(batch) < STOP_FLOPS;  // then nothing is taken in pieces
           const auto in_pieces = [&](double operations, const auto &f) {
             const int pieces = int(std::clamp<long>(long(operations / STOP_FLOPS / n), 1, std::max<long>(columns / n, 1)));
             for (int piece = t * pieces; piece < (t + 1) * pieces && (pieces == 1 || !stop.now(t)); piece++) f(piece, n * pieces);
@@ -353,7 +354,7 @@ template <class T> class Network {
             k.backward(j, a, b, phase.back_from, phase.back_to, scratch);
           }
           if (phase.halves && n <= 2) halves();
-          if (phase.losses && t == n - 1) k.penalties(j);
+          if (phase.losses) k.penalties(j, t, n);
         },
         [&](long step) { return between(step), !stop.told(); });
   }
@@ -396,6 +397,7 @@ template <class T> class Network {
     const auto prepare = [&](Job<T> &mine, long step) {
       const long start = long(u.bounds[step] - u.bounds[0]), batch = long(u.bounds[step + 1] - u.bounds[step]);
       mine.rows = u.order + start, mine.row_loss = losses + start;
+      if (step + 1 < u.count) mine.next_rows = mine.rows + batch, mine.next_batch = long(u.bounds[step + 2] - u.bounds[step + 1]);
       mine.constants = u.constants + step * sets() * CONSTANTS, mine.step = u.step + step;
       if (u.penalty) mine.penalty = u.penalty[step];
       mine.share = share_of(mine, batch);

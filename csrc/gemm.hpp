@@ -30,20 +30,38 @@ template <class F> INLINE void pieces(long n, long most, F f) {
   }
 }
 
-// C[i][j] (+)= sum_k A(i, k) B(k, j), and + b[j] unless it is null, for M rows and V vectors; k only ever grows.
-template <class T> using Tile = void (*)(long depth, const T *A, long ai, long ak, const T *B, long bk, T *C, long ci, bool first, const T *b);
-template <class T, int M, int V> void tile(long depth, const T *A, long ai, long ak, const T *B, long bk, T *C, long ci, bool first, const T *bias) {
+// Rows of X that the next batch will want from far away. Each tile asks for one of them, a little every round, while it
+// keeps the arithmetic busy: asked for all at once lines would wait for one another, and everything else for them.
+struct Ahead {
+  const char *X;
+  long bytes;  // of a row
+  const int64_t *row, *last;
+  const char *next() { return row < last ? X + *row++ * bytes : nullptr; }
+};
+
+// C[i][j] (+)= sum_k A(i, k) B(k, j), and + b[j] unless it is null, for M rows and V vectors; k only ever grows. From
+// `ahead` on so many bytes a round are asked for, unless it is null.
+template <class T> using Tile = void (*)(long depth, const T *A, long ai, long ak, const T *B, long bk, T *C, long ci, bool first, const T *b, const char *ahead, long bytes);
+template <class T, int M, int V> void tile(long depth, const T *A, long ai, long ak, const T *B, long bk, T *C, long ci, bool first, const T *bias, const char *ahead, long bytes) {
   vec<T> c[M][V];
   for (int i = 0; i < M; i++)
     for (int j = 0; j < V; j++) c[i][j] = first ? vec<T>{} : load(C + i * ci + j * LANES<T>);
-  for (long k = 0; k < depth; k++) {
+  const auto round = [&](long k) {
     vec<T> b[V];
     for (int j = 0; j < V; j++) b[j] = load(B + k * bk + j * LANES<T>);
     for (int i = 0; i < M; i++) {
       vec<T> a = splat<T>(A[i * ai + k * ak]);
       for (int j = 0; j < V; j++) c[i][j] += a * b[j];
     }
-  }
+  };
+  if (ahead)
+    for (long k = 0; k < depth; k++) {
+      __builtin_prefetch(ahead, 0, 2);
+      ahead += bytes;
+      round(k);
+    }
+  else
+    for (long k = 0; k < depth; k++) round(k);
   for (int j = 0; bias && j < V; j++) {
     const vec<T> b = load(bias + j * LANES<T>);
     for (int i = 0; i < M; i++) c[i][j] += b;
@@ -66,23 +84,36 @@ template <class T> void pack_rows(long depth, long width, const T *B, long bk, T
       store(out + j / PANEL<T> * PANEL_SIZE<T> + k * PANEL<T> + j % PANEL<T>, load(B + k * bk + j));
     }
 }
-// to[k][j] = from[j][k] (+ b[j]) for four by four of them; rows of `from` past `n` count as 0, rows of `to` past `m` are left
-// alone.
-template <class T> INLINE void turn(const T *from, long row, long n, T *to, long to_row, long m = 4, const T *b = nullptr) {
-  using four = Few<T, 4>;
-  four w[4];
-  for (long q = 0; q < 4; q++) w[q] = q < n ? *(const four *)(from + q * row) : four{};
-  const four ab = __builtin_shufflevector(w[0], w[1], 0, 4, 1, 5), cd = __builtin_shufflevector(w[2], w[3], 0, 4, 1, 5);
-  const four AB = __builtin_shufflevector(w[0], w[1], 2, 6, 3, 7), CD = __builtin_shufflevector(w[2], w[3], 2, 6, 3, 7);
-  const four turned[4] = {__builtin_shufflevector(ab, cd, 0, 1, 4, 5), __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
-                          __builtin_shufflevector(AB, CD, 0, 1, 4, 5), __builtin_shufflevector(AB, CD, 2, 3, 6, 7)};
-  for (long q = 0; q < 4; q++)
-    if (q < m) *(four *)(to + q * to_row) = b ? turned[q] + *(const four *)b : turned[q];
+// a and b with every second group of so many lanes exchanged: those of b go to a's odd places, those of a to b's even ones.
+template <int GROUP, class V, int... K> INLINE void exchange(V &a, V &b, std::integer_sequence<int, K...>) {
+  constexpr int N = sizeof...(K);
+  const V low = __builtin_shufflevector(a, b, (K & GROUP ? N + K - GROUP : K)...), high = __builtin_shufflevector(a, b, (K & GROUP ? N + K : K + GROUP)...);
+  a = low, b = high;
+}
+template <class T, int GROUP = 1> INLINE void transpose(vec<T> *v) {
+  if constexpr (GROUP < LANES<T>) {
+#pragma GCC unroll 16
+    for (int k = 0; k < LANES<T>; k++)
+      if (!(k & GROUP)) exchange<GROUP>(v[k], v[k + GROUP], std::make_integer_sequence<int, LANES<T>>{});
+    transpose<T, 2 * GROUP>(v);
+  }
+}
+// to[k][j] = from[j][k] (+ b[j]) for LANES by LANES of them; rows of `from` past `n` count as 0, rows of `to` past `m` are
+// left alone.
+template <class T> INLINE void turn(const T *from, long row, long n, T *to, long to_row, long m = LANES<T>, const T *b = nullptr) {
+  vec<T> v[LANES<T>];
+#pragma GCC unroll 16
+  for (long q = 0; q < LANES<T>; q++) v[q] = q < n ? load(from + q * row) : vec<T>{};
+  transpose<T>(v);
+  const vec<T> bias = b ? load(b) : vec<T>{};
+#pragma GCC unroll 16
+  for (long q = 0; q < LANES<T>; q++)
+    if (q < m) store(to + q * to_row, b ? v[q] + bias : v[q]);
 }
 template <class T> void pack_transposed(long depth, long width, const T *W, long row, T *out) {
   const long columns = whole<T>(width);  // that a tile reads
-  for (long j = 0; j < columns; j += 4)
-    for (long k = 0; k < depth; k += 4) turn(W + j * row + k, row, width - j, out + k * PANEL<T> + j, PANEL<T>);
+  for (long j = 0; j < columns; j += LANES<T>)
+    for (long k = 0; k < depth; k += LANES<T>) turn(W + j * row + k, row, width - j, out + k * PANEL<T> + j, PANEL<T>);
 }
 
 // Where a product goes: rows `row` apart, with b added unless it is null, and to what is there if there is `more` to sum.
@@ -97,19 +128,20 @@ template <class T> struct Into {
 // C = A B in blocks; each finished block of C, rows BLOCK_COLUMNS apart, goes to done(row, rows, column, columns, block), unless
 // C has a place. TRANSPOSED: B(k, j) is W[j][k]. Reads B, and writes C, in whole vectors, so their rows are padded.
 template <class T, bool TRANSPOSED, class Done>
-INLINE void product(long rows, long first_column, long last_column, long depth, const T *A, long ai, long ak, const T *B, long bk, T *scratch, Into<T> into, Done done) {
+INLINE void product(long rows, long first_column, long last_column, long depth, const T *A, long ai, long ak, const T *B, long bk, T *scratch, Into<T> into, Done done, Ahead *ahead) {
   T *room = scratch, *packed_B = room + BLOCK_ROWS * BLOCK_COLUMNS, *packed_A = packed_B + PANEL_BLOCKS * PANELS_SIZE<T>;
+  const long blocks = (depth + DEPTH - 1) / DEPTH, step = blocks ? padded((depth + blocks - 1) / blocks) : DEPTH;  // as equal as can be
   const long ci = into.to ? into.row : BLOCK_COLUMNS;
   const bool pack_A = ai == 1 && rows > 2 * BLOCK_COLUMNS && depth <= DEPTH;  // else each step of k is a cache line further
-  const bool fetch_A = ak == 1 && depth > 64;                             // rows of weights, which another core may have changed
+  const bool fetch_A = ak == 1 && depth > 64 && !into.to;                 // rows of weights, which another core may have changed
   const bool keep_B = !pack_A && depth <= PANEL_BLOCKS * DEPTH;           // packed once for all rows of A
   const auto block = [&](long i0, long j0) {
     const long n = smaller(rows - i0, BLOCK_ROWS), width = smaller(last_column - j0, BLOCK_COLUMNS);
     T *C = into.to ? into.to + i0 * ci + j0 : room;
-    for (long k0 = 0; k0 < depth; k0 += DEPTH) {
-      const long d = smaller(depth - k0, DEPTH);
+    for (long k0 = 0; k0 < depth; k0 += step) {
+      const long d = smaller(depth - k0, step);
       const bool pack_B = TRANSPOSED || (depth > 64 && n > 4 * TILE_ROWS), packed = keep_B && i0 > 0;
-      T *panels = packed_B + (keep_B ? k0 / DEPTH * PANELS_SIZE<T> : 0);
+      T *panels = packed_B + (keep_B ? k0 / step * PANELS_SIZE<T> : 0);
       if (!TRANSPOSED && pack_B && !packed) pack_rows(d, width, B + k0 * bk + j0, bk, panels);
       for (long j = 0; j < width; j += PANEL<T>) {
         T *panel = panels + j / PANEL<T> * PANEL_SIZE<T>;
@@ -123,8 +155,9 @@ INLINE void product(long rows, long first_column, long last_column, long depth, 
           if (fetch_A)  // a tile takes as long as its successor's lines do to come
             for (long q = 0; q < m; q++)
               for (long k = 0; k < d; k += LINE / sizeof(T)) __builtin_prefetch(a + (m + q) * ai + k);
+          const char *coming = ahead ? ahead->next() : nullptr;
           const long a_row = pack_A ? 1 : ai, a_step = pack_A ? m : ak;
-          tiles[m - 1](d, a, a_row, a_step, b, b_step, C + i * ci + j, ci, k0 == 0 && !into.more, bias);
+          tiles[m - 1](d, a, a_row, a_step, b, b_step, C + i * ci + j, ci, k0 == 0 && !into.more, bias, coming, coming ? ahead->bytes / d + 1 : 0);
         });
       }
     }
@@ -147,12 +180,12 @@ INLINE void product(long rows, long first_column, long last_column, long depth, 
 }
 
 template <class T, bool TRANSPOSED, class Done>
-INLINE void product(long rows, long first_column, long last_column, long depth, const T *A, long ai, long ak, const T *B, long bk, T *scratch, const Done &done) {
-  product<T, TRANSPOSED>(rows, first_column, last_column, depth, A, ai, ak, B, bk, scratch, Into<T>{}, done);
+INLINE void product(long rows, long first_column, long last_column, long depth, const T *A, long ai, long ak, const T *B, long bk, T *scratch, const Done &done, Ahead *ahead = nullptr) {
+  product<T, TRANSPOSED>(rows, first_column, last_column, depth, A, ai, ak, B, bk, scratch, Into<T>{}, done, ahead);
 }
 template <class T, bool TRANSPOSED>
-INLINE void product(long rows, long first_column, long last_column, long depth, const T *A, long ai, long ak, const T *B, long bk, T *scratch, const Into<T> &into) {
-  product<T, TRANSPOSED>(rows, first_column, last_column, depth, A, ai, ak, B, bk, scratch, into, [](long, long, long, long, const T *) {});
+INLINE void product(long rows, long first_column, long last_column, long depth, const T *A, long ai, long ak, const T *B, long bk, T *scratch, const Into<T> &into, Ahead *ahead = nullptr) {
+  product<T, TRANSPOSED>(rows, first_column, last_column, depth, A, ai, ak, B, bk, scratch, into, [](long, long, long, long, const T *) {}, ahead);
 }
 
 // C[i][j] = sum_k A[i][k] W[j][k], both contiguous in k, padding included, which is zero in one of them.

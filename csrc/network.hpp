@@ -168,22 +168,25 @@ template <class T> void losses(const Job<T> &job, long first, long last, T *scra
   }
 }
 
-template <class T> void penalties(const Job<T> &job) {  // before the update, row by row of each matrix
+// This thread's rows of each matrix, before the update.
+template <class T> void penalties(const Job<T> &job, int thread, int threads) {
   double *out = job.row_penalty;
   for (int s = 0; s < job.stages; s++) {
     const Stage &stage = job.stage[s];
     if (stage.l1 == 0 && stage.l2 == 0) continue;
     const T *W = job.params + stage.weights;
-    const long n = matrix_columns(stage);
-    for (long i = 0; i < matrix_rows(stage); i++, W += stage.row) {
+    const long n = matrix_columns(stage), rows = matrix_rows(stage), start = rows * thread / threads, stop = rows * (thread + 1) / threads;
+    W += start * stage.row;
+    for (long i = start; i < stop; i++, W += stage.row) {
       vec<T> squares[2] = {}, sizes[2] = {};  // each addition waits for the one before it; padding is 0
       for (long k = 0; k < n; k += LANES<T>) {
         const vec<T> w = load(W + k);
-        const long i = k / LANES<T> % 2;
-        squares[i] += w * w, sizes[i] += w < 0 ? -w : w;
+        const long lane = k / LANES<T> % 2;
+        squares[lane] += w * w, sizes[lane] += w < 0 ? -w : w;
       }
-      *out++ = job.penalty * (stage.l1 * double(total<T>(sizes[0] + sizes[1])) + stage.l2 / 2 * double(total<T>(squares[0] + squares[1])));
+      out[i] = job.penalty * (stage.l1 * double(total<T>(sizes[0] + sizes[1])) + stage.l2 / 2 * double(total<T>(squares[0] + squares[1])));
     }
+    out += rows;
   }
 }
 
@@ -308,11 +311,13 @@ template <class T> void whole_backward(const Job<T> &job, int s, long batch, int
 }
 
 template <class T> void halves(const Job<T> &job, long batch, long piece, long pieces, int thread, int threads, T *scratch) {
+  Ahead ahead = job.alone ? rows_ahead(job, 0, 2) : rows_ahead(job, thread, threads);
   for (int s = job.stages - 1; s >= 0; s--)
-    if (in_halves(job.stage[s], batch, job.from_rows) && (job.grads || job.stage[s].constants >= 0)) dense_halves(job, s, batch, piece, pieces, thread, threads, scratch);
+    if (in_halves(job.stage[s], batch, job.from_rows) && (job.grads || job.stage[s].constants >= 0)) dense_halves(job, s, batch, piece, pieces, thread, threads, scratch, ahead);
 }
 
 template <class T> void update(const Job<T> &job, long batch, int thread, int threads, T *scratch) {
+  Ahead ahead = job.alone && in_halves(job.stage[0], batch, job.from_rows) ? rows_ahead(job, 1, 2) : rows_ahead(job, thread, threads);
   for (int s = job.stages - 1; s >= 0; s--) {
     const Stage &stage = job.stage[s];
     if (stage.kind == BATCHNORM && by_batch(job, stage) && !job.grads && thread == 0) move_running(job, s, batch);
@@ -327,9 +332,9 @@ template <class T> void update(const Job<T> &job, long batch, int thread, int th
     else if (stage.kind == PERIODIC) update_periodic(job, s, batch, thread, threads, change);
     else if (stage.kind == ENSEMBLE) update_ensemble(job, s, batch, thread, threads, scratch, change_weights, change);
     else if (stage.kind == EMBEDDING) update_embedding(job, s, batch, thread, threads, change);
-    else if (in_halves(stage, batch, job.from_rows)) update_from_halves(job, s, thread, threads, scratch, change_weights, change);
+    else if (in_halves(stage, batch, job.from_rows)) update_from_halves(job, s, batch, thread, threads, scratch, ahead, change_weights, change);
     else if (stage.kind == DENSE) {
-      update_dense(job, s, batch, thread, threads, scratch, change_weights);
+      update_dense(job, s, batch, thread, threads, scratch, ahead, change_weights);
       if (stage.biases >= 0) update_biases(job, step, s, batch, thread, threads);
     } else if (stage.kind == PRELU) {
       update_vector(job, step, stage.weights, n, batch, thread, threads, [&](long r, long k) { return x[r * ld + k] < 0 ? dy[r * ld + k] * x[r * ld + k] : T(0); });
