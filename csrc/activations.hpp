@@ -197,9 +197,19 @@ template <class T, template <class> class F> struct Elementwise {
   }
 };
 
+// e^z / sum e^z. Of few outputs as many rows as a vector has lanes are turned and go side by side, each in the same order.
 template <class T> struct Softmax {
+  static constexpr long FEW = 64, ROWS = 4;  // outputs at most, and rows at least
   static void forward(const T *z, T *a, long rows, long n, long ld_z, long ld_a, T) {
-    for (long r = 0; r < rows; r++) {
+    long r = 0;
+    for (T turned[FEW * LANES<T>]; n <= FEW && r + ROWS <= rows; r += LANES<T>) {
+      const long count = smaller(rows - r, LANES<T>);
+      for (long k = 0; k < n; k += LANES<T>) turn(z + r * ld_z + k, ld_z, count, turned + k * LANES<T>, LANES<T>);
+      side_by_side(turned, n);
+      for (long q = 0; q < count; q++)
+        for (long k = 0; k < n; k++) a[(r + q) * ld_a + k] = turned[k * LANES<T> + q];
+    }
+    for (; r < rows; r++) {
       const T *from = z + r * ld_z;
       T *to = a + r * ld_a, top = from[0], total = 0;
       for (long k = 1; k < n; k++) top = from[k] > top || from[k] != from[k] ? from[k] : top;
@@ -208,6 +218,18 @@ template <class T> struct Softmax {
       for (long k = 0; k < n; k++) total += to[k];
       for (long k = 0; k < n; k++) to[k] /= total;
     }
+  }
+  static void side_by_side(T *z, long n) {
+    vec<T> top = load(z), total = {};
+    for (long k = 1; k < n; k++) {
+      const vec<T> x = load(z + k * LANES<T>);
+      top = (x > top) | (x != x) ? x : top;
+    }
+    for (long k = 0; k < n; k++) store(z + k * LANES<T>, load(z + k * LANES<T>) - top);
+    INDEPENDENT
+    for (long k = 0; k < n * LANES<T>; k++) z[k] = exponential(z[k]);
+    for (long k = 0; k < n; k++) total += load(z + k * LANES<T>);
+    for (long k = 0; k < n; k++) store(z + k * LANES<T>, load(z + k * LANES<T>) / total);
   }
   static void backward(const T *da, const T *, const T *a, T *dz, long rows, long n, long ld, T) {
     for (long r = 0; r < rows; r++) {

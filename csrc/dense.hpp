@@ -58,9 +58,12 @@ template <class T> void dense_backward_by_columns(const Job<T> &job, int s, long
   dense_columns(job, s, 0, batch, share(n, thread, threads), share(n, thread + 1, threads), scratch);
 }
 
+constexpr long FAR_ROWS = 4 * LINE;  // bytes of one, from which on they are worth asking for
+
 // Of the next batch the rows that this thread will gather.
 template <class T> Ahead rows_ahead(const Job<T> &job, int thread, int threads) {
   const long n = job.next_batch, bytes = job.stage[0].n_in * (job.input == U8 ? 1 : job.input == F32 ? 4 : 8);
+  if (bytes < FAR_ROWS) return {};
   return {(const char *)job.X, bytes, job.next_rows + n * thread / threads, job.next_rows + n * (thread + 1) / threads};
 }
 

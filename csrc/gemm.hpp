@@ -1,8 +1,6 @@
 // Three products are all there is: Z = X W^T, dX = dZ W, dW = dZ^T X.
 // The order in which one element is summed depends on the shapes alone, never on how rows or columns are shared out.
 #pragma once
-#include <utility>
-
 #include "vec.hpp"
 
 namespace {
@@ -33,9 +31,9 @@ template <class F> INLINE void pieces(long n, long most, F f) {
 // Rows of X that the next batch will want from far away. Each tile asks for one of them, a little every round, while it
 // keeps the arithmetic busy: asked for all at once lines would wait for one another, and everything else for them.
 struct Ahead {
-  const char *X;
-  long bytes;  // of a row
-  const int64_t *row, *last;
+  const char *X = nullptr;
+  long bytes = 0;  // of a row
+  const int64_t *row = nullptr, *last = nullptr;
   const char *next() { return row < last ? X + *row++ * bytes : nullptr; }
 };
 
@@ -84,32 +82,6 @@ template <class T> void pack_rows(long depth, long width, const T *B, long bk, T
       store(out + j / PANEL<T> * PANEL_SIZE<T> + k * PANEL<T> + j % PANEL<T>, load(B + k * bk + j));
     }
 }
-// a and b with every second group of so many lanes exchanged: those of b go to a's odd places, those of a to b's even ones.
-template <int GROUP, class V, int... K> INLINE void exchange(V &a, V &b, std::integer_sequence<int, K...>) {
-  constexpr int N = sizeof...(K);
-  const V low = __builtin_shufflevector(a, b, (K & GROUP ? N + K - GROUP : K)...), high = __builtin_shufflevector(a, b, (K & GROUP ? N + K : K + GROUP)...);
-  a = low, b = high;
-}
-template <class T, int GROUP = 1> INLINE void transpose(vec<T> *v) {
-  if constexpr (GROUP < LANES<T>) {
-#pragma GCC unroll 16
-    for (int k = 0; k < LANES<T>; k++)
-      if (!(k & GROUP)) exchange<GROUP>(v[k], v[k + GROUP], std::make_integer_sequence<int, LANES<T>>{});
-    transpose<T, 2 * GROUP>(v);
-  }
-}
-// to[k][j] = from[j][k] (+ b[j]) for LANES by LANES of them; rows of `from` past `n` count as 0, rows of `to` past `m` are
-// left alone.
-template <class T> INLINE void turn(const T *from, long row, long n, T *to, long to_row, long m = LANES<T>, const T *b = nullptr) {
-  vec<T> v[LANES<T>];
-#pragma GCC unroll 16
-  for (long q = 0; q < LANES<T>; q++) v[q] = q < n ? load(from + q * row) : vec<T>{};
-  transpose<T>(v);
-  const vec<T> bias = b ? load(b) : vec<T>{};
-#pragma GCC unroll 16
-  for (long q = 0; q < LANES<T>; q++)
-    if (q < m) store(to + q * to_row, b ? v[q] + bias : v[q]);
-}
 template <class T> void pack_transposed(long depth, long width, const T *W, long row, T *out) {
   const long columns = whole<T>(width);  // that a tile reads
   for (long j = 0; j < columns; j += LANES<T>)
@@ -130,7 +102,7 @@ template <class T> struct Into {
 template <class T, bool TRANSPOSED, class Done>
 INLINE void product(long rows, long first_column, long last_column, long depth, const T *A, long ai, long ak, const T *B, long bk, T *scratch, Into<T> into, Done done, Ahead *ahead) {
   T *room = scratch, *packed_B = room + BLOCK_ROWS * BLOCK_COLUMNS, *packed_A = packed_B + PANEL_BLOCKS * PANELS_SIZE<T>;
-  const long blocks = (depth + DEPTH - 1) / DEPTH, step = blocks ? padded((depth + blocks - 1) / blocks) : DEPTH;  // as equal as can be
+  const long blocks = (depth + DEPTH - 1) / DEPTH, step = blocks > 1 ? padded((depth + blocks - 1) / blocks) : DEPTH;  // as equal as can be
   const long ci = into.to ? into.row : BLOCK_COLUMNS;
   const bool pack_A = ai == 1 && rows > 2 * BLOCK_COLUMNS && depth <= DEPTH;  // else each step of k is a cache line further
   const bool fetch_A = ak == 1 && depth > 64 && !into.to;                 // rows of weights, which another core may have changed
@@ -189,12 +161,13 @@ INLINE void product(long rows, long first_column, long last_column, long depth, 
 }
 
 // C[i][j] = sum_k A[i][k] W[j][k], both contiguous in k, padding included, which is zero in one of them.
-template <class T, int M, int N> INLINE void dot_tile(long depth, const T *A, long ai, const T *W, long row, T *C, long ci) {
+template <class T, int M, int N> INLINE void dot_tile(long depth, const T *A, long ai, const T *W, long row, T *C, long ci, const T *ahead) {
   vec<T> c[M][N];
   for (int i = 0; i < M; i++)
     for (int j = 0; j < N; j++) c[i][j] = vec<T>{};
   for (long k = 0; k < depth; k += LANES<T>) {
     vec<T> a[M];
+    if constexpr (M > 1) __builtin_prefetch(ahead + k, 0, 2);
     for (int i = 0; i < M; i++) a[i] = load(A + i * ai + k);
     for (int j = 0; j < N; j++) {
       vec<T> w = load(W + j * row + k);
@@ -222,15 +195,16 @@ template <class T> void dots(long rows, long columns, long depth, const T *A, lo
   if (rows == 1)  // as many sums at once as hide how long one addition takes
     return pieces(columns, DOT_ALONE, [&](long j, long n) {
       [&]<int... K>(std::integer_sequence<int, K...>) {
-        ((n == K + 1 ? dot_tile<T, 1, K + 1>(depth, A, ai, W + j * row, row, C + j, ci) : void()), ...);
+        ((n == K + 1 ? dot_tile<T, 1, K + 1>(depth, A, ai, W + j * row, row, C + j, ci, nullptr) : void()), ...);
       }(std::make_integer_sequence<int, DOT_ALONE>{});
     });
   pieces(rows, DOT_ROWS, [&](long i, long m) {  // whose numbers stay in L1 while all of W passes by
     pieces(columns, DOT_COLUMNS, [&](long j, long n) {
       const T *a = A + i * ai, *w = W + j * row;
       T *c = C + i * ci + j;
+      const T *ahead = a + (m + j / DOT_COLUMNS) * ai;  // one of the rows of the tiles to come
       [&]<int... K>(std::integer_sequence<int, K...>) {
-        (((m - 1) * DOT_COLUMNS + n - 1 == K ? dot_tile<T, K / DOT_COLUMNS + 1, K % DOT_COLUMNS + 1>(depth, a, ai, w, row, c, ci) : void()), ...);
+        (((m - 1) * DOT_COLUMNS + n - 1 == K ? dot_tile<T, K / DOT_COLUMNS + 1, K % DOT_COLUMNS + 1>(depth, a, ai, w, row, c, ci, ahead) : void()), ...);
       }(std::make_integer_sequence<int, DOT_ROWS * DOT_COLUMNS>{});
     });
   });

@@ -142,29 +142,38 @@ template <class T> void forward(const Job<T> &job, long batch, long first, long 
 }
 
 // --- backward --------------------------------------------------------------------------------------------------------
+constexpr long FEW_TO_TURN = 4;  // outputs of a row: fewer are quicker fetched one by one
+
 // Leaves the weighted loss of each row, and in D[stages] dJ/dscores: each row's derivative times its share of J.
 template <class T> void losses(const Job<T> &job, long first, long last, T *scratch) {
   const long members = job.members, n = job.stage[job.stages - 1].n_out / members, ld = job.ld[job.stages];
   const auto loss = job.from_outputs ? LOSSES<T>[job.loss].of_outputs : LOSSES<T>[job.loss].of_scores;
-  T *z = scratch, *dz = z + n * LANES<T>, *y = dz + n * LANES<T>, value[LANES<T>];
+  T *z = scratch, *dz = z + whole<T>(n) * LANES<T>, *y = dz + whole<T>(n) * LANES<T>, value[LANES<T>];
   int64_t labels[LANES<T>];
+  const bool turned = members == 1 && n >= FEW_TO_TURN;
   for (long r = first; r < last; r++) job.row_loss[r] = 0;
   for (long start = first * members; start < last * members; start += LANES<T>) {  // each member of each row
     const long count = smaller(last * members - start, LANES<T>);
+    for (long k = 0; turned && k < n; k += LANES<T>) turn(job.A[job.stages] + start * ld + k, ld, count, z + k * LANES<T>, LANES<T>);
     for (long q = 0; q < LANES<T>; q++) {  // the last lanes repeat a row
       const long each = start + smaller(q, count - 1), r = members == 1 ? each : each / members, i = job.rows ? job.rows[r] : r;
-      for (long k = 0; k < n; k++) z[k * LANES<T> + q] = job.A[job.stages][r * ld + (each - r * members) * n + k];
+      for (long k = 0; !turned && k < n; k++) z[k * LANES<T> + q] = job.A[job.stages][r * ld + (each - r * members) * n + k];
       if (job.labels) labels[q] = job.labels[i];
       else
         for (long k = 0; k < n; k++) y[k * LANES<T> + q] = job.targets[i * n + k];
     }
     loss({z, y, job.labels ? labels : nullptr, dz, value, n, job.settings});
+    T shares[LANES<T>] = {};
     for (long q = 0; q < count; q++) {
       const long r = members == 1 ? start + q : (start + q) / members, member = start + q - r * members;
-      const T w = job.factor * (job.weights ? job.weights[job.rows ? job.rows[r] : r] : T(1)) / T(members), share = job.share * w;
-      for (long k = 0; k < n; k++) job.D[job.stages][r * ld + member * n + k] = dz[k * LANES<T> + q] * share;
+      const T w = job.factor * (job.weights ? job.weights[job.rows ? job.rows[r] : r] : T(1)) / T(members);
+      shares[q] = job.share * w;
+      for (long k = 0; !turned && k < n; k++) job.D[job.stages][r * ld + member * n + k] = dz[k * LANES<T> + q] * shares[q];
       job.row_loss[r] += double(value[q] * w);
     }
+    if (!turned) continue;
+    for (long k = 0; k < n; k++) store(dz + k * LANES<T>, load(dz + k * LANES<T>) * load(shares));
+    for (long k = 0; k < n; k += LANES<T>) turn(dz + k * LANES<T>, LANES<T>, n - k, job.D[job.stages] + start * ld + k, ld, count);
   }
 }
 
@@ -447,7 +456,7 @@ template <class T> bool finite(const T *values, long rows, long n, long ld) {
 }
 
 // Elements of scratch for layers so wide: what a product packs, what the losses turn, or rows to be summed.
-template <class T> long scratch(long widest) { return SCRATCH<T> > 3 * widest * LANES<T> ? SCRATCH<T> : 3 * widest * LANES<T>; }
+template <class T> long scratch(long widest) { return SCRATCH<T> > 3 * whole<T>(widest) * LANES<T> ? SCRATCH<T> : 3 * whole<T>(widest) * LANES<T>; }
 
 template <class T> constexpr Kernels<T> KERNELS = {
     name, forward<T>, losses<T>, backward<T>, whole_forward<T>, whole_backward<T>, halves<T>, penalties<T>, update<T>, square<T>, finish<T>, takes_matrices, orthogonal<T>, needs_z, activation<T>, activation_backward<T>, finite<T>, scratch<T>, INSTRUCTION_SET};

@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #ifndef VECTOR_BYTES
 #define VECTOR_BYTES 16
@@ -58,5 +59,32 @@ constexpr long LANE = 16;  // elements; as in parameters.py
 constexpr long padded(long n) { return (n + LANE - 1) / LANE * LANE; }
 template <class T> constexpr long whole(long n) { return (n + LANES<T> - 1) / LANES<T> * LANES<T>; }  // as vectors
 constexpr long smaller(long a, long b) { return a < b ? a : b; }
+
+// a and b with every second group of so many lanes exchanged: those of b go to a's odd places, those of a to b's even ones.
+template <int GROUP, class V, int... K> INLINE void exchange(V &a, V &b, std::integer_sequence<int, K...>) {
+  constexpr int N = sizeof...(K);
+  const V low = __builtin_shufflevector(a, b, (K & GROUP ? N + K - GROUP : K)...), high = __builtin_shufflevector(a, b, (K & GROUP ? N + K : K + GROUP)...);
+  a = low, b = high;
+}
+template <class T, int GROUP = 1> INLINE void transpose(vec<T> *v) {
+  if constexpr (GROUP < LANES<T>) {
+#pragma GCC unroll 16
+    for (int k = 0; k < LANES<T>; k++)
+      if (!(k & GROUP)) exchange<GROUP>(v[k], v[k + GROUP], std::make_integer_sequence<int, LANES<T>>{});
+    transpose<T, 2 * GROUP>(v);
+  }
+}
+// to[k][j] = from[j][k] (+ b[j]) for LANES by LANES of them; rows of `from` past `n` count as 0, rows of `to` past `m` are
+// left alone.
+template <class T> INLINE void turn(const T *from, long row, long n, T *to, long to_row, long m = LANES<T>, const T *b = nullptr) {
+  vec<T> v[LANES<T>];
+#pragma GCC unroll 16
+  for (long q = 0; q < LANES<T>; q++) v[q] = q < n ? load(from + q * row) : vec<T>{};
+  transpose<T>(v);
+  const vec<T> bias = b ? load(b) : vec<T>{};
+#pragma GCC unroll 16
+  for (long q = 0; q < LANES<T>; q++)
+    if (q < m) store(to + q * to_row, b ? v[q] + bias : v[q]);
+}
 
 }  // namespace

@@ -319,7 +319,8 @@ class Training:
         self._outputs = None
         if self.epoch == self.state.epoch - self.before < self.epochs and self._left <= 0:
             self.interrupt(f"the time limit of {self.settings.time_limit:g} s is over")
-        if self._listened_to:
+        listened_to = self._listened_to
+        if listened_to:
             self._updates.show()
         self.numbers = {
             "loss": data_loss + penalty, "data_loss": data_loss, "penalty": penalty, "learning_rate": self.rate,
@@ -327,7 +328,8 @@ class Training:
         }  # fmt: skip
         self.history.record(self.numbers)
         self._call("on_epoch_end")
-        self._updates.hide()
+        if listened_to:
+            self._updates.hide()
 
     def _run_many(self) -> bool:
         """Run as many epochs as one crossing has time for, if more than one and nobody listens in between.
