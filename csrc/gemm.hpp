@@ -124,7 +124,7 @@ INLINE void product(long rows, long first_column, long last_column, long depth, 
         const T *bias = into.b && k0 + d == depth ? into.b + j0 + j : nullptr;
         pieces(n, TILE_ROWS, [&](long i, long m) {
           const T *a = pack_A ? packed_A + i * depth : A + (i0 + i) * ai + k0 * ak;
-          if (fetch_A)  // a tile takes as long as its successor's lines do to come
+          if (fetch_A && j == 0)  // a tile takes as long as its successor's lines do to come
             for (long q = 0; q < m; q++)
               for (long k = 0; k < d; k += LINE / sizeof(T)) __builtin_prefetch(a + (m + q) * ai + k);
           const char *coming = ahead ? ahead->next() : nullptr;
