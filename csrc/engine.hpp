@@ -431,8 +431,9 @@ template <class T> class Network {
     for (int t = 0; t < threads; t++) work.push_back(take(std::min(n, PREDICT_ROWS), losses != nullptr));
     std::atomic<bool> finite{true};
     const long blocks = (n + PREDICT_ROWS - 1) / PREDICT_ROWS;
-    threads::once(threads, [&](int t, int all) {
-      for (long block = blocks * t / all; block < blocks * (t + 1) / all && !stop.now(t); block++)
+    std::atomic<long> next{0};  // whoever is free takes the next: cores that others use as well are slower
+    threads::once(threads, [&](int t, int) {
+      for (long block; (block = next.fetch_add(1, std::memory_order_relaxed)) < blocks && !stop.now(t);)
         if (!predict_block(params, data, n, block * PREDICT_ROWS, outputs, losses, *work[size_t(t)])) finite = false;
     });
     delete spare.exchange(work[0].release());
