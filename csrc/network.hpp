@@ -150,13 +150,15 @@ template <class T> void losses(const Job<T> &job, long first, long last, T *scra
   const auto loss = job.from_outputs ? LOSSES<T>[job.loss].of_outputs : LOSSES<T>[job.loss].of_scores;
   T *z = scratch, *dz = z + whole<T>(n) * LANES<T>, *y = dz + whole<T>(n) * LANES<T>, value[LANES<T>];
   int64_t labels[LANES<T>];
-  const bool turned = members == 1 && n >= FEW_TO_TURN;
+  const long begin = first * members, end = last * members;  // each member of each row
   for (long r = first; r < last; r++) job.row_loss[r] = 0;
-  for (long start = first * members; start < last * members; start += LANES<T>) {  // each member of each row
-    const long count = smaller(last * members - start, LANES<T>);
+  // The lane is the place in the batch, wherever a thread begins: compilers do not round all lanes of a loop alike.
+  for (long start = begin / LANES<T> * LANES<T>; start < end; start += LANES<T>) {
+    const long none = start < begin ? begin - start : 0, count = smaller(end - start, LANES<T>);
+    const bool turned = members == 1 && n >= FEW_TO_TURN && none == 0;
     for (long k = 0; turned && k < n; k += LANES<T>) turn(job.A[job.stages] + start * ld + k, ld, count, z + k * LANES<T>, LANES<T>);
-    for (long q = 0; q < LANES<T>; q++) {  // the last lanes repeat a row
-      const long each = start + smaller(q, count - 1), r = members == 1 ? each : each / members, i = job.rows ? job.rows[r] : r;
+    for (long q = 0; q < LANES<T>; q++) {  // lanes that are left repeat a row
+      const long each = start + (q < none ? none : smaller(q, count - 1)), r = members == 1 ? each : each / members, i = job.rows ? job.rows[r] : r;
       for (long k = 0; !turned && k < n; k++) z[k * LANES<T> + q] = job.A[job.stages][r * ld + (each - r * members) * n + k];
       if (job.labels) labels[q] = job.labels[i];
       else
@@ -164,7 +166,7 @@ template <class T> void losses(const Job<T> &job, long first, long last, T *scra
     }
     loss({z, y, job.labels ? labels : nullptr, dz, value, n, job.settings});
     T shares[LANES<T>] = {};
-    for (long q = 0; q < count; q++) {
+    for (long q = none; q < count; q++) {
       const long r = members == 1 ? start + q : (start + q) / members, member = start + q - r * members;
       const T w = job.factor * (job.weights ? job.weights[job.rows ? job.rows[r] : r] : T(1)) / T(members);
       shares[q] = job.share * w;

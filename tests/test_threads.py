@@ -12,6 +12,8 @@ import pytest
 
 import neural
 from neural import Adam, BatchNorm, Callback, DenseLayer, DropoutLayer, NeuralNetwork, assembly, core
+from neural.losses import LOSSES
+from tests.networks import TARGETS, with_settings
 from tests.processes import in_a_process, printed, start
 
 needs_core = pytest.mark.skipif(core._core is None, reason="this installation has no compiled core")
@@ -162,6 +164,25 @@ def test_nor_do_those_of_halves_in_pieces():
     net.engine = "numpy"
     np.testing.assert_allclose(found[0], net.loss_and_gradient(X, y)[1], atol=1e-6)
     assert len({gradient.tobytes() for gradient in found}) == 1
+
+
+@needs_core
+@pytest.mark.usefixtures("any_work_pays")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_nor_do_those_of_any_loss(name, dtype):
+    """Rows go through a loss side by side, and compilers do not round what stands first as they do what stands last."""
+    rng = np.random.default_rng(0)
+    for width, _ in itertools.product((2, 10, 40), range(3)):
+        loss = with_settings(rng, name, width)
+        layers = [DenseLayer(width, width, loss.link or "softplus", init="he")]
+        net = NeuralNetwork(layers, loss, dtype=dtype, random_state=0)
+        X, y = rng.normal(size=(70, width)), TARGETS[name](rng, 70, loss.n_targets(width))
+        found = set()
+        for threads in (1, 3, 5, 7):
+            neural.set_threads(threads)
+            found.add(b"".join(np.asarray(numbers).tobytes() for numbers in net.loss_and_gradient(X, y)))
+        assert len(found) == 1
 
 
 FEW = SHAPES[3:9]
