@@ -265,8 +265,8 @@ template <class T> class Network {
     for (const Stage &stage : stages) total += VALUE_FLOPS * double(stage.n_out);
     return total;
   }
-  // Of a batch whose gradients are summed in halves.
-  long from_rows() const { return long(HALVES_FLOPS / (3 * flops() + 1)) + 1; }
+  // Of a batch whose gradients are summed in halves, neither of them empty.
+  long from_rows() const { return std::max<long>(2, long(HALVES_FLOPS / (3 * flops() + 1)) + 1); }
   // A step's phases: rows go forward and back, except that each thread does its columns of all rows where the whole batch
   // must be known, to be normalized, and where weights are so many that no thread should read all of them.
   struct Phase {

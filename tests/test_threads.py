@@ -151,6 +151,23 @@ def test_nor_do_those_of_sums_in_halves(dtype):
 
 
 @needs_core
+@pytest.mark.usefixtures("any_work_pays")
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_one_row_has_no_halves(threads):
+    """A last batch of one row, in a network so large that two rows are enough for them: nothing of the batch before."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(5, 900)), rng.normal(size=(5, 1))
+
+    def fitted(engine, n_threads):
+        layers = [DenseLayer(900, 800, "tanh"), DenseLayer(800, 1, "tanh"), DenseLayer(1, 1)]
+        net = NeuralNetwork(layers, "mse", dtype="float64", engine=engine, random_state=0)
+        net.fit(X, y, epochs=2, batch_size=4, n_threads=n_threads, verbose=0)
+        return net.params
+
+    np.testing.assert_allclose(fitted("core", threads), fitted("numpy", None), rtol=1e-10, atol=1e-13)
+
+
+@needs_core
 def test_nor_do_those_of_halves_in_pieces():
     """Of a step so large that Ctrl-C is looked for between pieces of rows; they add up to what NumPy finds."""
     rng = np.random.default_rng(0)
