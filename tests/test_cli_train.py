@@ -157,11 +157,23 @@ def test_the_report_stands_alone(folder):
         "data:image/png;base64",
         "numbers the rows",
         "balanced_accuracy",
+        "confidence intervals",
+        "[&quot;id&quot;, &quot;seen&quot;]",
         "species, learned from flowers.csv",
     ):
         assert words in page
     assert "http" not in page.replace("http://www.w3.org", "")
     assert "<script" not in page
+
+
+def test_a_single_row_to_judge_by_has_no_interval(folder, capsys):
+    (folder / "one.csv").write_text("".join((folder / "houses.csv").read_text().splitlines(keepends=True)[:2]))
+    run("evaluate values one.csv")
+    said = capsys.readouterr().out
+    assert said.count("none: all rows are alike") == 3, said
+    run("evaluate values one.csv --json")
+    metrics = json.loads(capsys.readouterr().out)["metrics"]
+    assert all((metric["low"], metric["high"]) == (None, None) for metric in metrics.values())
 
 
 def test_names_with_markup_are_shown_as_they_are(folder):

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -153,6 +154,10 @@ def test_inspect_tells_what_is_in_the_file(said):
     inputs = len(found["input_names"])
     assert found["parameters"] == 16 * (inputs + 1) + 3 * (16 + 1)
     assert f"{inputs} inputs, {found['epochs']} epochs, loss categorical_crossentropy" in text
+
+
+def test_inspect_tells_of_a_single_output(said):
+    assert re.search(r"DenseLayer +n_in 16, n_out 1\b", said("inspect values"))
 
 
 def test_inspect_runs_no_code_and_needs_none(said):

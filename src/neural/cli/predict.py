@@ -132,16 +132,12 @@ def evaluate(
     remarks = [f"{count(unknown, 'row')} with a target that was not there in training left out."] if unknown else []
     missed = _missed(found, limits)
     answer.text(" ".join([f"{count(len(truth), 'row')}.", *remarks]))
-    answer.text(table([("metric", "value", "95 % interval"), *map(_row, found)]))
+    answer.text(table([("metric", "value", "95 % interval"), *(score.texts[:3] for score in found)]))
     metrics = {score.name: {"value": score.value, "low": score.low, "high": score.high} for score in found}
     answer.document({"rows": len(truth), "metrics": metrics, "remarks": remarks, "missed": missed})
     for text in missed:
         print(f"neural: {text}", file=sys.stderr)
     return FAILED if missed else DONE
-
-
-def _row(score: MetricScore) -> tuple[str, str, str]:
-    return score.name, f"{score.value:.4g}", f"{score.low:.4g} to {score.high:.4g}"
 
 
 def _limit(text: str) -> tuple[str, float]:

@@ -74,7 +74,7 @@ class Recipe:
         lines += [f"#   neural train {REPEAT}", ""]
         settings = {**asdict(self), "data": self.data if self.data == "-" else _from(folder, self.data)}
         del settings["out"]
-        lines += [f"{name} = {_toml(value)}" for name, value in settings.items() if value is not None]
+        lines += [f"{name} = {toml(value)}" for name, value in settings.items() if value is not None]
         return "\n".join(lines) + "\n"
 
 
@@ -93,9 +93,10 @@ def _from(folder: str, path: str) -> str:
         return os.path.abspath(path)
 
 
-def _toml(value: Any) -> str:
+def toml(value: Any) -> str:
+    """Return a setting as a file of settings has it."""
     if isinstance(value, tuple):
-        return "[" + ", ".join(map(_toml, value)) + "]"
+        return "[" + ", ".join(map(toml, value)) + "]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f") if isinstance(value, str) else repr(value)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import neural
 from neural import atomic, canvas
 from neural.cli.fitting import Outcome
-from neural.cli.recipe import HISTORY, MODEL, REPEAT, REPORT
+from neural.cli.recipe import HISTORY, MODEL, REPEAT, REPORT, toml
 from neural.cli.telling import described, doubt, ended, judged_on, score_rows
 from neural.figures import save
 from neural.metrics import confusion_matrix
@@ -67,7 +67,11 @@ def _blocks(outcome: Outcome, folder: Path) -> Iterator[Block]:
     plan = outcome.plan
     head, *rows = score_rows(outcome)
     yield Heading("How good it is")
-    yield Table(f"{judged_on(plan)}; with the interval in which the true value lies at 95 %.", head, rows)
+    yield Table(f"{judged_on(plan)}.", head, rows)
+    yield Text(
+        "Other rows of the same kind would give other values. The intervals are made by a rule that, used on such rows "
+        "again and again, holds the value of all rows of this kind in about 95 of 100 cases (confidence intervals)."
+    )
     if doubt(outcome):
         yield Text(doubt(outcome))
     yield _mistakes(outcome, folder)
@@ -81,7 +85,7 @@ def _blocks(outcome: Outcome, folder: Path) -> Iterator[Block]:
     yield _curves(outcome, folder)
     yield Heading("What it was trained with")
     named = {**vars(plan.recipe), "data": os.path.basename(plan.recipe.data)}
-    settings = [(name, str(value)) for name, value in named.items() if value not in (None, ()) and name not in OWN]
+    settings = [(name, toml(value)) for name, value in named.items() if value not in (None, ()) and name not in OWN]
     yield Fold("All settings", [Table("As in run.toml, which repeats the run.", ("setting", "value"), settings)])
     yield Fold("The network's inputs, in order", [Bullets(plan.columns.inputs)])
 

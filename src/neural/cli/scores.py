@@ -12,21 +12,36 @@ import numpy as np
 from neural import metrics
 
 Array = np.ndarray[Any, Any]
+NO_INTERVAL = "none: all rows are alike"
 WORK = 3_000_000  # rows times resamples of the bootstrap; between 200 and 1000 of these
 
 
 @dataclass(frozen=True)
 class MetricScore:
-    """A metric on some rows with its 95 % interval, and what guessing alike for every row reaches, if that is one."""
+    """A metric on some rows with its 95 % interval, and what guessing alike for every row reaches, if that is one.
+
+    ``low`` and ``high`` are None where all rows are alike, such as one alone: then nothing is known of chance.
+    """
 
     name: str
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     baseline: float | None = None
 
-    def __str__(self) -> str:
-        return f"{self.name} {self.value:.4g} ({self.low:.4g} to {self.high:.4g})"
+    @property
+    def texts(self) -> tuple[str, str, str, str]:
+        """The name, the value, the interval and the baseline, with or without powers of ten alike.
+
+        >>> MetricScore("rmse", 12345.6, 9876.5, 15000.0, baseline=2e5).texts
+        ('rmse', '12346', '9876 to 15000', '200000')
+        >>> MetricScore("rmse", 1e-5, 9e-6, 2e-5, baseline=0.12).texts
+        ('rmse', '1.000e-05', '9.000e-06 to 2.000e-05', '1.200e-01')
+        """
+        sizes = [abs(number) for number in (self.value, self.baseline) if number]
+        write = _decimal if all(1e-4 <= size < 1e7 for size in sizes) else "{:.3e}".format
+        between = NO_INTERVAL if self.low is None or self.high is None else f"{write(self.low)} to {write(self.high)}"
+        return self.name, write(self.value), between, "" if self.baseline is None else write(self.baseline)
 
     @property
     def is_better(self) -> bool:
@@ -37,9 +52,16 @@ class MetricScore:
         >>> MetricScore("accuracy", 0.9, 0.7, 1.0, baseline=0.8).is_better
         False
         """
-        if self.baseline is None:
+        if self.baseline is None or self.low is None or self.high is None:
             return False
         return self.high < self.baseline if self.name in LESS_IS_BETTER else self.low > self.baseline
+
+
+def _decimal(number: float) -> str:
+    """Return a number without a power of ten: all digits before the point, four that count behind."""
+    if abs(number) >= 1e4:
+        return f"{number:.0f}"
+    return np.format_float_positional(float(f"{number:.4g}"), trim="-")
 
 
 Function = Callable[..., Any]
@@ -92,7 +114,9 @@ def _score(
     except ValueError:  # such as a ranking of rows that are all of one class
         return None
     numbers = float(value), float(low), float(high)
-    return MetricScore(name, *numbers, baseline) if np.isfinite(numbers).all() else None
+    if not np.isfinite(numbers).all():
+        return None
+    return MetricScore(name, *numbers, baseline) if low < high else MetricScore(name, numbers[0], None, None, baseline)
 
 
 def _alike(function: Function, truth: Array, typical: float) -> float | None:

@@ -45,11 +45,7 @@ def doubt(outcome: Outcome) -> str:
 
 def score_rows(outcome: Outcome) -> list[tuple[str, ...]]:
     """Return the metrics as rows of text, under their head."""
-    rows: list[tuple[str, ...]] = [("metric", "value", "95 % interval", typical_of(outcome))]
-    for score in outcome.scores:
-        baseline = "" if score.baseline is None else f"{score.baseline:.4g}"
-        rows.append((score.name, f"{score.value:.4g}", f"{score.low:.4g} to {score.high:.4g}", baseline))
-    return rows
+    return [("metric", "value", "95 % interval", typical_of(outcome)), *(score.texts for score in outcome.scores)]
 
 
 def document(outcome: Outcome) -> dict[str, Any]:
