@@ -217,9 +217,9 @@ def test_numbers_with_a_comma_are_called_so():
                                         "'1,234.5': write them as in 1234.5")  # fmt: skip
     assert "comma" not in said["tags"][1]
     assert guess_task(table, "few")[1] == said["few"][1]
-    with pytest.raises(ValueError, match="two rows for each class.* They are numbers written with a comma, '1,234.5'"):
+    with pytest.raises(ValueError, match=r"two rows for each class.* They are numbers written with a comma, '1,234.5'"):
         guess_task(table, "many")
-    with pytest.raises(ValueError, match=r"one of numbers. Got \['1,5'\]. Write them without a comma"):
+    with pytest.raises(ValueError, match=r"one of numbers\. Got \['1,5'\]\. Write them without a comma"):
         guess_columns(table, "y", number=["few"])
 
 

@@ -93,9 +93,9 @@ def _blocks(outcome: Outcome, folder: Path) -> Iterator[Block]:
 def _curves(outcome: Outcome, folder: Path) -> Picture:
     curves = {"training": outcome.history["loss"], "validation": outcome.history["val_loss"]}
     unit = "cross-entropy" if outcome.plan.labels is not None else "squared error, of the target's variance"
-    save(plot_history(curves, ylabel=unit), folder / CURVES)
-    alt = f"Two curves over {len(outcome.history)} epochs: cost in training and in validation."
-    return Picture(CURVES, alt, f"The cost of each epoch. The network is that of epoch {outcome.best_epoch}.")
+    save(plot_history(curves, ylabel=f"Loss ({unit})"), folder / CURVES)
+    alt = f"Two curves over {len(outcome.history)} epochs: the loss in training and in validation."
+    return Picture(CURVES, alt, f"The loss of each epoch. The network is that of epoch {outcome.best_epoch}.")
 
 
 def _mistakes(outcome: Outcome, folder: Path) -> Picture:
@@ -119,5 +119,5 @@ def _against(target: str, truth: Any, values: Any) -> Any:
     ends = [min(truth.min(), values.min()), max(truth.max(), values.max())]
     axes.plot(ends, ends, color="0.6", linewidth=1)
     axes.plot(truth, values, "o", color=canvas.COLOURS[0], markersize=3, alpha=0.5)
-    axes.set(xlabel=f"true {target}", ylabel=f"predicted {target}")
+    axes.set(xlabel=f"True {target}", ylabel=f"Predicted {target}")
     return figure
