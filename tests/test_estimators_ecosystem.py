@@ -275,5 +275,5 @@ def test_a_table_still_to_be_read_is_refused_without_a_look_at_its_columns(take)
     lazy = pl.LazyFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # polars warns of who asks for them
-        with pytest.raises(TypeError, match="X must be a table in memory. Got 'LazyFrame'. Call its method collect"):
+        with pytest.raises(TypeError, match=r"X must be a table in memory\. Got 'LazyFrame'. Call its method collect"):
             take(lazy)

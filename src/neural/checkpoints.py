@@ -37,6 +37,12 @@ FIT: dict[str, tuple[type, ...]] = {  # the state of a fit
 }
 
 
+def say_how_to_go_on(error: BaseException, place: str | os.PathLike[str]) -> None:
+    """Add a note to Ctrl-C, shown below the traceback: where the fit is saved, if it is, and how it goes on."""
+    if isinstance(error, KeyboardInterrupt) and os.path.exists(place) and not hasattr(error, "__notes__"):
+        error.add_note(f"The fit is saved in {os.fspath(place)!r}: the same call with resume=True goes on from there.")
+
+
 class Saving:
     """When and where a fit is saved: each ``every`` epochs, or so much of an epoch; and what it goes on from."""
 

@@ -25,7 +25,7 @@ from sklearn.utils.validation import (
 )
 
 from neural import frames, row_weights
-from neural.checkpoints import check_resume
+from neural.checkpoints import check_resume, say_how_to_go_on
 from neural.conformal import ConformalIntervals, ConformalSets
 from neural.data import by_row
 from neural.errors import sentence, show
@@ -153,10 +153,15 @@ class BaseTabular(BaseEstimator):
         if folder is not None:
             seed = folder.seed if folder.seed is not None and self.random_state is None else int(seed)
             folder.begin(asked_for(scaled, filled, targets, weights, n_held_out, self.preset, self.random_state, seed))
-        result = train(
-            scaled, scaled.scaled(filled), targets, weights, n_held_out, len(classes), PRESETS[self.preset],
-            seed, self.time_limit, self.n_threads, bool(self.verbose), folder,
-        )  # fmt: skip
+        try:
+            result = train(
+                scaled, scaled.scaled(filled), targets, weights, n_held_out, len(classes), PRESETS[self.preset],
+                seed, self.time_limit, self.n_threads, bool(self.verbose), folder,
+            )  # fmt: skip
+        except KeyboardInterrupt as error:
+            if folder is not None:
+                say_how_to_go_on(error, folder.place)
+            raise
         counts = row_weights.of_rows(given, result.held_out)
         self._take(scaled, result, classes, counts)  # all at once: a fit that ends in an error leaves what there was
         return self

@@ -19,6 +19,7 @@ from neural import averages, optimizers, schedules, sources
 from neural import callbacks as hooks
 from neural.augment import Augment
 from neural.averages import Average
+from neural.checkpoints import say_how_to_go_on
 from neural.engine import Data, Program
 from neural.errors import TrainingDiverged, check_number, sentence, warn
 from neural.measuring import measure, resolve_metrics
@@ -218,6 +219,8 @@ class Training:
             self._run_epochs()
         except BaseException as error:
             self.error = error
+            if self.saving is not None:
+                say_how_to_go_on(error, self.saving.path)
             raise
         finally:
             self._updates.show()

@@ -36,6 +36,7 @@ class Recipe:
     drop: tuple[str, ...] = ()
     category: tuple[str, ...] = ()
     number: tuple[str, ...] = ()
+    weight: str | None = None
     seed: int = 0
     test: float = 0.15
     validation: float = 0.15
@@ -155,6 +156,7 @@ CHECKS: dict[str, Check] = {
     "drop": _texts,
     "category": _texts,
     "number": _texts,
+    "weight": _text,
     "seed": _between(0, 2**31 - 1, whole=True),
     "test": _between(0, 0.5),
     "validation": _between(0, 0.5, strict=True),

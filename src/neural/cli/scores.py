@@ -81,17 +81,21 @@ LESS_IS_BETTER = ("rmse", "mae")  # of those that have a baseline
 NAMES = tuple(name for name, _, _ in (*OF_CLASSES, *OF_VALUES))
 
 
-def scores(task: str, truth: Array, outputs: Array, typical: float | None = None) -> list[MetricScore]:
+def scores(
+    task: str, truth: Array, outputs: Array, typical: float | None = None, weights: Array | None = None
+) -> list[MetricScore]:
     """Return the metrics of outputs (n, k) against truth (n,): column numbers of classes, or values.
 
-    ``typical`` is what a guess without a model would say: the most frequent class in training, or the mean. A metric
-    that these rows do not define is left out.
+    ``typical`` is what a guess without a model would say: the most frequent class in training, or the mean. ``weights``
+    (n,) are those of the rows. A metric that these rows do not define is left out.
     """
     found = []
     for name, function, takes in OF_CLASSES if task == "classes" else OF_VALUES:
         of = _argument(takes, outputs)
-        baseline = None if typical is None or takes == "probabilities" else _alike(function, truth, typical)
-        score = _score(name, function, truth, of, outputs.shape[1] if takes == "probabilities" else None, baseline)
+        baseline = None if typical is None or takes == "probabilities" else _alike(function, truth, typical, weights)
+        options: dict[str, Any] = {"sample_weight": weights}
+        options |= {"labels": np.arange(outputs.shape[1])} if takes == "probabilities" else {}
+        score = _score(name, partial(function, **options), truth, of, baseline)
         found += [score] if score is not None else []
     return found
 
@@ -102,13 +106,8 @@ def _argument(takes: str, outputs: Array) -> Array:
     return outputs[:, 0] if takes == "values" or (takes == "probabilities" and outputs.shape[1] == 1) else outputs
 
 
-def _score(
-    name: str, function: Function, truth: Array, of: Array, k: int | None, baseline: float | None
-) -> MetricScore | None:
-    options: dict[str, Any] = {} if k is None else {"labels": np.arange(k)}
-    if k == 2 and name == "roc_auc":
-        of = of[:, 1]
-    options |= {"interval": True, "random_state": 0, "n_resamples": int(np.clip(WORK // len(truth), 200, 1000))}
+def _score(name: str, function: Function, truth: Array, of: Array, baseline: float | None) -> MetricScore | None:
+    options = {"interval": True, "random_state": 0, "n_resamples": int(np.clip(WORK // len(truth), 200, 1000))}
     try:
         value, low, high = function(truth, of, **options)
     except ValueError:  # such as a ranking of rows that are all of one class
@@ -119,9 +118,9 @@ def _score(
     return MetricScore(name, *numbers, baseline) if low < high else MetricScore(name, numbers[0], None, None, baseline)
 
 
-def _alike(function: Function, truth: Array, typical: float) -> float | None:
+def _alike(function: Function, truth: Array, typical: float, weights: Array | None) -> float | None:
     try:
-        value = float(function(truth, np.full(len(truth), typical, truth.dtype)))
+        value = float(function(truth, np.full(len(truth), typical, truth.dtype), sample_weight=weights))
     except ValueError:
         return None
     return value if np.isfinite(value) else None

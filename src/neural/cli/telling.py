@@ -24,9 +24,10 @@ def ended(outcome: Outcome) -> str:
 
 def judged_on(plan: TrainingPlan) -> str:
     """Return which rows the metrics are of."""
+    weighted = "" if plan.recipe.weight is None else f", weighted by {plan.recipe.weight!r}"
     if len(plan.test):
-        return f"On {count(len(plan.test), 'row')} that the training never saw"
-    return f"On the {count(len(plan.validation), 'row')} that the training stopped by, so rather too good"
+        return f"On {count(len(plan.test), 'row')} that the training never saw{weighted}"
+    return f"On the {count(len(plan.validation), 'row')} that the training stopped by, so rather too good{weighted}"
 
 
 def typical_of(outcome: Outcome) -> str:
@@ -55,6 +56,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
     return {
         "task": plan.recipe.task,
         "columns": [{"name": g.name, "kind": g.kind, "why": g.why} for g in plan.guesses],
+        "weight": plan.recipe.weight,
         "inputs": plan.columns.inputs,
         "classes": None if plan.labels is None else plan.labels.tolist(),
         "remarks": list(plan.remarks),
