@@ -19,7 +19,6 @@ from neural import averages, optimizers, schedules, sources
 from neural import callbacks as hooks
 from neural.augment import Augment
 from neural.averages import Average
-from neural.checkpoints import say_how_to_go_on
 from neural.engine import Data, Program
 from neural.errors import TrainingDiverged, check_number, sentence, warn
 from neural.measuring import measure, resolve_metrics
@@ -220,7 +219,7 @@ class Training:
         except BaseException as error:
             self.error = error
             if self.saving is not None:
-                say_how_to_go_on(error, self.saving.path)
+                self.saving.say_how_to_go_on(error)
             raise
         finally:
             self._updates.show()
