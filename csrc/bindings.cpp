@@ -69,6 +69,35 @@ template <class T> using Vector = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::
 template <class T> using Matrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 template <class T> using Maybe = std::optional<T>;
 
+// An array of D dimensions as its owner shows it to C: no reference is counted and no capsule made, which a short call would
+// wait longer for than for its work. Of T = void: any type.
+template <class T, int D> class Shown {
+  Py_buffer view{};
+
+ public:
+  Shown() = default;
+  ~Shown() { PyBuffer_Release(&view); }  // nothing where there is no owner
+  Shown(Shown &&other) : view(other.view) { other.view.obj = nullptr; }
+  Shown(const Shown &) = delete;
+  template <class U> bool of() const { return std::strcmp(view.format, std::is_same_v<U, uint8_t> ? "B" : std::is_same_v<U, float> ? "f" : "d") == 0; }
+  bool take(PyObject *array) {
+    const int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (std::is_const_v<T> || std::is_void_v<T> ? 0 : PyBUF_WRITABLE);
+    if (PyObject_GetBuffer(array, &view, flags)) return PyErr_Clear(), false;
+    if constexpr (!std::is_void_v<T>)
+      if (!of<std::remove_const_t<T>>()) return false;
+    return view.ndim == D;
+  }
+  T *data() const { return (T *)view.buf; }
+  long shape(int k) const { return long(view.shape[k]); }
+};
+template <class T, int D> struct nb::detail::type_caster<Shown<T, D>> {
+  using Array_ = Shown<T, D>;
+  static constexpr bool any = std::is_void_v<T>, small = std::is_same_v<std::remove_const_t<T>, float>;
+  static constexpr auto name = const_name<any>(const_name("order='C'"), const_name<small>("dtype=float32, order='C'", "dtype=float64, order='C'"));
+  NB_TYPE_CASTER(Array_, const_name("ndarray[") + name + const_name("]"))
+  template <class Flags> bool from_python(nb::handle array, Flags, cleanup_list *) noexcept { return value.take(array.ptr()); }
+};
+
 static void check(bool fine, const char *what) {
   if (!fine) throw nb::value_error(what);
 }
@@ -206,13 +235,15 @@ template <class T> void bind(nb::module_ &m, const char *name) {
            },
            "params"_a, "grads"_a, "dx"_a, "X"_a, "labels"_a.none(), "targets"_a.none(), "weights"_a.none(), "training"_a, "seed"_a, "step"_a, "threads"_a)
       .def("predict",
-           [](const Net &net, Vector<T> params, Any X, Matrix<T> outputs, int threads) {
-             const Given<T> given{X, {}, {}, {}};
-             const Data<T> data = given.checked(net, false);
-             check(outputs.shape(0) == X.shape(0) && long(outputs.shape(1)) == net.n_out(), "outputs must be (n, n_out)");
-             const long n = long(X.shape(0));
+           [](const Net &net, const Shown<const T, 1> &params, const Shown<void, 2> &X, const Shown<T, 2> &outputs, int threads) {
+             const bool u8 = X.template of<uint8_t>(), f32 = X.template of<float>();
+             check(u8 || f32 || X.template of<double>(), "X must be uint8, float32 or float64");
+             check(X.shape(1) == net.n_in(), "X must be (n, n_in)");
+             check(outputs.shape(0) == X.shape(0) && outputs.shape(1) == net.n_out(), "outputs must be (n, n_out)");
+             const Data<T> data{X.data(), u8 ? U8 : f32 ? F32 : F64, nullptr, nullptr, nullptr};
+             const long n = X.shape(0);
              bool fine = false;
-             crossing([&](threads::Stop &stop) { fine = net.predict(params.data(), data, n, outputs.data(), nullptr, threads, stop); });
+             crossing([&](threads::Stop &stop) { fine = net.predict(const_cast<T *>(params.data()), data, n, outputs.data(), nullptr, threads, stop); });  // which reads them
              return fine;
            },
            "params"_a, "X"_a, "outputs"_a, "threads"_a)

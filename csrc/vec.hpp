@@ -11,11 +11,13 @@
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
-// Before a loop whose rounds do not depend on one another.
+// Before a loop whose rounds do not depend on one another, and before one over vectors that are to stay in registers.
 #ifdef __clang__
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#define UNROLLED _Pragma("clang loop unroll(full)")
 #else
 #define INDEPENDENT _Pragma("GCC ivdep")
+#define UNROLLED _Pragma("GCC unroll 16")
 #endif
 // A loop over the lanes of one vector, which the compiler turns into one instruction for each operation.
 #define EACH_LANE INDEPENDENT for (long lane = 0; lane < LANES<T>; lane++)
@@ -68,7 +70,7 @@ template <int GROUP, class V, int... K> INLINE void exchange(V &a, V &b, std::in
 }
 template <class T, int GROUP = 1> INLINE void transpose(vec<T> *v) {
   if constexpr (GROUP < LANES<T>) {
-#pragma GCC unroll 16
+    UNROLLED
     for (int k = 0; k < LANES<T>; k++)
       if (!(k & GROUP)) exchange<GROUP>(v[k], v[k + GROUP], std::make_integer_sequence<int, LANES<T>>{});
     transpose<T, 2 * GROUP>(v);
@@ -78,11 +80,11 @@ template <class T, int GROUP = 1> INLINE void transpose(vec<T> *v) {
 // left alone.
 template <class T> INLINE void turn(const T *from, long row, long n, T *to, long to_row, long m = LANES<T>, const T *b = nullptr) {
   vec<T> v[LANES<T>];
-#pragma GCC unroll 16
+  UNROLLED
   for (long q = 0; q < LANES<T>; q++) v[q] = q < n ? load(from + q * row) : vec<T>{};
   transpose<T>(v);
   const vec<T> bias = b ? load(b) : vec<T>{};
-#pragma GCC unroll 16
+  UNROLLED
   for (long q = 0; q < LANES<T>; q++)
     if (q < m) store(to + q * to_row, b ? v[q] + bias : v[q]);
 }

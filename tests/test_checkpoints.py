@@ -45,6 +45,16 @@ class StopsAt(Callback):
             raise Stop
 
 
+class Interrupts(StopsAt):
+    """Ctrl-C after so many updates."""
+
+    def on_batch_end(self, training):
+        try:
+            super().on_batch_end(training)
+        except Stop:
+            raise KeyboardInterrupt from None
+
+
 def run_in_pieces(path, stops, make, **settings):
     """Return the network and history of a fit that is stopped again and again, each time in another 'process'."""
     for stop in stops:
@@ -469,3 +479,17 @@ def test_other_settings_of_a_callback_are_refused(tmp_path):
         else:
             with pytest.raises(ValueError, match=complaint):
                 net.fit(X, y, 2, checkpoint=path, resume=True, callbacks=stopping, verbose=0)
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path):
+    path = str(tmp_path / "fit.run")
+    with pytest.raises(KeyboardInterrupt) as found:
+        fit(network(), Interrupts(3), checkpoint=path)
+    said = f"The fit is saved in {path!r}: the same call with resume=True goes on from there."
+    assert found.value.__notes__ == [said]
+    with pytest.raises(KeyboardInterrupt) as found:
+        fit(network(), Interrupts(3))
+    assert not hasattr(found.value, "__notes__")
+    with pytest.raises(Stop) as stopped:
+        fit(network(), StopsAt(3), checkpoint=path)
+    assert not hasattr(stopped.value, "__notes__")

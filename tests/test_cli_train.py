@@ -157,11 +157,87 @@ def test_the_report_stands_alone(folder):
         "data:image/png;base64",
         "numbers the rows",
         "balanced_accuracy",
+        "confidence intervals",
+        "[&quot;id&quot;, &quot;seen&quot;]",
         "species, learned from flowers.csv",
     ):
         assert words in page
     assert "http" not in page.replace("http://www.w3.org", "")
     assert "<script" not in page
+
+
+def test_a_single_row_to_judge_by_has_no_interval(folder, capsys):
+    (folder / "one.csv").write_text("".join((folder / "houses.csv").read_text().splitlines(keepends=True)[:2]))
+    run("evaluate values one.csv")
+    said = capsys.readouterr().out
+    assert said.count("none: all rows are alike") == 3, said
+    run("evaluate values one.csv --json")
+    metrics = json.loads(capsys.readouterr().out)["metrics"]
+    assert all((metric["low"], metric["high"]) == (None, None) for metric in metrics.values())
+
+
+def weighted(name, weights, keep=lambda k: True):
+    """Write the table of flowers with a column of weights, or of those rows alone that are kept."""
+    table = flowers() | {"times": weights}
+    kept = [k for k in range(len(weights)) if keep(k)]
+    write_csv(name, {column: [values[k] for k in kept] for column, values in table.items()})
+
+
+def test_rows_that_weigh_nothing_are_as_if_they_were_not_there(folder, capsys):
+    n = len(flowers()["id"])
+    weighted("some.csv", [k % 4 for k in range(n)])
+    weighted("rest.csv", [k % 4 for k in range(n)], keep=lambda k: k % 4)
+    for name in ("some", "rest"):
+        run(f"train {name}.csv -t species --drop id --weight times --epochs 3 -o {name}")
+        said = capsys.readouterr().out
+        assert "times    weight    as you said" in said
+        assert ", weighted by 'times':" in said
+        assert (f"{(n + 3) // 4} rows that weigh 0 left out." in said) == (name == "some")
+    assert (folder / "some" / "model.neural").read_bytes() == (folder / "rest" / "model.neural").read_bytes()
+    assert "times" not in neural.load("some/model.neural").columns_.inputs
+    assert tomllib.loads((folder / "some" / "run.toml").read_text())["weight"] == "times"
+    run("train some/run.toml -q -o some_again")
+    assert (folder / "some" / "model.neural").read_bytes() == (folder / "some_again" / "model.neural").read_bytes()
+
+
+def test_what_weighs_more_is_learned(folder, capsys):
+    labels = ["rare", "often"] * 60  # of the same inputs
+    table = {
+        "x": [k // 2 % 7 for k in range(120)],
+        "kind": labels,
+        "times": [9 if k % 2 == 0 else 1 for k in range(120)],
+    }
+    write_csv("doubtful.csv", table)
+    metrics = []
+    for option in ("", " --weight times"):
+        run(f"train doubtful.csv -t kind --number x{option or ' --drop times'} -q --hidden 0 -o doubtful")
+        net = neural.load("doubtful/model.neural")
+        metrics.append(net.predict([[3.0]])[0, net.classes_.tolist().index("rare")])
+    assert metrics == pytest.approx([0.5, 0.9], abs=0.08)
+    capsys.readouterr()
+    run("evaluate doubtful doubtful.csv --weight times --json")
+    assert json.loads(capsys.readouterr().out)["metrics"]["accuracy"]["value"] == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (-1, "the column of weights 'times': sample_weight must be at least 0. Got -1.0. See row 5."),
+        ("", "the column of weights 'times' must be numbers, none missing. Got nan. See row 5,"),
+        ("two", "the column of weights 'times' must be numbers, none missing. Got 'two'. See row 5,"),
+        ("1e200", "the column of weights 'times' must be numbers, none missing."),
+        ("1e50", "at most 1e+30 times as large for one row as for another"),
+    ],
+)
+def test_weights_that_are_none_are_refused(folder, capsys, bad, words):
+    weights = [1.0] * len(flowers()["id"])
+    weighted("bad.csv", [*weights[:5], bad, *weights[6:]])
+    run("train bad.csv -t species --weight times -o bad", code=2)
+    assert words in capsys.readouterr().err
+    assert not (folder / "bad").exists()
+    weighted("bad.csv", [0] * len(weights))
+    run("train bad.csv -t species --weight times -o bad", code=2)
+    assert "above zero for one row at least" in capsys.readouterr().err
 
 
 def test_names_with_markup_are_shown_as_they_are(folder):
@@ -193,7 +269,7 @@ def test_ctrl_c_keeps_the_best_so_far_and_that_repeats_too(folder, monkeypatch, 
     run("train flowers.csv -t species -o cut", code=130)
     out, message = capsys.readouterr()
     assert "Ctrl-C ended it" in out
-    assert "what was best so far is kept" in message
+    assert "what was best so far is kept. To train to the end, anew: neural train cut/run.toml --epochs 500" in message
     assert {path.name for path in (folder / "cut").iterdir()} == FILES
     monkeypatch.undo()
     monkeypatch.chdir(folder)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import typer
 
 import neural
 from neural import cli
-from neural.cli import app, bench
+from neural.cli import app, bench, plots
 from neural.loggers import CSVLogger
 from tests.tables_of_files import flowers, write_csv
 
@@ -155,6 +156,10 @@ def test_inspect_tells_what_is_in_the_file(said):
     assert f"{inputs} inputs, {found['epochs']} epochs, loss categorical_crossentropy" in text
 
 
+def test_inspect_tells_of_a_single_output(said):
+    assert re.search(r"DenseLayer +n_in 16, n_out 1\b", said("inspect values"))
+
+
 def test_inspect_runs_no_code_and_needs_none(said):
     assert "<lambda>" in said("inspect own_code.neural")
     assert "Predicts" not in said("inspect no_columns.neural")
@@ -182,6 +187,11 @@ def test_an_export_that_was_changed_fails_its_proof(folder, said):
 def test_curves(folder, said, suffix):
     assert said(f"plot run --out curves.{suffix} --log").strip() == f"curves.{suffix}"
     assert (folder / f"curves.{suffix}").stat().st_size > 2000
+
+
+def test_the_axes_of_curves_are_named_as_those_of_a_history():
+    (axes,) = plots.curves("run", log=True).axes
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_yscale()) == ("Epochs", "Loss", "log")
 
 
 def test_mistakes_on_a_table(folder, said):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 
 import joblib
 import numpy as np
@@ -29,7 +30,16 @@ from sklearn.model_selection import (
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from neural import AdamW, DenseLayer, DropoutLayer, MLPClassifier, MLPRegressor, n_threads
+from neural import (
+    AdamW,
+    DenseLayer,
+    DropoutLayer,
+    MLPClassifier,
+    MLPRegressor,
+    NeuralNetwork,
+    TabularRegressor,
+    n_threads,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, KINDS = load_iris(return_X_y=True)
@@ -251,3 +261,19 @@ def test_neural_without_scikit_learn():
     assert first == 'MLPClassifier needs scikit-learn 1.9 or later. Install it: pip install "neural-dense[sklearn]".'
     assert second.startswith("MLPRegressor needs scikit-learn")
     assert third == "module 'neural' has no attribute 'MLPClasifier'"
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        lambda lazy: NeuralNetwork([DenseLayer(2, 1)], "mse").fit(lazy, [1.0, 2.0]),
+        lambda lazy: NeuralNetwork([DenseLayer(2, 1)], "mse").build().predict(lazy),
+        lambda lazy: TabularRegressor().fit(lazy, [1.0, 2.0]),
+    ],
+)
+def test_a_table_still_to_be_read_is_refused_without_a_look_at_its_columns(take):
+    lazy = pl.LazyFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # polars warns of who asks for them
+        with pytest.raises(TypeError, match=r"X must be a table in memory\. Got 'LazyFrame'. Call its method collect"):
+            take(lazy)

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from neural import Checkpoint, DenseLayer, EarlyStopping, NeuralNetwork, many
+from neural import Checkpoint, DenseLayer, EarlyStopping, NeuralNetwork, many, stream
 from neural.errors import TrainingDiverged
 from neural.loggers import CSVLogger
 from neural.many import combinations, cross_validate, folds_of, grid, halving, train
@@ -257,6 +257,32 @@ def test_weights_of_rows_go_with_them():
     assert runs[0].history["val_loss"] == history["val_loss"]
     with pytest.raises(ValueError, match=r"network 0: sample_weight must be of shape \(60,\)"):
         train([make()], X, Y, each, epochs=1, sample_weight=weights[parts[0]])
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"sample_weight": -np.ones(60)}, "network 1: sample_weight must be at least 0"),
+        ({"sample_weight": np.ones(3)}, r"network 1: sample_weight must be of shape \(60,\)"),
+        ({"sample_weight": np.arange(60) > 1, "rows": [0, 1]}, "network 1: sample_weight must be above 0"),
+        ({"sample_weight": np.arange(60) > 1, "validation_rows": [0, 1]}, "network 1: sample_weight must be above 0"),
+    ],
+)
+def test_bad_weights_of_one_network_are_refused_before_any_is_trained(given, words):
+    networks = [make(), make()]
+    with pytest.raises(ValueError, match=words):
+        train(networks, X, Y, [{}, given], epochs=1, n_threads=1)
+    assert not networks[0].history_
+
+
+def test_rows_of_a_stream_are_not_chosen_by_number():
+    rows = stream.arrays(X, Y)
+    for given in ({"rows": [0]}, {"validation_rows": [0]}):
+        for y in (None, Y):
+            with pytest.raises(TypeError, match="X and y must be arrays, where rows are chosen by number"):
+                train([make()], rows, y, [given], sample_weight=np.ones(60))
+    with pytest.raises(ValueError, match="network 0: sample_weight must be left out where rows are streamed"):
+        train([make()], rows, None, sample_weight=np.ones(60))
 
 
 def test_folds_are_scored_with_their_weights():

@@ -37,6 +37,7 @@ ODD = {
     "too long": ("x" * 300, OSError, r"File name too long.*'\S*xxx"),
     "in a file": ("file/below", (OSError, ValueError), "file/below|below.py"),
     "no path": (3, TypeError, "Got 3"),
+    "empty": ("", ValueError, "must be a path that is not empty. Got ''|suffix of an export .*Got ''"),
 }
 
 

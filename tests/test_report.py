@@ -119,8 +119,8 @@ def test_a_quick_run_says_so(html, folder):
 def test_the_page_says_how_fast_it_trained(html, folder):
     assert "That is not reached: Sigmoid 5.8, ReLU 5.8, Moons 5.8 times." in html.text
     markdown = (folder / "report.md").read_text(encoding="utf-8")
-    row = "| ReLU | 12,345 | 0.41 | 1 | 0.07 | core | 2 | 5.8 | 5.0, 8.2 | 0.98765 | 0.98766 |"
-    assert row in markdown
+    for row in ("12,345 | 0.41 | 0.07 | 5.8 | 5.0, 8.2", "1 | 0.98765 | core | 2 | 0.98766"):
+        assert f"| ReLU | {row} |" in markdown
     assert "Seconds an epoch, medians of 3 turns" in markdown
     saved = json.loads((folder / "results.json").read_text(encoding="utf-8"))["speed"]
     assert [each["experiment"]["name"] for each in saved] == ["sigmoid", "relu", "moons"]

@@ -74,6 +74,8 @@ def test_other_columns_and_another_order_change_nothing():
     [
         ([[1, None], ["u", None], [0, 1]], []),
         ([["1", "x"], ["u", "v"], [0, 1]], ["a: 1 value is no usable number ('x'): taken as missing."]),
+        ([["1,5", 1], ["u", "v"], [0, 1]],
+         ["a: 1 value is no usable number ('1,5', written with a comma): taken as missing."]),
         ([[1, 1], ["w", "z"], [0, 1]], ["b: 2 values are new, not there in training ('w'): taken as none."]),
         ([[1, 1], ["u", "v"], [None, 1]], ["c: 1 value is missing, as none was in training: the mean, 0, is taken."]),
         ([[7, 99], ["u", "v"], [0, -1]], ["a: 1 value is far from those of training, 1 to 4 (99)."]),
@@ -203,6 +205,22 @@ def test_text_of_many_habits_is_one_table(content):
     assert table.columns.tolist() == ["a", "b"]
     assert table["a"].tolist() == ["1", "2"]
     assert table["b"].str.strip().tolist() == ["x", "y"]
+
+
+def test_numbers_with_a_comma_are_called_so():
+    few, many = ["1,5", "2,5", "-1.000,25"] * 4, [f"{k},234.5" for k in range(1, 13)]
+    table = pd.DataFrame({"few": few, "many": many, "tags": ["1,2,3", "4"] * 6, "y": [0.5 * k for k in range(12)]})
+    said = {guess.name: (guess.kind, guess.why) for guess in guess_columns(table, "y")}
+    assert said["few"] == ("category", "text with 3 different values; numbers written with a comma, '1,5': "
+                                       "write them as in 1234.5")  # fmt: skip
+    assert said["many"] == ("left out", "nearly every value is another (12 in 12 rows): numbers written with a comma, "
+                                        "'1,234.5': write them as in 1234.5")  # fmt: skip
+    assert "comma" not in said["tags"][1]
+    assert guess_task(table, "few")[1] == said["few"][1]
+    with pytest.raises(ValueError, match=r"two rows for each class.* They are numbers written with a comma, '1,234.5'"):
+        guess_task(table, "many")
+    with pytest.raises(ValueError, match=r"one of numbers\. Got \['1,5'\]\. Write them without a comma"):
+        guess_columns(table, "y", number=["few"])
 
 
 def test_decimal_commas_where_semicolons_part():

@@ -90,12 +90,27 @@ def test_classes_of_the_default_preset_go_on(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         stop_after(patch, 40)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt) as found:
             fit(checkpoint=tmp_path / "run")
+        assert "resume=True goes on" in found.value.__notes__[0]
     assert 1 < len(os.listdir(tmp_path / "run")) < 16
     np.testing.assert_array_equal(
         fit(checkpoint=tmp_path / "run", resume=True).predict_proba(X), fit().predict_proba(X)
     )
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path, monkeypatch):
+    def stopped(*given, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("neural.many.wait", stopped)  # where the thread of Ctrl-C is
+    with pytest.raises(KeyboardInterrupt) as found:
+        fitted(checkpoint=tmp_path / "run")
+    said = f"The fit is saved in {str(tmp_path / 'run')!r}: the same call with resume=True goes on from there."
+    assert found.value.__notes__ == [said]
+    with pytest.raises(KeyboardInterrupt) as found:
+        fitted()
+    assert not hasattr(found.value, "__notes__")
 
 
 def test_a_seed_that_was_drawn_is_in_the_folder(tmp_path, monkeypatch):

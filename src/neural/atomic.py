@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def text_of(what: str, path: Any) -> str:
-    """Return a path as text; TypeError for what is none, ValueError for one that no file can have."""
+def place_of(what: str, path: Any) -> str:
+    """Return a path as text; TypeError for what is none, ValueError for an empty one, or one that no file can have."""
     if not isinstance(path, str | os.PathLike) or not isinstance(found := os.fspath(path), str):
         raise TypeError(sentence(what, "text or a Path", path))
     try:
@@ -29,12 +29,7 @@ def text_of(what: str, path: Any) -> str:
         possible = False
     if not possible:
         raise ValueError(sentence(what, "free of NUL, in characters that files may have in their names here", found))
-    return found
-
-
-def place_of(what: str, path: Any) -> str:
-    """Return a path that is not empty as text; errors as of :func:`text_of`, and ValueError for an empty one."""
-    if not (found := text_of(what, path)):
+    if not found:
         raise ValueError(sentence(what, "a path that is not empty", found))
     return found
 

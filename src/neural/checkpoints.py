@@ -26,6 +26,7 @@ from neural.sources import Parts
 ROWS = 1024  # of X that tell one data set from another
 DATA = TRAINING, VALIDATION = "the training data", "the validation data"  # known by digests
 STREAMS = ("seed", "epoch", "step")  # of a network's description: they are another's after each epoch
+SAVED = "The fit is saved in"
 FREE = ("time_limit", "saving", "factors")  # settings of a fit that may change when it goes on
 COUNTS = ("epoch", "done", "before", "passes", "rate", "rate_factor", "numbers")  # of a fit in progress
 FIT: dict[str, tuple[type, ...]] = {  # the state of a fit
@@ -35,6 +36,13 @@ FIT: dict[str, tuple[type, ...]] = {  # the state of a fit
     **dict.fromkeys(("losses", "penalties"), (np.ndarray,)),
     "stopped": (str,),
 }
+
+
+def say_how_to_go_on(error: BaseException, place: str | os.PathLike[str]) -> None:
+    """Add a note to Ctrl-C, shown below the traceback: where the fit is saved, if it is, and how it goes on."""
+    said = any(note.startswith(SAVED) for note in getattr(error, "__notes__", ()))
+    if isinstance(error, KeyboardInterrupt) and os.path.exists(place) and not said:
+        error.add_note(f"{SAVED} {os.fspath(place)!r}: the same call with resume=True goes on from there.")
 
 
 class Saving:
@@ -56,6 +64,10 @@ class Saving:
         """Return what the arguments of a fit ask for; ValueError for ``resume`` without a file to go on from."""
         check_resume(checkpoint, resume)
         return None if checkpoint is None else cls(checkpoint, every, resume)
+
+    def say_how_to_go_on(self, error: BaseException) -> None:
+        """Add to Ctrl-C where the fit is saved."""
+        say_how_to_go_on(error, self.path)
 
     def seed(self, otherwise: int) -> int:
         """Return the seed of the fit that goes on, or else the one given."""

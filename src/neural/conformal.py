@@ -62,7 +62,18 @@ class Conformal:
     def known(self, model: Any, scores: Any, weights: Any = None) -> Self:
         """Take a fitted model and the scores of rows that it was not trained on, worked out before; return self.
 
-        ``weights`` (n,) say of how many rows each score is: 2 is as two rows of the same score.
+        The scores (n,) are as those of ``split``: of values |y - prediction| for one output, of classes what ``score``
+        says of the true one, such as 1 - p for "least". ``weights`` (n,) say of how many rows each score is: 2 is as
+        two rows of the same score.
+
+        TypeError for what is not numbers, ValueError for scores that are not finite, and for weights below 0, all 0, or
+        not one for each score.
+
+        >>> class Twice:
+        ...     def predict(self, X):
+        ...         return 2 * X
+        >>> ConformalIntervals(0.8).known(Twice(), [3, 1, 2, 4]).predict(np.array([[10.0]]))
+        array([[16., 24.]])
         """
         found = numbers("scores", scores).astype(np.float64).reshape(-1)
         order = np.argsort(found, kind="stable")

@@ -87,7 +87,7 @@ def read(path: Any) -> tuple[dict[str, str], Tensors]:
     The tensors are read-only views of the bytes that were read. OSError where there is no file to be read.
     """
     wait = getattr(os, "O_NONBLOCK", 0)  # a pipe that nobody writes to would be waited for
-    number = os.open(atomic.text_of("path", path), os.O_RDONLY | wait | getattr(os, "O_BINARY", 0))
+    number = os.open(atomic.place_of("path", path), os.O_RDONLY | wait | getattr(os, "O_BINARY", 0))
     try:
         about = os.fstat(number)
         if not stat.S_ISREG(about.st_mode):

@@ -401,7 +401,7 @@ def speed_notes(speeds: Sequence[Speed], results: Results) -> list[str]:
     """Return what the times come to for the whole page, and which engine ran."""
     ours, theirs = whole(speeds, results)
     notes = [
-        f"The epochs of all networks of this page took {ours:,.0f} s together. At the speeds of the table, in "
+        f"The epochs of all networks of this page took {ours:,.0f} s together. At these speeds, in "
         f"proportion to the rows, the course's algorithm would have taken {theirs:,.0f} s, {times(theirs / ours)} "
         "times as long; a second hidden layer is not counted."
     ]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from neural.errors import sentence
+from neural.inputs import refuse_lazy
 from neural.tables import LARGEST_VALUE, count, text
 
 Array = np.ndarray[Any, Any]
@@ -26,8 +27,6 @@ def columns_of(X: Any) -> dict[str, Array]:
     """
     if isinstance(X, np.ndarray):
         return {f"x{k}": _of_array(f"x{k}", X[:, k]) for k in range(X.shape[1])}
-    if hasattr(X, "collect"):
-        raise TypeError(sentence("X", "a table in memory", type(X).__name__, "Call its method collect first."))
     import narwhals
 
     frame = narwhals.from_native(X, eager_only=True)
@@ -35,7 +34,8 @@ def columns_of(X: Any) -> dict[str, Array]:
 
 
 def is_frame(X: Any) -> bool:
-    """Return whether X is a data frame: something with named columns."""
+    """Return whether X is a data frame: something with named columns. TypeError for one that is still to be read."""
+    refuse_lazy("X", X)
     return hasattr(X, "columns") or hasattr(X, "column_names")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from neural.errors import guess as nearest
 from neural.errors import look_up, sentence, show
-from neural.tables import MOST_VALUES, TASKS, count, numbers_of, texts_of
+from neural.tables import MOST_VALUES, TASKS, count, has_comma, numbers_of, texts_of
 
 Array = np.ndarray[Any, Any]
 MOST_CLASSES = 20  # different whole numbers that are taken for classes
@@ -56,7 +56,7 @@ def guess_task(table: Any, target: str, task: str | None = None) -> tuple[str, s
 def _task_of(series: Any, values: Array) -> tuple[str, str]:
     different = series.nunique()
     if np.isnan(values).any():
-        return "classes", f"text with {different} different values"
+        return "classes", f"text with {different} different values{_commas(texts_of(series))}"
     if different <= 2 and _is_truth(series):
         return "classes", "true or false"
     if different <= MOST_CLASSES and (values == np.floor(values)).all() and different <= max(2, len(values) // 4):
@@ -74,15 +74,25 @@ def _check_target(target: str, series: Any, values: Array, task: str) -> None:
     if task == "values" and np.isnan(values).any():
         odd = texts_of(series).iloc[int(np.isnan(values).argmax())]
         raise ValueError(sentence("the target", "numbers for the task 'values'", odd, "Choose the task 'classes'."))
+    commas = _commas(texts_of(series)).removeprefix("; ")
     if task == "classes" and (different > MOST_LABELS or different > max(2, len(series) // 2)):
         step = "Is it free text or a number of the row? Choose another target, or the task 'values' for numbers."
         rule = f"two rows for each class, and at most {MOST_LABELS} classes"
         found = f"{different} classes in {count(len(series), 'row')}"
+        step = f"They are {commas}." if commas else step
         raise ValueError(f"The target {target!r} must have {rule}. Got {found}. {step}")
 
 
 def _is_truth(series: Any) -> bool:
     return set(texts_of(series).str.lower()) <= {"true", "false"}
+
+
+def _commas(texts: Any) -> str:
+    """Return what to say of texts that are numbers, but for their commas; nothing of others."""
+    some = texts.dropna().iloc[:100].tolist()
+    if not some or not all(map(has_comma, some)):
+        return ""
+    return f"; numbers written with a comma, {some[0]!r}: write them as in 1234.5"
 
 
 def check_column(table: Any, name: str, what: str) -> None:
@@ -129,9 +139,9 @@ def _said(table: Any, target: str, named: Mapping[str, Iterable[str]]) -> dict[s
 
 def _guess(series: Any, name: str, said: str | None) -> Guess:
     if said == NUMBER and np.isnan(numbers_of(series)).all():
-        raise ValueError(
-            sentence(f"the column {name!r}", "one of numbers", show(texts_of(series).dropna().iloc[:1].tolist()))
-        )
+        texts = texts_of(series).dropna()
+        step = "Write them without a comma, as in 1234.5." if _commas(texts) else ""
+        raise ValueError(sentence(f"the column {name!r}", "one of numbers", texts.iloc[:1].tolist(), step))
     kind, why = next(verdict for verdict in (rule(series, name) for rule in RULES) if verdict[0])
     return Guess(name, kind, why) if said in (None, kind) else Guess(name, str(said), SAID)
 
@@ -183,10 +193,12 @@ def _text(series: Any, name: str) -> Verdict:
     texts = texts_of(series)
     different, filled = texts.nunique(), int(texts.notna().sum())
     if different > max(2, filled // 2):
-        return LEFT_OUT, f"nearly every value is another ({different:,} in {count(filled, 'row')}): a name or free text"
+        what = _commas(texts).removeprefix("; ") or "a name or free text"
+        return LEFT_OUT, f"nearly every value is another ({different:,} in {count(filled, 'row')}): {what}"
     more = f", the most frequent {MOST_VALUES} used" if different > MOST_VALUES else ""
     gone = len(texts) - filled
-    return CATEGORY, f"text with {count(different, 'different value')}{more}" + (f", {gone:,} missing" if gone else "")
+    lost = f", {gone:,} missing" if gone else ""
+    return CATEGORY, f"text with {count(different, 'different value')}{more}{lost}{_commas(texts)}"
 
 
 RULES: Sequence[Callable[[Any, str], Verdict]] = (_empty, _constant, _date, _number, _text)

@@ -20,6 +20,12 @@ Names = tuple[Any, ...]  # of the columns of a data frame
 DIRECT = (np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64))
 
 
+def refuse_lazy(what: str, value: Any) -> None:
+    """Raise TypeError for a table that is still to be read; its columns are not asked for, which may take long."""
+    if hasattr(type(value), "collect"):
+        raise TypeError(sentence(what, "a table in memory", type(value).__name__, "Call its method collect first."))
+
+
 def array(what: str, value: Any) -> np.ndarray:
     """Return ``value`` as an array of numbers or of text, in the machine's byte order.
 
@@ -29,6 +35,7 @@ def array(what: str, value: Any) -> np.ndarray:
     >>> array("y", ["a", "b"]).dtype.kind
     'U'
     """
+    refuse_lazy(what, value)
     if hasattr(value, "toarray"):
         raise TypeError(sentence(what, "an array, not sparse", value, "Convert it with its method toarray."))
     if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():

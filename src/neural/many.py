@@ -23,7 +23,17 @@ from neural import atomic, inputs, metrics, notebook, optimizers, threads
 from neural.callbacks import Cancelled, EarlyStopping, History
 from neural.datasets import take
 from neural.errors import TrainingDiverged, check_number, guess, one_of, sentence
-from neural.many_inputs import FIT, OF_ONE, OF_ROWS, check_make, check_names, choices_of, row_numbers
+from neural.many_inputs import (
+    FIT,
+    OF_ONE,
+    OF_ROWS,
+    check_in_memory,
+    check_make,
+    check_names,
+    check_weights,
+    choices_of,
+    row_numbers,
+)
 from neural.nn import NeuralNetwork
 from neural.row_weights import of_rows
 from neural.streams import stream
@@ -192,6 +202,8 @@ def train(
     for net, choice in zip(networks, choices, strict=True):
         own = {name: value for name, value in choice.items() if name not in OF_ROWS}
         check_names(own, (*FIT, *OF_ONE))
+        if any(choice.get(name) is not None for name in OF_ROWS):
+            check_in_memory(X, y)
         rows, watched = (row_numbers(name, choice.get(name), len(X)) for name in OF_ROWS)
         if watched is not None and {"validation_data", "validation_split"} & {**fit, **own}.keys():
             step = "Leave out validation_data and validation_split."
@@ -394,6 +406,7 @@ def _all(jobs: list[_Job], n_threads: int | None) -> Runs:
         raise ValueError("networks must be one or more. Got none.")
     if len(jobs) > 1:
         _refuse_files(jobs)
+    _check_weights(jobs)
     most = threads.n_threads() if n_threads is None else check_number("n_threads", n_threads, low=1, whole=True)
     workers = min(most, len(jobs))
     told = threading.Event()
@@ -422,6 +435,16 @@ def _refuse_files(jobs: list[_Job]) -> None:
             if getattr(callback, "path", None) is not None or getattr(callback, "folder", None) is not None:
                 step = "Look at each run's history, or save its network."
                 raise ValueError(sentence("callbacks", "without files, for many networks", callback, step))
+
+
+def _check_weights(jobs: list[_Job]) -> None:
+    """Raise for the weights of any network, before one of them is trained."""
+    for number, job in enumerate(jobs):
+        parts = [rows for rows in (job.rows, job.watched, job.held_out) if rows is not None]
+        try:
+            check_weights(job.fit.get("sample_weight"), job.y, parts, job.run.network.dtype)
+        except (TypeError, ValueError) as error:
+            raise _named(error, number) from None
 
 
 def _named(error: BaseException, number: int) -> BaseException:

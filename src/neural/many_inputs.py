@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from neural import inputs
 from neural.errors import guess, one_of, sentence
 from neural.nn import NeuralNetwork
+from neural.row_weights import of_rows
+from neural.windows import Stream
 
 OF_ONE = ("checkpoint", "every", "resume")  # files, which many networks would write over one another
 FIT = tuple(name for name in inspect.signature(NeuralNetwork.fit).parameters if name not in ("self", "X", "y", *OF_ONE))
@@ -37,6 +40,28 @@ def row_numbers(what: str, given: Any, n: int) -> np.ndarray | None:
     if rows.ndim != 1 or not len(rows) or rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= n:
         raise ValueError(sentence(what, f"row numbers from 0 to {n - 1}, one at least", given))
     return rows
+
+
+def check_in_memory(X: Any, y: Any) -> None:
+    """Raise TypeError unless rows of X and y can be chosen by their numbers."""
+    if y is None or isinstance(X, Stream):
+        step = "Rows of a stream cannot be: make a stream of them for each network."
+        raise TypeError(sentence("X and y", "arrays, where rows are chosen by number", X if y is not None else y, step))
+
+
+def check_weights(weights: Any, y: Any, parts: Sequence[np.ndarray], dtype: Any) -> None:
+    """Raise, as ``fit`` would, for weights that are not those of all rows, or are all 0 in a part that is taken."""
+    if weights is None:
+        return
+    if y is None:
+        rule, step = (
+            "left out where rows are streamed, as it is about all rows",
+            "Name a column of weights of the stream.",
+        )
+        raise ValueError(sentence("sample_weight", rule, weights, step))
+    found = inputs.weights(weights, len(y), np.float64)
+    for rows in parts or [np.arange(len(y))]:
+        inputs.weights(of_rows(found, rows), len(rows), dtype)
 
 
 def check_names(given: Iterable[str], known: Sequence[str]) -> None:

@@ -22,6 +22,7 @@ Array = np.ndarray[Any, Any]
 LARGEST_VALUE = 1e100  # beyond it no deviation can be computed: such a value counts as missing
 MOST_VALUES = 50  # of a category; the rest, the rarest, are as unknown ones: zeros
 WHOLE = re.compile(r"^([-+]?\d+)\.0+$")
+WITH_COMMA = re.compile(r"\s*[-+]?(\d[\d.]*,\d+|\d{1,3}(,\d{3})+(\.\d+)?)\s*")  # 1.234,5 and 1,234.5
 TRUTHS = {"true": 1.0, "True": 1.0, "TRUE": 1.0, "false": 0.0, "False": 0.0, "FALSE": 0.0}
 KEYS = ("target", "task", "columns")
 NUMBER = ("name", "kind", "mean", "low", "high", "missing")
@@ -318,7 +319,8 @@ def _encode_number(column: Number, series: Any, out: Array) -> str:
     far = np.flatnonzero((values < column.low - width) | (values > column.high + width))
     remarks = []
     if odd is not None:
-        remarks.append(f"{_are(odd[0])} no usable number ({odd[1]!r}): taken as missing")
+        comma = ", written with a comma" if has_comma(odd[1]) else ""
+        remarks.append(f"{_are(odd[0])} no usable number ({odd[1]!r}{comma}): taken as missing")
     elif gone.any() and not column.missing:
         remarks.append(
             f"{_are(int(gone.sum()))} missing, as none was in training: the mean, {column.mean:.6g}, is taken"
@@ -331,6 +333,15 @@ def _encode_number(column: Number, series: Any, out: Array) -> str:
 
 def _are(n: int) -> str:
     return f"{count(n, 'value')} {'is' if n == 1 else 'are'}"
+
+
+def has_comma(value: Any) -> bool:
+    """Return whether this is a number with a comma: in place of the point, or between thousands.
+
+    >>> has_comma("-1.234,5"), has_comma("1,234.5"), has_comma("1,a"), has_comma("1.5")
+    (True, True, False, False)
+    """
+    return isinstance(value, str) and WITH_COMMA.fullmatch(value) is not None
 
 
 def _not_numbers(series: Any, gone: Array) -> tuple[int, Any] | None:

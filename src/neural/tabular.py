@@ -25,7 +25,7 @@ from sklearn.utils.validation import (
 )
 
 from neural import frames, row_weights
-from neural.checkpoints import check_resume
+from neural.checkpoints import check_resume, say_how_to_go_on
 from neural.conformal import ConformalIntervals, ConformalSets
 from neural.data import by_row
 from neural.errors import sentence, show
@@ -153,10 +153,15 @@ class BaseTabular(BaseEstimator):
         if folder is not None:
             seed = folder.seed if folder.seed is not None and self.random_state is None else int(seed)
             folder.begin(asked_for(scaled, filled, targets, weights, n_held_out, self.preset, self.random_state, seed))
-        result = train(
-            scaled, scaled.scaled(filled), targets, weights, n_held_out, len(classes), PRESETS[self.preset],
-            seed, self.time_limit, self.n_threads, bool(self.verbose), folder,
-        )  # fmt: skip
+        try:
+            result = train(
+                scaled, scaled.scaled(filled), targets, weights, n_held_out, len(classes), PRESETS[self.preset],
+                seed, self.time_limit, self.n_threads, bool(self.verbose), folder,
+            )  # fmt: skip
+        except KeyboardInterrupt as error:
+            if folder is not None:
+                say_how_to_go_on(error, folder.place)
+            raise
         counts = row_weights.of_rows(given, result.held_out)
         self._take(scaled, result, classes, counts)  # all at once: a fit that ends in an error leaves what there was
         return self
@@ -333,6 +338,17 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         """Return which classes are in each row's set, bool (n, n_classes): the true one is with probability ``level``.
 
         By split conformal prediction on the predictions for rows out of each network's fold (neural.ConformalSets).
+        The set may be empty, and holds all classes where the rows were too few to tell.
+
+        NotFittedError before ``fit``; TypeError or ValueError for a ``level`` that is not between 0 and 1, and for a
+        table that ``predict`` would not take.
+
+        >>> X = np.random.default_rng(0).normal(size=(300, 2))
+        >>> y = np.where(X[:, 0] > 0, "yes", "no")
+        >>> model = TabularClassifier("fast", random_state=0).fit(X, y)
+        >>> model.predict_set([[-2.0, 0.0], [2.0, 0.0]], level=0.95)
+        array([[ True, False],
+               [False,  True]])
         """
         rows, found = self.rows(X), self._result
         scores = 1 - found.outputs[np.arange(len(found.targets)), found.targets]
@@ -371,6 +387,17 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         """Return an interval for each row, (n, 2), that holds the true value with probability ``level``.
 
         By split conformal prediction on the predictions for rows out of each network's fold (ConformalIntervals).
+        Without bounds, from -inf to inf, where the rows were too few for the ``level``. All are of one width.
+
+        NotFittedError before ``fit``; TypeError or ValueError for a ``level`` that is not between 0 and 1, and for a
+        table that ``predict`` would not take.
+
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.uniform(size=(300, 1))
+        >>> model = TabularRegressor("fast", random_state=0).fit(X, 10 * X[:, 0] + rng.normal(size=300))
+        >>> low, high = model.predict_interval([[0.5]], level=0.9)[0]
+        >>> bool(low < 5 < high), bool(2 < high - low < 5)  # of normal errors of deviation 1 it is 3.3
+        (True, True)
         """
         rows, found = self.rows(X), self._result
         scores = np.abs(found.targets - found.outputs[:, 0])

@@ -218,6 +218,8 @@ class Training:
             self._run_epochs()
         except BaseException as error:
             self.error = error
+            if self.saving is not None:
+                self.saving.say_how_to_go_on(error)
             raise
         finally:
             self._updates.show()

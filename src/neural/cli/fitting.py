@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from neural import AdamW, DenseLayer, DropoutLayer, EarlyStopping, History, NeuralNetwork, ReduceOnPlateau
+from neural import AdamW, DenseLayer, DropoutLayer, EarlyStopping, History, NeuralNetwork, ReduceOnPlateau, row_weights
 from neural.cli.recipe import Recipe
 from neural.cli.scores import MetricScore, scores
 from neural.errors import sentence
 from neural.folding import fold_inputs, fold_outputs
-from neural.guessing import CATEGORY, LEFT_OUT, NUMBER, Guess, guess_columns, guess_task
+from neural.guessing import CATEGORY, LEFT_OUT, NUMBER, SAID, Guess, check_column, guess_columns, guess_task
 from neural.streams import stream
 from neural.table_files import read_table
 from neural.tables import Columns, Encoded, Number, codes_of, count, measured, numbers_of, text, texts_of
@@ -40,6 +40,7 @@ class TrainingPlan:
     test: Array
     columns: Columns
     remarks: tuple[str, ...]
+    weights: Array | None = None  # (n,), above 0
 
     @property
     def scored(self) -> Array:
@@ -49,8 +50,8 @@ class TrainingPlan:
     @property
     def typical(self) -> float:
         """What a guess without a model would say."""
-        y = self.targets[self.train]
-        return float(np.bincount(y).argmax() if self.labels is not None else y.mean())
+        y, weights = self.targets[self.train], row_weights.of_rows(self.weights, self.train)
+        return float(np.bincount(y, weights).argmax()) if self.labels is not None else row_weights.mean(y, weights)
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,13 @@ class Outcome:
 def plan_of(table: Any, recipe: Recipe) -> TrainingPlan:
     """Return what is to be trained on a table; ValueError for one that cannot be learned from."""
     _check_rows(len(table))
+    weights = None if recipe.weight is None else weights_of(table, recipe.weight, recipe.target)
+    known = table if weights is None else table.drop(columns=_apart(recipe))
+    table, weights, left_out = _with_weight(known, weights)
     task, why = guess_task(table, recipe.target, recipe.task)
-    guesses = guess_columns(table, recipe.target, recipe.drop, recipe.category, recipe.number)
-    table, remarks = _with_target(table, recipe.target, task)
+    guesses = guess_columns(known, recipe.target, recipe.drop, recipe.category, recipe.number)
+    there, remarks = _with_target(table, recipe.target, task)
+    table, weights = table[there], row_weights.of_rows(weights, there)
     labels, targets = _targets(table[recipe.target], task)
     parts = divide(targets if task == "classes" else np.zeros(len(targets), int), recipe)
     kinds = [(guess.name, guess.kind) for guess in guesses if guess.kind != LEFT_OUT]
@@ -88,19 +93,54 @@ def plan_of(table: Any, recipe: Recipe) -> TrainingPlan:
         raise ValueError(sentence("the table", rule, len(columns.inputs), "Choose its columns with --drop."))
     named = {kind: tuple(g.name for g in guesses if g.kind == kind) for kind in (LEFT_OUT, CATEGORY, NUMBER)}
     settled = replace(recipe, task=task, drop=named[LEFT_OUT], category=named[CATEGORY], number=named[NUMBER])
-    about_target = Guess(recipe.target, "target", f"{task}: {why}")
+    said = [Guess(recipe.target, "target", f"{task}: {why}")]
+    said += [] if recipe.weight is None else [Guess(recipe.weight, "weight", SAID)]
     return TrainingPlan(
-        settled.for_rows(len(parts[0])), (about_target, *guesses), table, labels, targets, *parts, columns, remarks
-    )
+        settled.for_rows(len(parts[0])), (*said, *guesses), table, labels, targets, *parts, columns,
+        (*left_out, *remarks), weights,
+    )  # fmt: skip
 
 
-def _with_target(table: Any, target: str, task: str) -> tuple[Any, tuple[str, ...]]:
+def weights_of(table: Any, name: str, target: str) -> Array:
+    """Return a column as the weights of rows; ValueError for one that is the target, or that cannot be such."""
+    check_column(table, name, "column of weights")
+    if name == target:
+        raise ValueError(sentence("the column of weights", "another than the target", name))
+    found = numbers_of(table[name])
+    odd = np.flatnonzero(np.isnan(found))
+    if len(odd):
+        value, step = table[name].iloc[odd[0]], f"See row {odd[0]}, counted from 0. A row that weighs 0 is left out."
+        raise ValueError(sentence(f"the column of weights {name!r}", "numbers, none missing", value, step))
+    try:
+        return np.asarray(row_weights.checked(found, len(found)))
+    except ValueError as error:
+        raise ValueError(f"the column of weights {name!r}: {error}") from None
+
+
+def _apart(recipe: Recipe) -> str:
+    """Return the column of weights; ValueError if it is named as another kind, too."""
+    name = str(recipe.weight)
+    if name in (*recipe.drop, *recipe.category, *recipe.number):
+        raise ValueError(sentence("a column", "named once: as weight, dropped, category or number", name))
+    return name
+
+
+def _with_weight(table: Any, weights: Array | None) -> tuple[Any, Array | None, tuple[str, ...]]:
+    """Return the rows that weigh more than 0, their weights, and what to say of the others."""
+    if weights is None or weights.all():
+        return table, weights, ()
+    kept = weights > 0
+    return table[kept], weights[kept], (f"{count(int((~kept).sum()), 'row')} that weigh 0 left out.",)
+
+
+def _with_target(table: Any, target: str, task: str) -> tuple[Array, tuple[str, ...]]:
+    """Return which rows have a target, and what to say of the others."""
     there = table[target].notna().to_numpy()
     if task == "values":
         there = there & ~np.isnan(numbers_of(table[target]))
     lost = int((~there).sum())
     _check_rows(int(there.sum()))
-    return table[there], (f"{count(lost, 'row')} without a target left out.",) if lost else ()
+    return there, (f"{count(lost, 'row')} without a target left out.",) if lost else ()
 
 
 def _as_numbers(table: Any, kinds: Sequence[tuple[str, str]]) -> dict[str, Array]:
@@ -151,6 +191,7 @@ def fit(plan: TrainingPlan, callbacks: Sequence[Any] = ()) -> Outcome:
     y = {part: plan.targets[rows] for part, rows in _parts(plan).items()}
     mean, scale = scales(plan.columns, X["train"])
     of_y = (0.0, 1.0) if plan.labels is not None else (float(y["train"].mean()), deviation(y["train"]) or 1.0)
+    weights = {part: row_weights.of_rows(plan.weights, rows) for part, rows in _parts(plan).items()}
     net = network(recipe, X["train"].shape[1], 0 if plan.labels is None else len(plan.labels))
     scaled = {part: (X[part] - mean) / scale for part in X}
     goals = {part: y[part] if plan.labels is not None else (y[part] - of_y[0]) / of_y[1] for part in y}
@@ -158,7 +199,8 @@ def fit(plan: TrainingPlan, callbacks: Sequence[Any] = ()) -> Outcome:
     best = EarlyStopping("val_loss", patience=patience)
     slower = ReduceOnPlateau("val_loss", drop=0.5, patience=max(1, patience // 3))
     options: dict[str, Any] = {"optimizer": AdamW() if recipe.optimizer == "adamw" else recipe.optimizer}
-    options |= {"validation_data": (scaled["validation"], goals["validation"]), "verbose": 0}
+    options |= {"validation_data": (scaled["validation"], goals["validation"], weights["validation"]), "verbose": 0}
+    options |= {"sample_weight": weights["train"]}
     options |= {"callbacks": [best, slower, *callbacks], "batch_size": recipe.batch_size}
     try:
         net.fit(scaled["train"], goals["train"], recipe.epochs, recipe.learning_rate, **options)
@@ -173,7 +215,7 @@ def fit(plan: TrainingPlan, callbacks: Sequence[Any] = ()) -> Outcome:
     else:
         net.classes_ = plan.labels
     outputs = net.predict(X["scored"])
-    found = scores(str(recipe.task), y["scored"], outputs, plan.typical)
+    found = scores(str(recipe.task), y["scored"], outputs, plan.typical, weights["scored"])
     return Outcome(plan, net, net.history_, best.best_epoch, y["scored"], outputs, tuple(found))
 
 

@@ -82,10 +82,12 @@ def _layer(layer: Any) -> tuple[str, str]:
     """Return a layer's name and its settings; inner layers by name."""
     settings = layer.get("settings", {}) if isinstance(layer, dict) else {}
     given = settings.items() if isinstance(settings, dict) else ()
-    shown = {
-        name: _short(value) for name, value in given if not any(value is usual or value == usual for usual in USUAL)
-    }
+    shown = {name: _short(value) for name, value in given if not any(_is(value, usual) for usual in USUAL)}
     return _name(layer), ", ".join(f"{name} {value}" for name, value in shown.items())
+
+
+def _is(value: Any, usual: Any) -> bool:
+    return value is usual or (not isinstance(usual, bool) and bool(value == usual))  # True is 1, as of n_out
 
 
 def _short(value: Any) -> str:

@@ -27,13 +27,13 @@ def plot(
     out: Annotated[
         str | None, typer.Option("--out", "-o", help="A .png, .svg or .pdf (default: curves.png, mistakes.png).")
     ] = None,
-    log: Annotated[bool, typer.Option("--log", help="The cost on a logarithmic axis.")] = False,
+    log: Annotated[bool, typer.Option("--log", help="The loss on a logarithmic axis.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Draw the costs, or a model's mistakes.
+    """Draw the losses, or a model's mistakes.
 
-    The cost over the epochs; with --data the confusion matrix, or predicted against true values.
+    The loss over the epochs; with --data the confusion matrix, or predicted against true values.
     """
     answer = Answer(as_json, quiet)
     out = out or ("curves.png" if data is None else "mistakes.png")
@@ -49,7 +49,7 @@ def plot(
 
 
 def curves(path: str, log: bool) -> Any:
-    """Return the figure of the costs in a history's CSV file, ours or that of CSVLogger."""
+    """Return the figure of the losses in a history's CSV file, ours or that of CSVLogger."""
     from neural.plotting import plot_history
 
     if os.path.isfile(path) and not path.endswith(".csv"):
@@ -59,7 +59,7 @@ def curves(path: str, log: bool) -> Any:
             )
         )
     series = history_of(os.path.join(path, HISTORY) if os.path.isdir(path) else path, CURVES)
-    return plot_history(series, ylabel="cost", log=log)
+    return plot_history(series, key=CURVES[0], log=log)
 
 
 def _mistakes(model: str, data: str, answer: Answer) -> Any:

@@ -14,7 +14,7 @@ import typer
 
 from neural import atomic
 from neural.cli.answers import DONE, FAILED, Answer, Json, Quiet, plain, table
-from neural.cli.fitting import columns_of, predicted, truth_of
+from neural.cli.fitting import columns_of, predicted, truth_of, weights_of
 from neural.cli.models import Model, load
 from neural.cli.scores import NAMES, MetricScore, scores
 from neural.errors import look_up, sentence
@@ -109,6 +109,7 @@ def _json_lines(net: Any, outputs: np.ndarray) -> Iterator[str]:
 def evaluate(
     model: Model,
     data: Data,
+    weight: Annotated[str | None, typer.Option(help="A column of the rows' weights.")] = None,
     at_least: Annotated[list[str] | None, typer.Option(metavar="METRIC=NUMBER", help="Exit code 1 below it.")] = None,
     at_most: Annotated[list[str] | None, typer.Option(metavar="METRIC=NUMBER", help="Exit code 1 above it.")] = None,
     as_json: Json = False,
@@ -124,24 +125,23 @@ def evaluate(
     net = load(model)
     frame = read_table(data)
     there, truth, unknown = truth_of(net, frame)
+    weights = None if weight is None else weights_of(frame, weight, columns_of(net).target)[there]
     if not len(truth):
         raise ValueError(f"The table must have rows whose {columns_of(net).target!r} the model knows. Got none.")
+    if weights is not None and not weights.any():
+        raise ValueError(sentence(f"the column of weights {weight!r}", "above 0 for a row whose target is known", 0))
     encoded, outputs = predicted(net, frame[there])
     remark(answer, encoded)
-    found = scores(columns_of(net).task, truth, outputs)
+    found = scores(columns_of(net).task, truth, outputs, weights=weights)
     remarks = [f"{count(unknown, 'row')} with a target that was not there in training left out."] if unknown else []
     missed = _missed(found, limits)
     answer.text(" ".join([f"{count(len(truth), 'row')}.", *remarks]))
-    answer.text(table([("metric", "value", "95 % interval"), *map(_row, found)]))
+    answer.text(table([("metric", "value", "95 % interval"), *(score.texts[:3] for score in found)]))
     metrics = {score.name: {"value": score.value, "low": score.low, "high": score.high} for score in found}
     answer.document({"rows": len(truth), "metrics": metrics, "remarks": remarks, "missed": missed})
     for text in missed:
         print(f"neural: {text}", file=sys.stderr)
     return FAILED if missed else DONE
-
-
-def _row(score: MetricScore) -> tuple[str, str, str]:
-    return score.name, f"{score.value:.4g}", f"{score.low:.4g} to {score.high:.4g}"
 
 
 def _limit(text: str) -> tuple[str, float]:

@@ -36,6 +36,7 @@ class Recipe:
     drop: tuple[str, ...] = ()
     category: tuple[str, ...] = ()
     number: tuple[str, ...] = ()
+    weight: str | None = None
     seed: int = 0
     test: float = 0.15
     validation: float = 0.15
@@ -74,7 +75,7 @@ class Recipe:
         lines += [f"#   neural train {REPEAT}", ""]
         settings = {**asdict(self), "data": self.data if self.data == "-" else _from(folder, self.data)}
         del settings["out"]
-        lines += [f"{name} = {_toml(value)}" for name, value in settings.items() if value is not None]
+        lines += [f"{name} = {toml(value)}" for name, value in settings.items() if value is not None]
         return "\n".join(lines) + "\n"
 
 
@@ -93,9 +94,10 @@ def _from(folder: str, path: str) -> str:
         return os.path.abspath(path)
 
 
-def _toml(value: Any) -> str:
+def toml(value: Any) -> str:
+    """Return a setting as a file of settings has it."""
     if isinstance(value, tuple):
-        return "[" + ", ".join(map(_toml, value)) + "]"
+        return "[" + ", ".join(map(toml, value)) + "]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f") if isinstance(value, str) else repr(value)
 
 
@@ -154,6 +156,7 @@ CHECKS: dict[str, Check] = {
     "drop": _texts,
     "category": _texts,
     "number": _texts,
+    "weight": _text,
     "seed": _between(0, 2**31 - 1, whole=True),
     "test": _between(0, 0.5),
     "validation": _between(0, 0.5, strict=True),

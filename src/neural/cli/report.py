@@ -16,7 +16,7 @@ import numpy as np
 import neural
 from neural import atomic, canvas
 from neural.cli.fitting import Outcome
-from neural.cli.recipe import HISTORY, MODEL, REPEAT, REPORT
+from neural.cli.recipe import HISTORY, MODEL, REPEAT, REPORT, toml
 from neural.cli.telling import described, doubt, ended, judged_on, score_rows
 from neural.figures import save
 from neural.metrics import confusion_matrix
@@ -67,7 +67,11 @@ def _blocks(outcome: Outcome, folder: Path) -> Iterator[Block]:
     plan = outcome.plan
     head, *rows = score_rows(outcome)
     yield Heading("How good it is")
-    yield Table(f"{judged_on(plan)}; with the interval in which the true value lies at 95 %.", head, rows)
+    yield Table(f"{judged_on(plan)}.", head, rows)
+    yield Text(
+        "Other rows of the same kind would give other values. The intervals are made by a rule that, used on such rows "
+        "again and again, holds the value of all rows of this kind in about 95 of 100 cases (confidence intervals)."
+    )
     if doubt(outcome):
         yield Text(doubt(outcome))
     yield _mistakes(outcome, folder)
@@ -81,7 +85,7 @@ def _blocks(outcome: Outcome, folder: Path) -> Iterator[Block]:
     yield _curves(outcome, folder)
     yield Heading("What it was trained with")
     named = {**vars(plan.recipe), "data": os.path.basename(plan.recipe.data)}
-    settings = [(name, str(value)) for name, value in named.items() if value not in (None, ()) and name not in OWN]
+    settings = [(name, toml(value)) for name, value in named.items() if value not in (None, ()) and name not in OWN]
     yield Fold("All settings", [Table("As in run.toml, which repeats the run.", ("setting", "value"), settings)])
     yield Fold("The network's inputs, in order", [Bullets(plan.columns.inputs)])
 
@@ -89,9 +93,9 @@ def _blocks(outcome: Outcome, folder: Path) -> Iterator[Block]:
 def _curves(outcome: Outcome, folder: Path) -> Picture:
     curves = {"training": outcome.history["loss"], "validation": outcome.history["val_loss"]}
     unit = "cross-entropy" if outcome.plan.labels is not None else "squared error, of the target's variance"
-    save(plot_history(curves, ylabel=unit), folder / CURVES)
-    alt = f"Two curves over {len(outcome.history)} epochs: cost in training and in validation."
-    return Picture(CURVES, alt, f"The cost of each epoch. The network is that of epoch {outcome.best_epoch}.")
+    save(plot_history(curves, ylabel=f"Loss ({unit})"), folder / CURVES)
+    alt = f"Two curves over {len(outcome.history)} epochs: the loss in training and in validation."
+    return Picture(CURVES, alt, f"The loss of each epoch. The network is that of epoch {outcome.best_epoch}.")
 
 
 def _mistakes(outcome: Outcome, folder: Path) -> Picture:
@@ -115,5 +119,5 @@ def _against(target: str, truth: Any, values: Any) -> Any:
     ends = [min(truth.min(), values.min()), max(truth.max(), values.max())]
     axes.plot(ends, ends, color="0.6", linewidth=1)
     axes.plot(truth, values, "o", color=canvas.COLOURS[0], markersize=3, alpha=0.5)
-    axes.set(xlabel=f"true {target}", ylabel=f"predicted {target}")
+    axes.set(xlabel=f"True {target}", ylabel=f"Predicted {target}")
     return figure

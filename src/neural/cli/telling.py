@@ -24,9 +24,10 @@ def ended(outcome: Outcome) -> str:
 
 def judged_on(plan: TrainingPlan) -> str:
     """Return which rows the metrics are of."""
+    weighted = "" if plan.recipe.weight is None else f", weighted by {plan.recipe.weight!r}"
     if len(plan.test):
-        return f"On {count(len(plan.test), 'row')} that the training never saw"
-    return f"On the {count(len(plan.validation), 'row')} that the training stopped by, so rather too good"
+        return f"On {count(len(plan.test), 'row')} that the training never saw{weighted}"
+    return f"On the {count(len(plan.validation), 'row')} that the training stopped by, so rather too good{weighted}"
 
 
 def typical_of(outcome: Outcome) -> str:
@@ -45,11 +46,7 @@ def doubt(outcome: Outcome) -> str:
 
 def score_rows(outcome: Outcome) -> list[tuple[str, ...]]:
     """Return the metrics as rows of text, under their head."""
-    rows: list[tuple[str, ...]] = [("metric", "value", "95 % interval", typical_of(outcome))]
-    for score in outcome.scores:
-        baseline = "" if score.baseline is None else f"{score.baseline:.4g}"
-        rows.append((score.name, f"{score.value:.4g}", f"{score.low:.4g} to {score.high:.4g}", baseline))
-    return rows
+    return [("metric", "value", "95 % interval", typical_of(outcome)), *(score.texts for score in outcome.scores)]
 
 
 def document(outcome: Outcome) -> dict[str, Any]:
@@ -59,6 +56,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
     return {
         "task": plan.recipe.task,
         "columns": [{"name": g.name, "kind": g.kind, "why": g.why} for g in plan.guesses],
+        "weight": plan.recipe.weight,
         "inputs": plan.columns.inputs,
         "classes": None if plan.labels is None else plan.labels.tolist(),
         "remarks": list(plan.remarks),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +28,7 @@ def train(
     drop: Annotated[list[str] | None, typer.Option(help="A column to leave out; again for more.")] = None,
     category: Annotated[list[str] | None, typer.Option(help="A column that holds categories.")] = None,
     number: Annotated[list[str] | None, typer.Option(help="A column that holds numbers.")] = None,
+    weight: Annotated[str | None, typer.Option(help="A column of weights: 2 is as the row twice, 0 as none.")] = None,
     hidden: Annotated[str | None, typer.Option(help="Widths of the hidden layers: 64,32; 0 for none.")] = None,
     activation: Annotated[str | None, typer.Option(help="Of the hidden layers (default: relu).")] = None,
     dropout: Annotated[float | None, typer.Option(help="The share of units dropped (default: 0).")] = None,
@@ -70,7 +72,7 @@ def train(
     if doubt(outcome):
         answer.note(f"neural: {doubt(outcome)} Ask: neural doctor {recipe.out} {recipe.data}")
     if outcome.interrupted:
-        answer.note("neural: Ctrl-C ended the training; what was best so far is kept.")
+        answer.note(f"neural: Ctrl-C ended the training; what was best so far is kept. {_to_the_end(recipe)}".rstrip())
     return STOPPED if outcome.interrupted else DONE
 
 
@@ -87,6 +89,14 @@ def _recipe(data: str, given: dict[str, Any]) -> Recipe:
             read_table(data)  # says that there is none
         raise ValueError(f"The column to predict must be named. {step}")
     return Recipe(**given)
+
+
+def _to_the_end(recipe: Recipe) -> str:
+    """Return how a run that was cut short is made anew, to its end; nothing where its data cannot be read again."""
+    if recipe.data == "-":
+        return ""
+    again = ["neural", "train", os.path.join(recipe.out, REPEAT), "--epochs", str(recipe.epochs), "--out", recipe.out]
+    return f"To train to the end, anew: {shlex.join(again)}"
 
 
 def _widths(text: str) -> tuple[int, ...]:
