@@ -53,7 +53,7 @@ INLINE float power_of_2(int32_t whole) {
   return power;
 }
 INLINE double power_of_2(int64_t whole) {
-  const int64_t bits = int64_t(uint64_t(whole + 1023) << 52);
+  const int64_t bits = int64_t((uint64_t(whole) + 1023) << 52);
   double power;
   std::memcpy(&power, &bits, 8);
   return power;
@@ -94,7 +94,7 @@ INLINE double exponential(double x) {
   t = t < -745.2 ? -745.2 : t;
   const auto e = reduced(t);
   const int64_t half = int64_t(uint64_t(e.whole + 2048) >> 1) - 1024;  // before AVX-512 no vector of them is shifted with its signs
-  double p = (e.less_1 + 1) * power_of_2(half) * power_of_2(e.whole - half);
+  double p = (e.less_1 + 1) * power_of_2(half) * power_of_2(int64_t(uint64_t(e.whole) - uint64_t(half)));  // of NaN they are anything
   p = x > 709.782712893384 ? double(INFINITY) : p;
   p = x < -745.1332191019412 ? 0.0 : p;
   return x != x ? x : p;
