@@ -73,8 +73,6 @@ template <class T> struct Hidden {
 };
 constexpr int ORTHOGONAL_PARTS = 17;  // with a barrier after each
 
-constexpr int CUT = 64;  // parts of a phase's work, of which each thread has some
-
 // One batch, as kernels see it. A[s] goes into stage s and A[stages] comes out; D[s] is dJ/dA[s]; rows of both are
 // ld[s] apart.
 template <class T> struct Job {
@@ -90,8 +88,6 @@ template <class T> struct Job {
   T **statistics;  // of stage s, what belongs to whole columns or rows
   const long *ld;
   long from_rows;  // see in_halves
-  const int *cuts; // where each of `sharing` threads' share begins, and the last one's ends, of CUT; null: all alike
-  int sharing;
   bool alone;      // one thread has the whole step to itself: the sum over the second half need not be kept
   bool training, input_gradient;
   bool direct;   // A[0] is X itself

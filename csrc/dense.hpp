@@ -8,10 +8,7 @@
 namespace {
 
 // Where thread t's share of n units or columns begins: with a cache line of its own.
-template <class T> INLINE long share(const Job<T> &job, long n, int t, int threads) {
-  const long lanes = (n + LANE - 1) / LANE;
-  return smaller((job.cuts && threads == job.sharing ? (lanes * job.cuts[t] + CUT / 2) / CUT : lanes * t / threads) * LANE, n);
-}
+INLINE long share(long n, int t, int threads) { return smaller((n + LANE - 1) / LANE * t / threads * LANE, n); }
 
 // Z = X W^T + b for some of its units. Which of three ways depends on the whole batch and layer, never on a thread's
 // share: the order of sums must not.
@@ -41,7 +38,7 @@ template <class T> void dense_forward(const Job<T> &job, int s, long batch, long
 }
 // This thread's units for the whole batch.
 template <class T> void dense_forward_by_units(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch) {
-  const long n = job.stage[s].n_out, first = share(job, n, thread, threads), last = share(job, n, thread + 1, threads);
+  const long n = job.stage[s].n_out, first = share(n, thread, threads), last = share(n, thread + 1, threads);
   if (first < last) dense_units(job, s, batch, 0, batch, first, last - first, scratch);
 }
 
@@ -58,7 +55,7 @@ template <class T> void dense_backward(const Job<T> &job, int s, long first, lon
 // This thread's columns for the whole batch.
 template <class T> void dense_backward_by_columns(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch) {
   const long n = job.stage[s].n_in;
-  dense_columns(job, s, 0, batch, share(job, n, thread, threads), share(job, n, thread + 1, threads), scratch);
+  dense_columns(job, s, 0, batch, share(n, thread, threads), share(n, thread + 1, threads), scratch);
 }
 
 constexpr long FAR_ROWS = 4 * LINE;  // bytes of one, from which on they are worth asking for
@@ -74,7 +71,7 @@ template <class T> Ahead rows_ahead(const Job<T> &job, int thread, int threads) 
 template <class T, class Change> void update_dense(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch, Ahead &ahead, const Change &change) {
   const Stage &stage = job.stage[s];
   const bool few = stage.n_out < (stage.n_in > 4 * stage.n_out ? 4 : 2) * LANE * threads;  // short rows are better not divided
-  const long most = few ? stage.n_in : stage.n_out, first = share(job, most, thread, threads), last = share(job, most, thread + 1, threads);
+  const long most = few ? stage.n_in : stage.n_out, first = share(most, thread, threads), last = share(most, thread + 1, threads);
   if (first == last) return;
   const long unit = few ? 0 : first, units = few ? stage.n_out : last - first;
   product<T, false>(units, few ? first : 0, few ? last : stage.n_in, batch, job.D[s + 1] + unit, 1, job.ld[s + 1], job.A[s], job.ld[s], scratch,

@@ -318,20 +318,14 @@ template <class T> class Network {
     const double row = effort();
     const long rows = std::max(STOP_ROWS, long(STOP_FLOPS / (2 * row))), columns = widest(stages) / STOP_COLUMNS;
     const std::vector<Phase> phases = phases_of(work.rows, first.training, first.squares, first.matrices > 0);
-    threads::Shares shares(threads, CUT);
-    // Halves of a batch are whose rows they are; and so many threads are not told apart by so few parts.
-    const bool alike = threads > CUT / 4 || std::any_of(phases.begin(), phases.end(), [](const Phase &phase) { return phase.what == Phase::HALVES; });
     threads::steps(
         threads, count, int(phases.size()),
-        [&](long step, int p, int t, int n, const int *cuts) {
+        [&](long step, int p, int t, int n) {
           const threads::NothingTiny mode;
           const Phase &phase = phases[size_t(p)];
           T *const scratch = work.scratch[size_t(t)];
           Job<T> j = first;
-          const long batch = prepare(j, step);
-          const auto rows_before = [&](int thread) { return cuts ? batch * cuts[thread] / CUT : batch * thread / n; };
-          const long end = rows_before(t + 1);
-          j.cuts = cuts, j.sharing = n;
+          const long batch = prepare(j, step), end = batch * (t + 1) / n;
           j.alone = n == 1 && row * double(batch) < STOP_FLOPS;  // then nothing is taken in pieces
           const auto in_pieces = [&](double operations, const auto &f) {
             const int pieces = int(std::clamp<long>(long(operations / STOP_FLOPS / n), 1, std::max<long>(columns / n, 1)));
@@ -353,7 +347,7 @@ template <class T> class Network {
             return in_pieces(row * double(widest(stages)), [&](int of, int all) { k.orthogonal(j, phase.stage, norm, of, all, scratch); });
           }
           if (phase.what == Phase::FINISH) return k.finish(j, batch, std::sqrt(sum(j.squares, gradient_rows())), t, n);
-          for (long a = rows_before(t), b; a < end && !stop.now(t); a = b) {
+          for (long a = batch * t / n, b; a < end && !stop.now(t); a = b) {
             b = std::min(a + rows, end);
             k.forward(j, batch, a, b, phase.forward_from, phase.forward_to, scratch);
             if (phase.losses) k.losses(j, a, b, scratch);
@@ -362,7 +356,7 @@ template <class T> class Network {
           if (phase.halves && n <= 2) halves();
           if (phase.losses) k.penalties(j, t, n);
         },
-        [&](long step) { return between(step), !stop.told(); }, alike ? nullptr : &shares);
+        [&](long step) { return between(step), !stop.told(); });
   }
 
  public:

@@ -306,7 +306,7 @@ template <class T, class F> INLINE void update_vector(const Job<T> &job, const S
 // The same for biases, the quickest way to sum dz alone.
 template <class T> void update_biases(const Job<T> &job, const Step<T> &step, int s, long batch, int thread, int threads) {
   const Stage &stage = job.stage[s];
-  sum_rows(job.D[s + 1], batch, job.ld[s + 1], share(job, stage.n_out, thread, threads), share(job, stage.n_out, thread + 1, threads), [&](long k0, const T *sum) {
+  sum_rows(job.D[s + 1], batch, job.ld[s + 1], share(stage.n_out, thread, threads), share(stage.n_out, thread + 1, threads), [&](long k0, const T *sum) {
     OPTIMIZERS<T>[job.optimizer].apply(job, step, {sum, 0, stage.biases + k0, 0, 1, smaller(LANE, stage.n_out - k0)}, {T(0), T(0), T(1)});
   });
 }

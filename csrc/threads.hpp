@@ -101,46 +101,6 @@ class Patience {
   }
 };
 
-// How the work of a phase is shared out: alike at first, then by how fast each thread was with what it had. Cores differ,
-// in kind or because others use them as well. Who does what never changes a result.
-class Shares {
-  static constexpr int EVERY = 16, LEAST = 4;         // steps between two looks; of the parts of equal shares, what each keeps
-  static constexpr double WORTH = 1.5;                // parts, by which a share must be off
-  const int threads, parts;
-  std::vector<std::atomic<double>> busy;              // seconds, since the last look
-  std::vector<double> speed;
-  std::vector<int> cuts[2];                           // one is read while the other is written
-  std::atomic<int> which{0};
-  int seen = 0;
-
- public:
-  Shares(int threads_, int parts_) : threads(threads_), parts(parts_), busy(size_t(threads)), speed(size_t(threads)) {
-    for (auto &cut : cuts)
-      for (int t = 0; t <= threads; t++) cut.push_back(parts * t / threads);
-  }
-  const int *now() const { return cuts[which.load(std::memory_order_acquire)].data(); }
-  void worked(int t, double seconds) { busy[size_t(t)].store(busy[size_t(t)].load(std::memory_order_relaxed) + seconds, std::memory_order_relaxed); }
-  // Thread 0 asks once a step, when nobody takes up the shares of the step before any more.
-  void look() {
-    if (++seen % EVERY) return;
-    const int from = which.load(std::memory_order_relaxed);
-    std::vector<int> &next = cuts[1 - from];
-    double all = 0, off = 0, sum = 0;
-    for (size_t t = 0; t < busy.size(); t++) {
-      speed[t] = (cuts[from][t + 1] - cuts[from][t]) / std::max(busy[t].exchange(0, std::memory_order_relaxed), 1e-9);
-      all += speed[t];
-    }
-    for (size_t t = 0; t < busy.size(); t++) {  // half of the way there
-      const double had = cuts[from][t + 1] - cuts[from][t], due = std::max(speed[t] / all * parts, double(parts) / threads / LEAST);
-      off = std::max(off, std::abs(due - had));
-      sum += (had + due) / 2;
-      next[t + 1] = int(sum + 0.5);
-    }
-    next[busy.size()] = parts;
-    if (off > WORTH) which.store(1 - from, std::memory_order_release);
-  }
-};
-
 // Whether the call is to end before its time. Thread 0, the caller's own, asks now and then; all of them see the answer.
 class Stop {
   bool (*const ask)();
@@ -160,15 +120,15 @@ class Stop {
   }
 };
 
-// Run steps 0 to count - 1, each of them in phases with a barrier after each: phase(step, number, thread, threads, cuts),
-// where cuts are those of `shares`, null without them or where one thread is alone. Before the last phase thread 0 alone runs between(step); if that returns false the step is the last.
-template <class Phase, class Between> void steps(int wanted, long count, int phases, const Phase &phase, const Between &between, Shares *shares = nullptr) {
+// Run steps 0 to count - 1, each of them in phases with a barrier after each: phase(step, number, thread, threads). Before
+// the last phase thread 0 alone runs between(step); if that returns false the step is the last.
+template <class Phase, class Between> void steps(int wanted, long count, int phases, const Phase &phase, const Between &between) {
   if (wanted == 1) {
     bool on = true;
     for (long step = 0; step < count && on; step++) {
-      for (int p = 0; p < phases - 1; p++) phase(step, p, 0, 1, nullptr);
+      for (int p = 0; p < phases - 1; p++) phase(step, p, 0, 1);
       on = between(step);
-      phase(step, phases - 1, 0, 1, nullptr);
+      phase(step, phases - 1, 0, 1);
     }
     return;
   }
@@ -196,16 +156,9 @@ template <class Phase, class Between> void steps(int wanted, long count, int pha
         changes.wait(seen, std::memory_order_acquire);
         continue;
       }
-      const int *const cuts = shares && active == wanted ? shares->now() : nullptr;
-      const auto work_on = [&](int p) {
-        const auto before = cuts ? Clock::now() : Clock::time_point();
-        phase(step, p, t, active, cuts);
-        if (cuts) shares->worked(t, Time(Clock::now() - before).count());
-      };
-      for (int p = 0; p < phases - 1; p++) work_on(p), slept += barrier.wait(active);
-      if (t == 0 && cuts) shares->look();
+      for (int p = 0; p < phases - 1; p++) phase(step, p, t, active), slept += barrier.wait(active);
       if (t == 0) on = between(step);
-      work_on(phases - 1);
+      phase(step, phases - 1, t, active);
       step = on ? step + 1 : count;
       const int next = t > 0 || all == 1 ? active : step == count ? all : patience.next(active, all, slept);
       if (next < active || !on) decide(step, next);  // while the others are held by the barrier
@@ -226,7 +179,7 @@ template <class Phase, class Between> void steps(int wanted, long count, int pha
 
 // Run part(thread, threads) on each of them once.
 template <class Part> void once(int wanted, const Part &part) {
-  steps(wanted, 1, 1, [&](long, int, int t, int n, const int *) { part(t, n); }, [](long) { return true; });
+  steps(wanted, 1, 1, [&](long, int, int t, int n) { part(t, n); }, [](long) { return true; });
 }
 
 }  // namespace threads
