@@ -176,7 +176,8 @@ template <class T> struct ActivationRow {
 template <class T, template <class> class F> struct Elementwise {
   static void forward(const T *z, T *a, long rows, long n, long ld_z, long ld_a, T p) {
     const bool pads = F<T>::f(T(0), p) == 0;
-    const long end = whole<T>(n);
+    long end = whole<T>(n);
+    if (pads && end == ld_z && end == ld_a) end *= rows, rows = 1;
     for (long r = 0; r < rows; r++) {
       const T *from = z + r * ld_z;
       T *to = a + r * ld_a;
@@ -187,7 +188,8 @@ template <class T, template <class> class F> struct Elementwise {
     }
   }
   static void backward(const T *da, const T *z, const T *a, T *dz, long rows, long n, long ld, T p) {
-    const long end = whole<T>(n);
+    long end = whole<T>(n);
+    if (end == ld) end *= rows, rows = 1;
     for (long r = 0; r < rows; r++) {
       const T *d = da + r * ld, *in = z + r * ld, *out = a + r * ld;
       T *to = dz + r * ld;

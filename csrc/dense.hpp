@@ -26,7 +26,7 @@ template <class T> void dense_units(const Job<T> &job, int s, long batch, long f
     product<T, true>(n, 0, rows, stage.n_in, W, stage.row, 1, x, job.ld[s], scratch, [&](long i0, long m, long r0, long w, const T *C) {
       T *to = z + r0 * ld + i0;
       for (long r = 0; r < w; r += LANES<T>)
-        for (long i = 0; i < m; i += LANES<T>) turn(C + i * BLOCK_COLUMNS + r, BLOCK_COLUMNS, m - i, to + r * ld + i, ld, w - r, b ? b + i0 + i : nullptr);
+        for (long i = 0; i < m; i += LANES<T>) turn(C + i * padded(w) + r, padded(w), m - i, to + r * ld + i, ld, w - r, b ? b + i0 + i : nullptr);
     });
   } else {
     product<T, true>(rows, 0, n, stage.n_in, x, job.ld[s], 1, W, stage.row, scratch, Into<T>{z, ld, b});
@@ -76,7 +76,7 @@ template <class T, class Change> void update_dense(const Job<T> &job, int s, lon
   const long unit = few ? 0 : first, units = few ? stage.n_out : last - first;
   product<T, false>(units, few ? first : 0, few ? last : stage.n_in, batch, job.D[s + 1] + unit, 1, job.ld[s + 1], job.A[s], job.ld[s], scratch,
                     [&](long i0, long m, long j0, long w, const T *C) {
-                      change({C, BLOCK_COLUMNS, stage.weights + (unit + i0) * stage.row + j0, stage.row, m, w});
+                      change({C, padded(w), stage.weights + (unit + i0) * stage.row + j0, stage.row, m, w});
                     }, &ahead);
 }
 
@@ -140,8 +140,8 @@ void update_from_halves(const Job<T> &job, int s, long batch, int thread, int th
     const long row = batch / 2, ld = job.ld[s + 1];
     const T *const dz = job.D[s + 1] + row * ld, *const x = job.A[s] + row * job.ld[s];
     product<T, false>(stage.n_out, 0, stage.n_in, batch - row, dz, 1, ld, x, job.ld[s], scratch, [&](long i0, long m, long j0, long w, T *C) {
-      for (long i = 0; i < m; i++) add(one + (i0 + i) * stage.row + j0, C + i * BLOCK_COLUMNS, C + i * BLOCK_COLUMNS, w);
-      change_weights({C, BLOCK_COLUMNS, stage.weights + i0 * stage.row + j0, stage.row, m, w});
+      for (long i = 0; i < m; i++) add(one + (i0 + i) * stage.row + j0, C + i * padded(w), C + i * padded(w), w);
+      change_weights({C, padded(w), stage.weights + i0 * stage.row + j0, stage.row, m, w});
     }, &ahead);
     if (stage.biases < 0) return;
     return sum_rows(dz, batch - row, ld, 0, stage.n_out, [&](long k0, T *sum) {

@@ -75,7 +75,7 @@ void update_ensemble(const Job<T> &job, int s, long batch, int thread, int threa
   const long vectors = (e.n + LANES<T> - 1) / LANES<T>, row = long(parts[SHARED].row);
   const long from = vectors * thread / threads * LANES<T>, to = smaller(vectors * (thread + 1) / threads * LANES<T>, e.n);
   product<T, false>(e.units, from, to, batch * e.members, kept + e.g, 1, e.step, kept, e.step, scratch, [&](long i0, long m, long j0, long w, const T *C) {
-    change(Block<T>{C, BLOCK_COLUMNS, long(parts[SHARED].start) + i0 * row + j0, row, m, w});
+    change(Block<T>{C, padded(w), long(parts[SHARED].start) + i0 * row + j0, row, m, w});
   });
   for (long i = e.members * thread / threads; i < e.members * (thread + 1) / threads; i++) {
     const auto sums = [&](int part, long n, const auto &f) {

@@ -18,14 +18,17 @@ template <class T> constexpr long PANEL_SIZE = DEPTH * PANEL<T> + 5 * LANE;  // 
 template <class T> constexpr long PANELS_SIZE = (BLOCK_COLUMNS / PANEL<T> + 1) * PANEL_SIZE<T>;
 template <class T> constexpr long SCRATCH = BLOCK_ROWS * BLOCK_COLUMNS + PANEL_BLOCKS * PANELS_SIZE<T> + BLOCK_ROWS * DEPTH;
 
-// Split n into pieces as equal as can be, none above `most`: 25 is 5 x 5, not 4 x 6 + 1.
+// Split n into pieces as equal as can be, none above `most`: 25 is 5 x 5, not 4 x 6 + 1. f(start, size, how many of them).
+template <class F> INLINE void runs(long n, long most, F f) {
+  if (n <= 0) return;
+  const long count = (n + most - 1) / most, size = n / count, larger = n % count;
+  if (larger) f(0, size + 1, larger);
+  f(larger * (size + 1), size, count - larger);
+}
 template <class F> INLINE void pieces(long n, long most, F f) {
-  long count = (n + most - 1) / most;
-  for (long c = 0, start = 0; c < count; c++) {
-    long size = n / count + (c < n % count);
-    f(start, size);
-    start += size;
-  }
+  runs(n, most, [&](long start, long size, long count) {
+    for (long c = 0; c < count; c++) f(start + c * size, size);
+  });
 }
 
 // Rows of X that the next batch will want from far away. Each tile asks for one of them, a little every round, while it
@@ -37,41 +40,75 @@ struct Ahead {
   const char *next() { return row < last ? X + *row++ * bytes : nullptr; }
 };
 
-// C[i][j] (+)= sum_k A(i, k) B(k, j), and + b[j] unless it is null, for M rows and V vectors; k only ever grows. From
-// `ahead` on so many bytes a round are asked for, unless it is null.
-template <class T> using Tile = void (*)(long depth, const T *A, long ai, long ak, const T *B, long bk, T *C, long ci, bool first, const T *b, const char *ahead, long bytes);
-template <class T, int M, int V> void tile(long depth, const T *A, long ai, long ak, const T *B, long bk, T *C, long ci, bool first, const T *bias, const char *ahead, long bytes) {
-  vec<T> c[M][V];
-  for (int i = 0; i < M; i++)
-    for (int j = 0; j < V; j++) c[i][j] = first ? vec<T>{} : load(C + i * ci + j * LANES<T>);
-  const auto round = [&](long k) {
-    vec<T> b[V];
-    for (int j = 0; j < V; j++) b[j] = load(B + k * bk + j * LANES<T>);
-    for (int i = 0; i < M; i++) {
-      vec<T> a = splat<T>(A[i * ai + k * ak]);
-      for (int j = 0; j < V; j++) c[i][j] += a * b[j];
+// Tiles of one size below one another, and what is the same for all of them: C[i][j] (+)= sum_k A(i, k) B(k, j), and + b[j]
+// unless it is null; k only ever grows.
+template <class T> struct Run {
+  long count, depth;
+  const T *A;
+  long ai, ak, next;  // from one tile's A to the next one's
+  const T *B;
+  long bk;
+  T *C;
+  long ci;
+  bool first, fetch;  // C begins at 0; rows of A are fetched a tile ahead
+  const T *bias;
+  Ahead *ahead;  // may be null
+};
+// Tiles of M rows and V vectors.
+template <class T, int M, int V> void tiles(const Run<T> &run) {
+  const T *A = run.A, *const B = run.B, *const bias = run.bias;
+  T *C = run.C;
+  const long depth = run.depth, ai = run.ai, ak = run.ak, bk = run.bk, ci = run.ci;
+  const bool first = run.first;
+  for (long t = run.count; t > 0; t--, A += run.next, C += M * ci) {
+    if (run.fetch)  // a tile takes as long as its successor's lines do to come
+      for (long q = 0; q < M; q++)
+        for (long k = 0; k < depth; k += LINE / sizeof(T)) __builtin_prefetch(A + (M + q) * ai + k);
+    const char *ahead = run.ahead ? run.ahead->next() : nullptr;
+    const long bytes = ahead ? run.ahead->bytes / depth + 1 : 0;  // asked for in each round
+    vec<T> c[M][V];
+    UNROLLED
+    for (int i = 0; i < M; i++)
+      UNROLLED
+      for (int j = 0; j < V; j++) c[i][j] = first ? vec<T>{} : load(C + i * ci + j * LANES<T>);
+    const auto round = [&](long k) __attribute__((always_inline)) {
+      vec<T> b[V];
+      UNROLLED
+      for (int j = 0; j < V; j++) b[j] = load(B + k * bk + j * LANES<T>);
+      UNROLLED
+      for (int i = 0; i < M; i++) {
+        vec<T> a = splat<T>(A[i * ai + k * ak]);
+        UNROLLED
+        for (int j = 0; j < V; j++) c[i][j] += a * b[j];
+      }
+    };
+    if (ahead)
+      for (long k = 0; k < depth; k++) {
+        __builtin_prefetch(ahead, 0, 2);
+        ahead += bytes;
+        round(k);
+      }
+    else
+      for (long k = 0; k < depth; k++) round(k);
+    if (bias) {
+      UNROLLED
+      for (int j = 0; j < V; j++) {
+        const vec<T> b = load(bias + j * LANES<T>);
+        UNROLLED
+        for (int i = 0; i < M; i++) c[i][j] += b;
+      }
     }
-  };
-  if (ahead)
-    for (long k = 0; k < depth; k++) {
-      __builtin_prefetch(ahead, 0, 2);
-      ahead += bytes;
-      round(k);
-    }
-  else
-    for (long k = 0; k < depth; k++) round(k);
-  for (int j = 0; bias && j < V; j++) {
-    const vec<T> b = load(bias + j * LANES<T>);
-    for (int i = 0; i < M; i++) c[i][j] += b;
+    UNROLLED
+    for (int i = 0; i < M; i++)
+      UNROLLED
+      for (int j = 0; j < V; j++) store(C + i * ci + j * LANES<T>, c[i][j]);
   }
-  for (int i = 0; i < M; i++)
-    for (int j = 0; j < V; j++) store(C + i * ci + j * LANES<T>, c[i][j]);
 }
 
 // TILES[V - 1][M - 1]
 template <class T, class = std::make_integer_sequence<int, TILE_ROWS>> struct Tiles;
 template <class T, int... M> struct Tiles<T, std::integer_sequence<int, M...>> {
-  static constexpr Tile<T> of[2][TILE_ROWS] = {{tile<T, M + 1, 1>...}, {tile<T, M + 1, 2>...}};
+  static constexpr void (*of[2][TILE_ROWS])(const Run<T> &) = {{tiles<T, M + 1, 1>...}, {tiles<T, M + 1, 2>...}};
 };
 
 // Panels of B side by side, [panel][k][PANEL]: rows of B as they are, or columns of W^T.
@@ -97,18 +134,18 @@ template <class T> struct Into {
   bool more = false;
 };
 
-// C = A B in blocks; each finished block of C, rows BLOCK_COLUMNS apart, goes to done(row, rows, column, columns, block), unless
+// C = A B in blocks; each finished block of C, rows padded(columns) apart, goes to done(row, rows, column, columns, block), unless
 // C has a place. TRANSPOSED: B(k, j) is W[j][k]. Reads B, and writes C, in whole vectors, so their rows are padded.
 template <class T, bool TRANSPOSED, class Done>
 INLINE void product(long rows, long first_column, long last_column, long depth, const T *A, long ai, long ak, const T *B, long bk, T *scratch, Into<T> into, Done done, Ahead *ahead) {
   T *room = scratch, *packed_B = room + BLOCK_ROWS * BLOCK_COLUMNS, *packed_A = packed_B + PANEL_BLOCKS * PANELS_SIZE<T>;
   const long blocks = (depth + DEPTH - 1) / DEPTH, step = blocks > 1 ? padded((depth + blocks - 1) / blocks) : DEPTH;  // as equal as can be
-  const long ci = into.to ? into.row : BLOCK_COLUMNS;
   const bool pack_A = ai == 1 && rows > 2 * BLOCK_COLUMNS && depth <= DEPTH;  // else each step of k is a cache line further
   const bool fetch_A = ak == 1 && depth > 64 && !into.to;                 // rows of weights, which another core may have changed
   const bool keep_B = !pack_A && depth <= PANEL_BLOCKS * DEPTH;           // packed once for all rows of A
   const auto block = [&](long i0, long j0) {
     const long n = smaller(rows - i0, BLOCK_ROWS), width = smaller(last_column - j0, BLOCK_COLUMNS);
+    const long ci = into.to ? into.row : padded(width);
     T *C = into.to ? into.to + i0 * ci + j0 : room;
     for (long k0 = 0; k0 < depth; k0 += step) {
       const long d = smaller(depth - k0, step);
@@ -120,16 +157,12 @@ INLINE void product(long rows, long first_column, long last_column, long depth, 
         if (TRANSPOSED && !packed) pack_transposed(d, smaller(width - j, PANEL<T>), B + (j0 + j) * bk + k0, bk, panel);
         const T *b = pack_B ? panel : B + k0 * bk + j0 + j;
         const long b_step = pack_B ? PANEL<T> : bk;
-        const Tile<T> *tiles = Tiles<T>::of[width - j > LANES<T>];
+        const auto of_size = Tiles<T>::of[width - j > LANES<T>];
         const T *bias = into.b && k0 + d == depth ? into.b + j0 + j : nullptr;
-        pieces(n, TILE_ROWS, [&](long i, long m) {
+        runs(n, TILE_ROWS, [&](long i, long m, long count) {
           const T *a = pack_A ? packed_A + i * depth : A + (i0 + i) * ai + k0 * ak;
-          if (fetch_A && j == 0)  // a tile takes as long as its successor's lines do to come
-            for (long q = 0; q < m; q++)
-              for (long k = 0; k < d; k += LINE / sizeof(T)) __builtin_prefetch(a + (m + q) * ai + k);
-          const char *coming = ahead ? ahead->next() : nullptr;
-          const long a_row = pack_A ? 1 : ai, a_step = pack_A ? m : ak;
-          tiles[m - 1](d, a, a_row, a_step, b, b_step, C + i * ci + j, ci, k0 == 0 && !into.more, bias, coming, coming ? ahead->bytes / d + 1 : 0);
+          const long a_row = pack_A ? 1 : ai, a_step = pack_A ? m : ak, next = pack_A ? m * depth : m * ai;
+          of_size[m - 1]({count, d, a, a_row, a_step, next, b, b_step, C + i * ci + j, ci, k0 == 0 && !into.more, fetch_A && j == 0, bias, ahead});
         });
       }
     }

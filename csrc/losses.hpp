@@ -152,8 +152,9 @@ template <class T> struct BinaryCrossentropy {
   struct Score {
     INLINE T f(T z, T target, const T *settings, long, T &d) {
       const T y = target + settings[0] * (T(0.5) - target);
-      d = Sigmoid<T>::f(z, 0) - y;
-      return ((z < 0 ? T(0) : z) - z * y) + logarithm_of_1_plus(exponential(z < 0 ? z : -z));
+      const T small = exponential(z < 0 ? z : -z), share = 1 / (1 + small);
+      d = (z < 0 ? small * share : share) - y;
+      return ((z < 0 ? T(0) : z) - z * y) + logarithm_of_1_plus(small);
     }
   };
   struct Output {

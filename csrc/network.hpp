@@ -148,34 +148,34 @@ constexpr long FEW_TO_TURN = 4;  // outputs of a row: fewer are quicker fetched 
 template <class T> void losses(const Job<T> &job, long first, long last, T *scratch) {
   const long members = job.members, n = job.stage[job.stages - 1].n_out / members, ld = job.ld[job.stages];
   const auto loss = job.from_outputs ? LOSSES<T>[job.loss].of_outputs : LOSSES<T>[job.loss].of_scores;
-  T *z = scratch, *dz = z + whole<T>(n) * LANES<T>, *y = dz + whole<T>(n) * LANES<T>, value[LANES<T>];
+  const T *const scores = job.A[job.stages], factor = job.factor / T(members);
+  T *const errors = job.D[job.stages];
+  T *z = scratch, *dz = z + whole<T>(n) * LANES<T>, *y = dz + whole<T>(n) * LANES<T>, value[LANES<T>], share[LANES<T>];
   int64_t labels[LANES<T>];
+  long row[LANES<T>], place[LANES<T>];  // of each lane, and where its scores are
   const long begin = first * members, end = last * members;  // each member of each row
   for (long r = first; r < last; r++) job.row_loss[r] = 0;
   // The lane is the place in the batch, wherever a thread begins: compilers do not round all lanes of a loop alike.
   for (long start = begin / LANES<T> * LANES<T>; start < end; start += LANES<T>) {
     const long none = start < begin ? begin - start : 0, count = smaller(end - start, LANES<T>);
     const bool turned = members == 1 && n >= FEW_TO_TURN && none == 0;
-    for (long k = 0; turned && k < n; k += LANES<T>) turn(job.A[job.stages] + start * ld + k, ld, count, z + k * LANES<T>, LANES<T>);
     for (long q = 0; q < LANES<T>; q++) {  // lanes that are left repeat a row
       const long each = start + (q < none ? none : smaller(q, count - 1)), r = members == 1 ? each : each / members, i = job.rows ? job.rows[r] : r;
-      for (long k = 0; !turned && k < n; k++) z[k * LANES<T> + q] = job.A[job.stages][r * ld + (each - r * members) * n + k];
+      row[q] = r, place[q] = r * ld + (each - r * members) * n;
+      share[q] = job.weights ? factor * job.weights[i] : factor;
       if (job.labels) labels[q] = job.labels[i];
       else
         for (long k = 0; k < n; k++) y[k * LANES<T> + q] = job.targets[i * n + k];
     }
+    for (long k = 0; turned && k < n; k += LANES<T>) turn(scores + start * ld + k, ld, count, z + k * LANES<T>, LANES<T>);
+    for (long k = 0; !turned && k < n; k++)
+      for (long q = 0; q < LANES<T>; q++) z[k * LANES<T> + q] = scores[place[q] + k];
     loss({z, y, job.labels ? labels : nullptr, dz, value, n, job.settings});
-    T shares[LANES<T>] = {};
-    for (long q = none; q < count; q++) {
-      const long r = members == 1 ? start + q : (start + q) / members, member = start + q - r * members;
-      const T w = job.factor * (job.weights ? job.weights[job.rows ? job.rows[r] : r] : T(1)) / T(members);
-      shares[q] = job.share * w;
-      for (long k = 0; !turned && k < n; k++) job.D[job.stages][r * ld + member * n + k] = dz[k * LANES<T> + q] * shares[q];
-      job.row_loss[r] += double(value[q] * w);
-    }
-    if (!turned) continue;
-    for (long k = 0; k < n; k++) store(dz + k * LANES<T>, load(dz + k * LANES<T>) * load(shares));
-    for (long k = 0; k < n; k += LANES<T>) turn(dz + k * LANES<T>, LANES<T>, n - k, job.D[job.stages] + start * ld + k, ld, count);
+    for (long q = none; q < count; q++) job.row_loss[row[q]] += double(value[q] * share[q]);
+    for (long k = 0; k < n; k++) store(dz + k * LANES<T>, load(dz + k * LANES<T>) * (job.share * load(share)));
+    for (long k = 0; turned && k < n; k += LANES<T>) turn(dz + k * LANES<T>, LANES<T>, n - k, errors + start * ld + k, ld, count);
+    for (long k = 0; !turned && k < n; k++)
+      for (long q = none; q < count; q++) errors[place[q] + k] = dz[k * LANES<T> + q];
   }
 }
 
@@ -259,11 +259,12 @@ template <class T> void backward(const Job<T> &job, long first, long last, int f
 // --- update ----------------------------------------------------------------------------------------------------------
 // Change the parameters, or keep the gradient where it was asked for.
 template <class T, template <class> class Rule>
-void apply(const Job<T> &job, const Step<T> &step, const Block<T> &block, Penalty<T> penalty) {
+void apply(const Job<T> &job, const Step<T> &step, Block<T> block, Penalty<T> penalty) {
   const auto rule = step.template as<Rule<T>>();
+  if (block.ld == block.row && block.row == whole<T>(block.n) && !job.grads) block.n += (block.rows - 1) * block.row, block.rows = 1;
   for (long i = 0; i < block.rows; i++) {
     const long o = block.start + i * block.row, ahead = o + smaller(ROWS_AHEAD, block.rows - 1 - i) * block.row;
-    for (long k = 0; k < block.n; k += LINE / sizeof(T)) {  // another core has read them: taking them back takes time
+    for (long k = 0; block.rows > 1 && k < block.n; k += LINE / sizeof(T)) {  // another core has read them: taking them back takes time
       __builtin_prefetch(job.params + ahead + k, 1);
       for (T *memory : job.memory) __builtin_prefetch(memory + ahead + k, 1);
     }
@@ -279,7 +280,7 @@ void apply(const Job<T> &job, const Step<T> &step, const Block<T> &block, Penalt
 }
 template <class T> struct OptimizerRow {
   const char *name;
-  void (*apply)(const Job<T> &, const Step<T> &, const Block<T> &, Penalty<T>);
+  void (*apply)(const Job<T> &, const Step<T> &, Block<T>, Penalty<T>);
   bool takes_matrices = false;
 };
 template <class T> constexpr OptimizerRow<T> OPTIMIZERS[] = {

@@ -54,7 +54,7 @@ template <class T> void newton_schulz(const Hidden<T> &matrix, int what, const T
     if (what == 0)
       product<T, true>(rows, 0, n, m, X + first * ld, ld, 1, X, ld, scratch, [&](long i0, long r, long j0, long w, const T *C) {
         for (long i = 0; i < r; i++)
-          for (long j = 0; j < w; j++) matrix.A[(first + i0 + i) * ld_a + j0 + j] = C[i * BLOCK_COLUMNS + j];
+          for (long j = 0; j < w; j++) matrix.A[(first + i0 + i) * ld_a + j0 + j] = C[i * padded(w) + j];
       });
     else if (what == 1)
       product<T, false>(rows, 0, n, n, matrix.A + first * ld_a, ld_a, 1, matrix.A, ld_a, scratch, [&](long i0, long r, long j0, long w, const T *C) {
@@ -62,7 +62,7 @@ template <class T> void newton_schulz(const Hidden<T> &matrix, int what, const T
           INDEPENDENT
           for (long j = 0; j < w; j++) {
             const long at = (first + i0 + i) * ld_a + j0 + j;
-            matrix.B[at] = b * matrix.A[at] + c * C[i * BLOCK_COLUMNS + j];
+            matrix.B[at] = b * matrix.A[at] + c * C[i * padded(w) + j];
           }
       });
     else
@@ -71,7 +71,7 @@ template <class T> void newton_schulz(const Hidden<T> &matrix, int what, const T
           INDEPENDENT
           for (long j = 0; j < w; j++) {
             const long at = (first + i0 + i) * ld + j0 + j;
-            next[at] = a * X[at] + C[i * BLOCK_COLUMNS + j];
+            next[at] = a * X[at] + C[i * padded(w) + j];
           }
       });
   });

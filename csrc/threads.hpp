@@ -8,6 +8,11 @@
 #include <thread>
 #include <vector>
 
+#if defined(__linux__)
+#include <pthread.h>
+#include <sched.h>
+#endif
+
 namespace threads {
 
 using Clock = std::chrono::steady_clock;
@@ -46,6 +51,31 @@ class NothingTiny {
   NothingTiny() {}
 #endif
   NothingTiny(const NothingTiny &) = delete;
+};
+
+// Where threads begin. Linux often puts one behind him who makes it, on his core, and for 2 ms leaves it there while another
+// core is idle: as long as a whole call may take. So each is sent to any other core, and free again once it runs.
+class Elsewhere {
+#if defined(__linux__)
+  cpu_set_t all = {};
+  const bool known = sched_getaffinity(0, sizeof all, &all) == 0;
+
+ public:
+  void send(std::thread &thread) const {
+    const int here = sched_getcpu();
+    cpu_set_t others = all;
+    if (!known || here < 0) return;
+    CPU_CLR(size_t(here), &others);
+    if (CPU_COUNT(&others) > 0) pthread_setaffinity_np(thread.native_handle(), sizeof others, &others);
+  }
+  void arrived() const {
+    if (known) sched_setaffinity(0, sizeof all, &all);
+  }
+#else
+ public:
+  void send(std::thread &) const {}
+  void arrived() const {}
+#endif
 };
 
 // `members` wait for one another: spinning while the others are likely to run, then asleep in the kernel.
@@ -133,6 +163,7 @@ template <class Phase, class Between> void steps(int wanted, long count, int pha
     return;
   }
   Barrier barrier;
+  const Elsewhere elsewhere;
   // How many threads are active, and from which step on, as one number: whoever reads it late still reads both right.
   std::atomic<uint64_t> plan{0};
   std::atomic<unsigned> changes{0};  // of the plan, to sleep on: a word that the kernel can watch
@@ -145,7 +176,7 @@ template <class Phase, class Between> void steps(int wanted, long count, int pha
   const auto work = [&](int t) {
     Patience patience;
     double slept = 0;
-    bool on = true;
+    bool on = true, begun = t == 0;
     for (long step = 0;;) {
       const unsigned seen = changes.load(std::memory_order_acquire);
       const uint64_t now = plan.load(std::memory_order_acquire);
@@ -156,6 +187,7 @@ template <class Phase, class Between> void steps(int wanted, long count, int pha
         changes.wait(seen, std::memory_order_acquire);
         continue;
       }
+      if (!begun) elsewhere.arrived(), begun = true;
       for (int p = 0; p < phases - 1; p++) phase(step, p, t, active), slept += barrier.wait(active);
       if (t == 0) on = between(step);
       phase(step, phases - 1, t, active);
@@ -169,7 +201,7 @@ template <class Phase, class Between> void steps(int wanted, long count, int pha
   std::vector<std::thread> others;
   others.reserve(size_t(wanted));
   try {
-    for (int t = 1; t < wanted; t++, all++) others.emplace_back(work, t);
+    for (int t = 1; t < wanted; t++, all++) elsewhere.send(others.emplace_back(work, t));
   } catch (const std::exception &) {  // no more threads, or memory for them, to be had: fewer will do
   }
   decide(0, all);  // only now does anybody begin

@@ -1,5 +1,6 @@
 """Threads: how many, the same bits for any number of them and in any kind of pool, and forks."""
 
+import contextlib
 import hashlib
 import itertools
 import multiprocessing
@@ -17,6 +18,9 @@ from tests.networks import TARGETS, with_settings
 from tests.processes import in_a_process, printed, start
 
 needs_core = pytest.mark.skipif(core._core is None, reason="this installation has no compiled core")
+needs_cores = pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2, reason="there is one core, or no Linux"
+)
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 
@@ -230,6 +234,44 @@ def test_a_large_update_in_pieces_has_the_same_bits():
         net.fit(X, X[:, 0], epochs=1, batch_size=None, n_threads=threads, verbose=0)
         weights.append(net.params.tobytes())
     assert weights[0] == weights[1]
+
+
+# --- where they begin ----------------------------------------------------------------------------------------------
+@needs_core
+@needs_cores
+def test_threads_are_free_to_go_wherever_their_caller_is():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(2_000, 300)), rng.normal(size=(2_000, 10))
+    net = NeuralNetwork([DenseLayer(300, 200, "relu"), DenseLayer(200, 10)], "mse", random_state=0)
+    allowed, found, seen = os.sched_getaffinity(0), set(), threading.Event()
+
+    class UntilSeen(Callback):
+        def on_epoch_end(self, training):
+            if seen.is_set():
+                training.stop("seen")
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(int).result()  # its thread is there
+        mine = set(os.listdir("/proc/self/task"))
+        fit = pool.submit(net.fit, X, Y, epochs=2_000, batch_size=100, n_threads=2, callbacks=[UntilSeen()], verbose=0)
+        while not (fit.done() or found == {frozenset(allowed)}):
+            for task in set(os.listdir("/proc/self/task")) - mine:
+                with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                    found = {frozenset(os.sched_getaffinity(int(task)))}
+        seen.set()
+    assert found == {frozenset(allowed)}
+    assert os.sched_getaffinity(0) == allowed
+
+
+@needs_core
+@needs_cores
+@pytest.mark.usefixtures("any_work_pays")
+def test_many_threads_on_one_core_have_the_same_bits():
+    code = """import os
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+from tests.test_threads import digest
+print(digest(threads=3))"""
+    assert printed(start(code)) == digest()
 
 
 # --- forks ---------------------------------------------------------------------------------------------------------
