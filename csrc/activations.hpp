@@ -225,7 +225,7 @@ template <class T> struct Softmax {
     vec<T> top = load(z), total = {};
     for (long k = 1; k < n; k++) {
       const vec<T> x = load(z + k * LANES<T>);
-      top = (x > top) | (x != x) ? x : top;
+      top = ((x > top) | (x != x)) ? x : top;
     }
     for (long k = 0; k < n; k++) store(z + k * LANES<T>, load(z + k * LANES<T>) - top);
     INDEPENDENT

@@ -48,7 +48,7 @@ template <class T> struct CategoricalCrossentropy {
     vec<T> largest = load(z);
     for (long k = 1; k < rows.n; k++) {
       const vec<T> x = load(z + k * LANES<T>);
-      largest = (x > largest) | (x != x) ? x : largest;
+      largest = ((x > largest) | (x != x)) ? x : largest;
     }
     store(top, largest);
     EACH_LANE total[lane] = 0, of_truth[lane] = 0;

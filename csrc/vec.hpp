@@ -63,16 +63,16 @@ template <class T> constexpr long whole(long n) { return (n + LANES<T> - 1) / LA
 constexpr long smaller(long a, long b) { return a < b ? a : b; }
 
 // a and b with every second group of so many lanes exchanged: those of b go to a's odd places, those of a to b's even ones.
-template <int GROUP, class V, int... K> INLINE void exchange(V &a, V &b, std::integer_sequence<int, K...>) {
+template <class T, int GROUP, int... K> INLINE void exchange(vec<T> &a, vec<T> &b, std::integer_sequence<int, K...>) {
   constexpr int N = sizeof...(K);
-  const V low = __builtin_shufflevector(a, b, (K & GROUP ? N + K - GROUP : K)...), high = __builtin_shufflevector(a, b, (K & GROUP ? N + K : K + GROUP)...);
+  const vec<T> low = __builtin_shufflevector(a, b, (K & GROUP ? N + K - GROUP : K)...), high = __builtin_shufflevector(a, b, (K & GROUP ? N + K : K + GROUP)...);
   a = low, b = high;
 }
 template <class T, int GROUP = 1> INLINE void transpose(vec<T> *v) {
   if constexpr (GROUP < LANES<T>) {
     UNROLLED
     for (int k = 0; k < LANES<T>; k++)
-      if (!(k & GROUP)) exchange<GROUP>(v[k], v[k + GROUP], std::make_integer_sequence<int, LANES<T>>{});
+      if (!(k & GROUP)) exchange<T, GROUP>(v[k], v[k + GROUP], std::make_integer_sequence<int, LANES<T>>{});
     transpose<T, 2 * GROUP>(v);
   }
 }

@@ -2,7 +2,7 @@
 # Build the core with a sanitizer (address,undefined or thread), and run its tests on a copy of the package with it.
 set -eu
 build=$(pwd)/build/sanitize-$1
-$BIN/cmake -S . -B "$build" -G Ninja -DSANITIZE="$1" -DPython_EXECUTABLE="$(pwd)/$BIN/python" -DCMAKE_MAKE_PROGRAM="$(pwd)/$BIN/ninja" > /dev/null
+$BIN/cmake -S . -B "$build" -G Ninja -DSTRICT=ON -DSANITIZE="$1" -DPython_EXECUTABLE="$(pwd)/$BIN/python" -DCMAKE_MAKE_PROGRAM="$(pwd)/$BIN/ninja" > /dev/null
 $BIN/cmake --build "$build" > /dev/null
 rm -rf "$build/tree" && mkdir "$build/tree" && cp -r src tests "$build/tree" && rm -f "$build"/tree/src/neural/_core*.so
 cp "$build"/_core*.so "$build/tree/src/neural/"

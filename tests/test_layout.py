@@ -3,11 +3,13 @@
 import ast
 import inspect
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import neural
 from neural.activations import ACTIVATIONS
@@ -197,6 +199,15 @@ def test_the_catalogue_is_what_the_tables_say():
 def test_loops_of_the_core_are_marked_for_every_compiler():
     bare = [path.name for path in SOURCE.parents[1].glob("csrc/*") if "#pragma GCC" in path.read_text()]
     assert bare == [], "write INDEPENDENT (vec.hpp), which clang knows as well"
+
+
+@pytest.mark.skipif(shutil.which("clang++") is None, reason="there is no clang")
+@pytest.mark.parametrize("bytes_", [16, 32, 64])
+def test_clang_finds_no_fault_in_the_core_either(bytes_):
+    sets = ["-DSET=any", "-DINSTRUCTION_SET=0", f"-DVECTOR_BYTES={bytes_}"]
+    warnings = ["-Wall", "-Wextra", "-Werror", "-Wno-psabi", "-Wno-pass-failed"]  # as in CMakeLists.txt
+    kernels = SOURCE.parents[1] / "csrc" / "kernels.cpp"
+    subprocess.run(["clang++", "-std=c++20", "-fsyntax-only", *sets, *warnings, kernels], check=True)
 
 
 def test_files_and_functions_are_short():
