@@ -59,8 +59,9 @@ INLINE double power_of_2(int64_t whole) {
   return power;
 }
 
-// 1 / x of x >= 0, 0 of those near the largest. Wide vectors take a third of a division's time for as many digits: from a
-// guess that is right to an eighth, of which each round leaves the cube of the error. Narrow ones divide faster than that.
+// 1 / (x + the least normal number), for x >= 0. Wide vectors take a third of a division's time for as many digits: from a
+// guess that is right to an eighth, of which each round leaves the cube of the error; an eighth of the largest number and
+// more give them 0. Narrow vectors divide faster than that.
 template <class T, class Bits, Bits GUESS, int ROUNDS> INLINE T inverse_by_guess(T x) {
   constexpr T least = std::numeric_limits<T>::min(), most = std::numeric_limits<T>::max() / 8;  // whose inverses are normal numbers
   x += least;

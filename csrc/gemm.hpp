@@ -42,10 +42,10 @@ struct Ahead {
 
 // Tiles of one size below one another, and what is the same for all of them: C[i][j] (+)= sum_k A(i, k) B(k, j), and + b[j]
 // unless it is null; k only ever grows.
-template <class T> struct Run {
+template <class T> struct TileColumn {
   long count, depth;
   const T *A;
-  long ai, ak, next;  // from one tile's A to the next one's
+  long ai, ak, further;  // from one tile's A to the next one's
   const T *B;
   long bk;
   T *C;
@@ -55,17 +55,17 @@ template <class T> struct Run {
   Ahead *ahead;  // may be null
 };
 // Tiles of M rows and V vectors.
-template <class T, int M, int V> void tiles(const Run<T> &run) {
-  const T *A = run.A, *const B = run.B, *const bias = run.bias;
-  T *C = run.C;
-  const long depth = run.depth, ai = run.ai, ak = run.ak, bk = run.bk, ci = run.ci;
-  const bool first = run.first;
-  for (long t = run.count; t > 0; t--, A += run.next, C += M * ci) {
-    if (run.fetch)  // a tile takes as long as its successor's lines do to come
+template <class T, int M, int V> void tiles(const TileColumn<T> &column) {
+  const T *A = column.A, *const B = column.B, *const bias = column.bias;
+  T *C = column.C;
+  const long depth = column.depth, ai = column.ai, ak = column.ak, bk = column.bk, ci = column.ci;
+  const bool first = column.first;
+  for (long t = column.count; t > 0; t--, A += column.further, C += M * ci) {
+    if (column.fetch)  // a tile takes as long as its successor's lines do to come
       for (long q = 0; q < M; q++)
         for (long k = 0; k < depth; k += LINE / sizeof(T)) __builtin_prefetch(A + (M + q) * ai + k);
-    const char *ahead = run.ahead ? run.ahead->next() : nullptr;
-    const long bytes = ahead ? run.ahead->bytes / depth + 1 : 0;  // asked for in each round
+    const char *ahead = column.ahead ? column.ahead->next() : nullptr;
+    const long bytes = ahead ? column.ahead->bytes / depth + 1 : 0;  // asked for in each round
     vec<T> c[M][V];
     UNROLLED
     for (int i = 0; i < M; i++)
@@ -108,7 +108,7 @@ template <class T, int M, int V> void tiles(const Run<T> &run) {
 // TILES[V - 1][M - 1]
 template <class T, class = std::make_integer_sequence<int, TILE_ROWS>> struct Tiles;
 template <class T, int... M> struct Tiles<T, std::integer_sequence<int, M...>> {
-  static constexpr void (*of[2][TILE_ROWS])(const Run<T> &) = {{tiles<T, M + 1, 1>...}, {tiles<T, M + 1, 2>...}};
+  static constexpr void (*of[2][TILE_ROWS])(const TileColumn<T> &) = {{tiles<T, M + 1, 1>...}, {tiles<T, M + 1, 2>...}};
 };
 
 // Panels of B side by side, [panel][k][PANEL]: rows of B as they are, or columns of W^T.
@@ -161,8 +161,8 @@ INLINE void product(long rows, long first_column, long last_column, long depth, 
         const T *bias = into.b && k0 + d == depth ? into.b + j0 + j : nullptr;
         runs(n, TILE_ROWS, [&](long i, long m, long count) {
           const T *a = pack_A ? packed_A + i * depth : A + (i0 + i) * ai + k0 * ak;
-          const long a_row = pack_A ? 1 : ai, a_step = pack_A ? m : ak, next = pack_A ? m * depth : m * ai;
-          of_size[m - 1]({count, d, a, a_row, a_step, next, b, b_step, C + i * ci + j, ci, k0 == 0 && !into.more, fetch_A && j == 0, bias, ahead});
+          const long a_row = pack_A ? 1 : ai, a_step = pack_A ? m : ak, further = pack_A ? m * depth : m * ai;
+          of_size[m - 1]({count, d, a, a_row, a_step, further, b, b_step, C + i * ci + j, ci, k0 == 0 && !into.more, fetch_A && j == 0, bias, ahead});
         });
       }
     }

@@ -8,7 +8,8 @@
 #include <thread>
 #include <vector>
 
-#if defined(__linux__)
+#if defined(__linux__) && !defined(__ANDROID__)
+#define THREADS_CAN_BE_SENT
 #include <pthread.h>
 #include <sched.h>
 #endif
@@ -54,9 +55,9 @@ class NothingTiny {
 };
 
 // Where threads begin. Linux often puts one behind him who makes it, on his core, and for 2 ms leaves it there while another
-// core is idle: as long as a whole call may take. So each is sent to any other core, and free again once it runs.
+// core is idle: as long as a whole call may take. So each is kept from that core until it runs.
 class Elsewhere {
-#if defined(__linux__)
+#ifdef THREADS_CAN_BE_SENT
   cpu_set_t all = {};
   const bool known = sched_getaffinity(0, sizeof all, &all) == 0;
 
@@ -68,13 +69,13 @@ class Elsewhere {
     CPU_CLR(size_t(here), &others);
     if (CPU_COUNT(&others) > 0) pthread_setaffinity_np(thread.native_handle(), sizeof others, &others);
   }
-  void arrived() const {
+  void release() const {
     if (known) sched_setaffinity(0, sizeof all, &all);
   }
 #else
  public:
   void send(std::thread &) const {}
-  void arrived() const {}
+  void release() const {}
 #endif
 };
 
@@ -162,6 +163,7 @@ template <class Phase, class Between> void steps(int wanted, long count, int pha
     }
     return;
   }
+  if (count <= 0) return;  // a thread that has ended must not be sent anywhere: it would be the caller
   Barrier barrier;
   const Elsewhere elsewhere;
   // How many threads are active, and from which step on, as one number: whoever reads it late still reads both right.
@@ -187,7 +189,7 @@ template <class Phase, class Between> void steps(int wanted, long count, int pha
         changes.wait(seen, std::memory_order_acquire);
         continue;
       }
-      if (!begun) elsewhere.arrived(), begun = true;
+      if (!begun) elsewhere.release(), begun = true;
       for (int p = 0; p < phases - 1; p++) phase(step, p, t, active), slept += barrier.wait(active);
       if (t == 0) on = between(step);
       phase(step, phases - 1, t, active);
