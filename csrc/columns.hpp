@@ -257,7 +257,7 @@ template <class T> void periodic_backward(const Job<T> &job, int s, long first, 
         for (long q = smaller(k + LANES<T>, wide), i = k > p.frequencies ? k : p.frequencies; i < q; i++) slopes[i] = 0;
         total += load(slopes + k) * load(c + k);
       }
-      const T along = sums<T>(total, vec<T>{}, vec<T>{}, vec<T>{})[0] * T(6.283185307179586);
+      const T along = ::total<T>(total) * T(6.283185307179586);
       job.D[s][r * job.ld[s] + j] = p.plain ? along + dy[0] : along;
     }
 }

@@ -193,6 +193,12 @@ INLINE void product(long rows, long first_column, long last_column, long depth, 
   product<T, TRANSPOSED>(rows, first_column, last_column, depth, A, ai, ak, B, bk, scratch, into, [](long, long, long, long, const T *) {}, ahead);
 }
 
+constexpr int lanes_for(int n) { return n <= 1 ? 1 : 2 * lanes_for((n + 1) / 2); }  // the next power of two
+// f(i) for each STEP-th number, known when it is compiled.
+template <int FIRST, int LAST, int STEP, class F> INLINE void each(const F &f) {
+  if constexpr (FIRST < LAST) f(std::integral_constant<int, FIRST>{}), each<FIRST + STEP, LAST, STEP>(f);
+}
+
 // C[i][j] = sum_k A[i][k] W[j][k], both contiguous in k, padding included, which is zero in one of them.
 template <class T, int M, int N> INLINE void dot_tile(long depth, const T *A, long ai, const T *W, long row, T *C, long ci, const T *ahead) {
   vec<T> c[M][N];
@@ -207,13 +213,15 @@ template <class T, int M, int N> INLINE void dot_tile(long depth, const T *A, lo
       for (int i = 0; i < M; i++) c[i][j] += a[i] * w;
     }
   }
-  for (int i = 0; i < M; i++)
-    for (int j = 0; j < N; j += 4) {
-      const Few<T, 4> four = sums<T>(c[i][j], j + 1 < N ? c[i][j + 1] : vec<T>{}, j + 2 < N ? c[i][j + 2] : vec<T>{}, j + 3 < N ? c[i][j + 3] : vec<T>{});
-      if (j + 4 <= N) *(Few<T, 4> *)(C + i * ci + j) = four;
-      else
-        for (int q = 0; q < N - j; q++) C[i * ci + j + q] = four[q];
-    }
+  constexpr int width = smaller(lanes_for(N), LANES<T>), rows = LANES<T> / width;  // as many rows of sums fit into a vector
+  each<0, M, rows>([&](auto i) {
+    each<0, N, width>([&](auto j) {
+      constexpr int m = smaller(M - i, rows), n = smaller(N - j, width);
+      T sum[LANES<T>];
+      store(sum, sums<T, m, n, width>([&](int r, int k) { return c[i + r][j + k]; }));
+      for (int r = 0; r < m; r++) std::memcpy(C + (i + r) * ci + j, sum + r * width, n * sizeof(T));
+    });
+  });
 }
 constexpr long DOT_WIDTH = 128;  // layers with as many inputs go forward by dot products, which need no packing,
 constexpr long TURN_WIDTH = 48;  // unless they have as many outputs

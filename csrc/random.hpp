@@ -32,15 +32,19 @@ struct Philox {
 // is exchanged with one at or before it, whose number is drawn by masking 32 bits until it is small enough.
 static inline void permutation(const Philox &stream, int64_t n, int64_t *out) {
   for (int64_t k = 0; k < n; k++) out[k] = k;
-  constexpr int TOGETHER = 4, HALVES = 8 * TOGETHER;
-  uint64_t words[TOGETHER][4], last = uint64_t(n) - 1, mask = std::bit_ceil(uint64_t(n)) - 1;
-  for (uint64_t drawn = 0; last > 0; drawn++) {
-    if (drawn % HALVES == 0) stream.blocks<TOGETHER>(drawn / 8, words);
-    mask >>= last <= mask >> 1;
-    const uint64_t other = uint32_t(words[drawn / 8 % TOGETHER][drawn / 2 % 4] >> (drawn % 2 * 32)) & mask;
-    const bool small = other <= last;  // no jump that could be guessed wrong: what is too large changes nothing
-    std::swap(out[last], out[small ? other : last]);
-    last -= small;
+  constexpr int TOGETHER = 2, HALVES = 8 * TOGETHER;
+  uint64_t last = uint64_t(n) - 1;
+  for (uint64_t block = 0; last > 0; block += TOGETHER) {
+    uint64_t words[TOGETHER][4], others[HALVES], found = 0;
+    stream.blocks<TOGETHER>(block, words);
+    for (int k = 0; k < HALVES && found < last;) {
+      const uint64_t mask = std::bit_ceil(last - found + 1) - 1;
+      for (; k < HALVES && last - found > mask >> 1; k++) {  // no jump that could be guessed wrong: what is too large is written over
+        others[found] = uint32_t(words[k / 8][k / 2 % 4] >> (k % 2 * 32)) & mask;
+        found += others[found] <= last - found;
+      }
+    }
+    for (uint64_t k = 0; k < found; k++, last--) std::swap(out[last], out[others[k]]);
   }
 }
 

@@ -79,11 +79,12 @@ class Elsewhere {
 #endif
 };
 
+constexpr long SPINS = 20000;  // up to a millisecond; whoever is later than that has lost his core
+
 // `members` wait for one another: spinning while the others are likely to run, then asleep in the kernel.
 class Barrier {
   std::atomic<int> arrived{0};
   std::atomic<unsigned> round{0};
-  static constexpr long SPINS = 20000;  // up to a millisecond; whoever is later than that has lost his core
 
  public:
   // Returns the seconds slept, 0 where spinning was enough.
@@ -200,15 +201,23 @@ template <class Phase, class Between> void steps(int wanted, long count, int pha
       if (next > active) decide(step, next);  // when there is no barrier that they could meet
     }
   };
+  std::atomic<int> ended{0};  // of the others
+  const auto work_and_end = [&](int t) {
+    work(t);
+    ended.fetch_add(1, std::memory_order_release);
+  };
   std::vector<std::thread> others;
   others.reserve(size_t(wanted));
   try {
-    for (int t = 1; t < wanted; t++, all++) elsewhere.send(others.emplace_back(work, t));
+    for (int t = 1; t < wanted; t++, all++) elsewhere.send(others.emplace_back(work_and_end, t));
   } catch (const std::exception &) {  // no more threads, or memory for them, to be had: fewer will do
   }
   decide(0, all);  // only now does anybody begin
   work(0);
-  for (auto &thread : others) thread.join();
+  const auto all_ended = [&] { return ended.load(std::memory_order_acquire) == int(others.size()); };
+  for (long k = 0; k < SPINS && !all_ended(); k++) rest();
+  // The system takes tens of microseconds to clear a thread away, and as long to wake who waits for that. It need not be us.
+  for (auto &thread : others) all_ended() ? thread.detach() : thread.join();
 }
 
 // Run part(thread, threads) on each of them once.

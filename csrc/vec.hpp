@@ -34,29 +34,6 @@ template <class T> INLINE vec<T> load(const T *p) { return *(const vec<T> *)p; }
 template <class T> INLINE void store(T *p, vec<T> v) { *(vec<T> *)p = v; }
 template <class T> INLINE vec<T> splat(T a) { return a - vec<T>{}; }  // filling it lane by lane is several times slower
 
-template <class T, int N> struct FewOf {
-  typedef T type __attribute__((vector_size(N * sizeof(T)), aligned(alignof(T)), may_alias));
-};
-template <class T, int N> using Few = typename FewOf<T, N>::type;
-
-// Halves are added until four lanes are left.
-template <class T> INLINE Few<T, 4> fold(vec<T> v) {
-  Few<T, 4> part[LANES<T> < 4 ? 1 : LANES<T> / 4] = {};
-  std::memcpy(part, &v, sizeof v);
-  for (long half = LANES<T> / 8; half; half /= 2)
-    for (long k = 0; k < half; k++) part[k] += part[k + half];
-  return part[0];
-}
-// The sums of all lanes of four vectors, always in the same order.
-template <class T> INLINE Few<T, 4> sums(vec<T> a, vec<T> b, vec<T> c, vec<T> d) {
-  const Few<T, 4> A = fold<T>(a), B = fold<T>(b), C = fold<T>(c), D = fold<T>(d);
-  const Few<T, 4> ab = __builtin_shufflevector(A, B, 0, 4, 1, 5) + __builtin_shufflevector(A, B, 2, 6, 3, 7);
-  const Few<T, 4> cd = __builtin_shufflevector(C, D, 0, 4, 1, 5) + __builtin_shufflevector(C, D, 2, 6, 3, 7);
-  return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-}
-
-template <class T> INLINE T total(vec<T> v) { return sums<T>(v, v, v, v)[0]; }
-
 constexpr long LANE = 16;  // elements; as in parameters.py
 constexpr long padded(long n) { return (n + LANE - 1) / LANE * LANE; }
 template <class T> constexpr long whole(long n) { return (n + LANES<T> - 1) / LANES<T> * LANES<T>; }  // as vectors
@@ -68,6 +45,27 @@ template <class T, int GROUP, int... K> INLINE void exchange(vec<T> &a, vec<T> &
   const vec<T> low = __builtin_shufflevector(a, b, (K & GROUP ? N + K - GROUP : K)...), high = __builtin_shufflevector(a, b, (K & GROUP ? N + K : K + GROUP)...);
   a = low, b = high;
 }
+// The sum over the lanes of each of ROWS x COLUMNS vectors at(i, j), in lane i * WIDTH + j. Always in the same order: the two
+// halves of a vector are added, then those of what came of it, down to one lane. Two vectors' halves share an addition.
+template <class T, int GROUP, int... K> INLINE vec<T> with_other_half(vec<T> v, std::integer_sequence<int, K...>) { return v + __builtin_shufflevector(v, v, (K ^ GROUP)...); }
+template <class T, int ROWS, int COLUMNS, int WIDTH, class At, int FIRST = 0, int GROUP = 1> INLINE vec<T> sums(const At &at) {
+  constexpr auto lanes = std::make_integer_sequence<int, LANES<T>>{};
+  if constexpr (GROUP == LANES<T>) return at(FIRST / WIDTH, FIRST % WIDTH);
+  else {
+    constexpr int other = FIRST + GROUP;
+    vec<T> a = sums<T, ROWS, COLUMNS, WIDTH, At, FIRST, 2 * GROUP>(at);
+    if constexpr (other / WIDTH >= ROWS || other % WIDTH >= COLUMNS) return with_other_half<T, GROUP>(a, lanes);
+    else {
+      vec<T> b = sums<T, ROWS, COLUMNS, WIDTH, At, other, 2 * GROUP>(at);
+      exchange<T, GROUP>(a, b, lanes);
+      return a + b;
+    }
+  }
+}
+template <class T> INLINE T total(vec<T> v) {
+  return sums<T, 1, 1, LANES<T>>([&](int, int) { return v; })[0];
+}
+
 template <class T, int GROUP = 1> INLINE void transpose(vec<T> *v) {
   if constexpr (GROUP < LANES<T>) {
     UNROLLED

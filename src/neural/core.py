@@ -156,7 +156,7 @@ def factors(program: Program) -> list[float]:
 def describe(program: Program) -> list[tuple[Any, ...]]:
     """Return the chain as rows of plain values."""
     width: Any = program.chain[0][1]._width
-    penalties = {place: (l1, l2) for place, l1, l2 in program.penalties}
+    penalties = {place.start: (l1, l2) for place, l1, l2 in program.penalties}
     stages: list[Stage] = []
     own_rates = factors(program)
     forks: dict[int, int] = {}  # by identity: layers with the same settings are equal
@@ -173,7 +173,7 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
                 weights = places["weights"]
                 stage.n_out, stage.row, stage.weights = layer.n_out, weights.row, weights.start
                 stage.biases = places["biases"].start if layer.bias else -1
-                stage.l1, stage.l2 = penalties.get(weights, (0.0, 0.0))
+                stage.l1, stage.l2 = penalties.get(weights.start, (0.0, 0.0))
                 for place, most, positive in program.constraints:
                     if place is weights:
                         stage.max_norm, stage.non_negative = most or 0.0, positive
@@ -213,7 +213,7 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
             case ensembles.EnsembleDense():
                 weights = places["weights"]
                 stage.n_out, stage.row, stage.weights = layer.width_after(width), weights.row, weights.start
-                stage.l1, stage.l2 = penalties.get(weights, (0.0, 0.0))
+                stage.l1, stage.l2 = penalties.get(weights.start, (0.0, 0.0))
                 parts, sizes = list(places.values()), [layer.members, int(layer.first), layer.inputs, layer.units]
             case ensembles.MeanOfMembers():
                 stage.n_out, sizes = layer.width_after(width), [layer.members, groups_of(layer)]

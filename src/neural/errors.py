@@ -126,6 +126,11 @@ def check_number(
     ValueError: batch_size must be a whole number of at least 1. Got 0.
     """
     kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    is_number = isinstance(value, kinds) and not isinstance(value, (bool, np.bool_))
+    if is_number:
+        number = int(value) if isinstance(value, (int, np.integer)) else float(value)
+        if -LARGEST <= number <= LARGEST and low <= number <= high and not (strict and number == low):
+            return number if whole else float(number)
     rule = "a whole number" if whole else "a finite number"
     bounds = []
     if low > -np.inf:
@@ -133,12 +138,7 @@ def check_number(
     if high < np.inf:
         bounds.append(f"{'below' if strict and low == -np.inf else 'of at most'} {_bound(high)}")
     rule = " ".join([rule, " and ".join(bounds)]).strip()
-    if isinstance(value, bool | np.bool_) or not isinstance(value, kinds):
-        raise TypeError(sentence(what, rule, value))
-    number = int(value) if isinstance(value, int | np.integer) else float(value)
-    if not -LARGEST <= number <= LARGEST or number < low or number > high or (strict and number == low):
-        raise ValueError(sentence(what, rule, value))
-    return number if whole else float(number)
+    raise (ValueError if is_number else TypeError)(sentence(what, rule, value))
 
 
 def _bound(number: float) -> str:

@@ -30,10 +30,11 @@ def is_noisy(layer: Layer) -> bool:
     return rate > 0 or (isinstance(layer, BatchNorm) and layer.rate_factor != 0)
 
 
-def training_for(settings: Settings, chain: list[tuple[int, Layer]], sampling: Any = None) -> type[Training]:
+def training_for(settings: Settings, network: Any, sampling: Any = None) -> type[Training]:
     """Return what runs a fit with these settings; raise, before anything is touched, if L-BFGS cannot."""
     if not settings.optimizer.whole:
         return Training
+    chain = network._formulas()
     if any(is_noisy(layer) for _, layer in chain):
         rule = "one that bears noise, such as 'adam', in a network with dropout, noise or batch normalization"
         step = "Its cost would change from one evaluation to the next: take these layers out, or set their rate to 0."

@@ -171,7 +171,7 @@ class NeuralNetwork(Assembly):
             return self._fit_batches(source, settings, validation_data, class_weight, about_rows, n_threads)
         rows = self._rows(X)
         engine = self._engine_for(settings.optimizer, n_threads)
-        kind = lbfgs.training_for(settings, self._chain()[0], sampling)
+        kind = lbfgs.training_for(settings, self, sampling)
         data, classes = self._data(rows, y, sample_weight)
         validation: Data | Streamed | None
         data, validation = prepare.split_off(data, validation_split, saving.seed(self.seed) if saving else self.seed)

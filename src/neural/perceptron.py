@@ -357,7 +357,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         engine = net._using(
             net._engine_for(settings.optimizer, None if self.n_threads is None else int(self.n_threads))
         )
-        kind = lbfgs.training_for(settings, net._chain()[0])
+        kind = lbfgs.training_for(settings, net)
         settings.check(program.loss, self.n_outputs_, data, validation)
         net.state.use(settings.optimizer, net.params, settings.average)
         training = kind(net, program, data, validation, settings, engine)
