@@ -19,7 +19,7 @@ template <class T> void dense_units(const Job<T> &job, int s, long batch, long f
   T *z = job.A[s + 1] + first * job.ld[s + 1] + unit;
   const long rows = last - first, ld = job.ld[s + 1];
   const bool wide = stage.n_in >= DOT_WIDTH;
-  if (batch < DOT_BATCH || (wide && stage.n_out < TURN_WIDTH)) {  // nothing is packed
+  if (batch < DOT_BATCH || stage.n_out <= DOT_UNITS<T> || (wide && stage.n_out < TURN_WIDTH)) {  // nothing is packed
     dots(rows, n, padded(stage.n_in), x, job.ld[s], W, stage.row, z, ld);
     for (long r = 0; r < rows && b; r++) put(z + r * ld, z + r * ld, b, n);
   } else if (wide && rows < n) {  // Z^T = W X^T: a batch of rows is less to pack than W

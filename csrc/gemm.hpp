@@ -1,6 +1,8 @@
 // Three products are all there is: Z = X W^T, dX = dZ W, dW = dZ^T X.
 // The order in which one element is summed depends on the shapes alone, never on how rows or columns are shared out.
 #pragma once
+#include <bit>
+
 #include "vec.hpp"
 
 namespace {
@@ -193,7 +195,6 @@ INLINE void product(long rows, long first_column, long last_column, long depth, 
   product<T, TRANSPOSED>(rows, first_column, last_column, depth, A, ai, ak, B, bk, scratch, into, [](long, long, long, long, const T *) {}, ahead);
 }
 
-constexpr int lanes_for(int n) { return n <= 1 ? 1 : 2 * lanes_for((n + 1) / 2); }  // the next power of two
 // f(i) for each STEP-th number, known when it is compiled.
 template <int FIRST, int LAST, int STEP, class F> INLINE void each(const F &f) {
   if constexpr (FIRST < LAST) f(std::integral_constant<int, FIRST>{}), each<FIRST + STEP, LAST, STEP>(f);
@@ -213,7 +214,7 @@ template <class T, int M, int N> INLINE void dot_tile(long depth, const T *A, lo
       for (int i = 0; i < M; i++) c[i][j] += a[i] * w;
     }
   }
-  constexpr int width = smaller(lanes_for(N), LANES<T>), rows = LANES<T> / width;  // as many rows of sums fit into a vector
+  constexpr int width = smaller(std::bit_ceil(unsigned(N)), LANES<T>), rows = LANES<T> / width;  // as many rows of sums fit into a vector
   each<0, M, rows>([&](auto i) {
     each<0, N, width>([&](auto j) {
       constexpr int m = smaller(M - i, rows), n = smaller(N - j, width);
@@ -225,7 +226,8 @@ template <class T, int M, int N> INLINE void dot_tile(long depth, const T *A, lo
 }
 constexpr long DOT_WIDTH = 128;  // layers with as many inputs go forward by dot products, which need no packing,
 constexpr long TURN_WIDTH = 48;  // unless they have as many outputs
-constexpr long DOT_BATCH = 8;    // and so do batches too small for packing to pay
+constexpr long DOT_BATCH = 8;    // so do batches too small for packing to pay,
+template <class T> constexpr long DOT_UNITS = LANES<T> / 4;  // and layers that would leave most lanes empty
 
 // Z = C + b for n numbers side by side, as whole vectors; or Z = C.
 template <class T> INLINE void put(T *z, const T *c, const T *b, long n) {
