@@ -42,6 +42,13 @@ _OF_PARTS = {  # of process.py and load.py: at most so much, of what
 }
 
 
+def of_jax(name: str) -> float:
+    """Return the goal of the core in a workload, as a share of JAX's time."""
+    return next(
+        goal for tool, of_name, goal, of in _OF_WORKLOADS if (tool, of_name, of) == ("neural-core", name, "jax")
+    )
+
+
 def of_workloads(results: Iterable[Result]) -> list[str]:
     """Return a line for each goal that these results can speak about."""
     lines = []

@@ -1,0 +1,95 @@
+"""How far is training from what arithmetic alone would take, and are the goals beyond that?
+
+    python benchmarks/bound.py [docs/benchmarks/results.json]
+
+Compiles a loop of multiplications and additions within registers, for the widest vectors of this machine, and runs it
+on as many cores as the results had threads. Results from another machine say nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from goals import of_jax
+from workloads import WORKLOADS, Workload
+
+from neural.core import FLOPS_FOR_THREADS
+
+LOOP = r"""
+#include <chrono>
+#include <cstdio>
+#if defined(__AVX512F__)
+constexpr int BYTES = 64, SUMS = 24;
+#elif defined(__AVX__)
+constexpr int BYTES = 32, SUMS = 12;
+#else
+constexpr int BYTES = 16, SUMS = 12;
+#endif
+typedef float Vector __attribute__((vector_size(BYTES)));
+int main(int count, char **) {
+  constexpr long ROUNDS = 1000000;
+  Vector a = Vector{} + 0.5f * float(count), b = Vector{} + float(count), sum[SUMS] = {};
+  double best = 0;
+  for (int k = 0; k < 50; k++) {
+    const auto start = std::chrono::steady_clock::now();
+    for (long round = 0; round < ROUNDS; round++)
+#pragma GCC unroll 24
+      for (int i = 0; i < SUMS; i++) sum[i] = sum[i] * a + b;
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double rate = 2.0 * ROUNDS * SUMS * BYTES / sizeof(float) / seconds;
+    best = rate > best ? rate : best;
+  }
+  for (int i = 1; i < SUMS; i++) sum[0] += sum[i];
+  std::printf("%d %g %g\n", BYTES, best, double(sum[0][0]));
+}
+"""
+
+
+def measure(threads: int) -> tuple[int, float]:
+    """Return the bytes of a vector, and the operations a second of so many cores at once."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, program = Path(folder, "loop.cpp"), Path(folder, "loop")
+        source.write_text(LOOP)
+        options = ["-O3", "-march=native", "-ffp-contract=fast", "-std=c++17"]
+        subprocess.run(["c++", *options, str(source), "-o", str(program)], check=True)
+        running = [subprocess.Popen(program, stdout=subprocess.PIPE, text=True) for _ in range(threads)]
+        answers = [process.communicate()[0].split() for process in running]
+    return int(answers[0][0]), sum(float(rate) for _, rate, _ in answers)
+
+
+def operations(workload: Workload) -> float:
+    """Return the multiplications and additions for a row: three products a layer, two in the first."""
+    weights = [n_in * n_out for n_in, n_out in zip(workload.widths[:-1], workload.widths[1:], strict=True)]
+    return 2.0 * (3 * sum(weights) - weights[0])
+
+
+def main(path: str) -> None:
+    """Print the table."""
+    results = json.loads(Path(path).read_text())
+    rates = {}
+    for threads in sorted({1, results["threads"]}):
+        size, rates[threads] = measure(threads)
+        print(f"{threads} core{'s' * (threads > 1)}, vectors of {size} bytes: {rates[threads] / 1e9:.0f} GFLOP/s")
+    print(f"Results of {results['date'][:10]} on {results['machine']['cpu']}\n")
+    print("| workload | threads | arithmetic alone ms | neural, core ms | times as long | the goal, of JAX's ms |")
+    print("|---|---|---|---|---|---|")
+    for result in results["workloads"]:
+        name, tools = result["name"], result["tools"]
+        if result["task"] != "train" or not {"neural-core", "jax"} <= tools.keys():
+            continue
+        workload = WORKLOADS[name]
+        each = operations(workload)
+        threads = results["threads"] if each * workload.batch >= FLOPS_FOR_THREADS else 1
+        least = each * workload.epochs * len(workload.y) / rates[threads]
+        ours, theirs = (median(tools[tool]["seconds"]) for tool in ("neural-core", "jax"))
+        row = least * 1e3, ours * 1e3, ours / least, of_jax(name) * theirs * 1e3
+        print(f"| {name} | {threads} | {' | '.join(f'{number:.3g}' for number in row)} |")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else str(Path(__file__).parent.parent / "docs/benchmarks/results.json"))
