@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+import neural
 from neural import experiments as ex
 from neural.datasets import make_moons
 from neural.metrics import accuracy
@@ -137,6 +138,18 @@ def test_the_middle_start_has_the_median_test_accuracy_and_is_the_one_compared()
     for c in results.comparisons:
         a, b = results.middle(c.a), results.middle(c.b)
         assert c.difference == pytest.approx(b.test.accuracy - a.test.accuracy)
+
+
+def test_blas_is_held_to_one_thread_and_the_core_is_not():
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    neural.set_threads(3)
+    try:
+        with ex.blas_threads(1):
+            blas = [pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+            assert set(blas) <= {1}
+            assert neural.n_threads() == 3
+    finally:
+        neural.set_threads(None)
 
 
 def test_the_results_say_whether_blas_was_held_to_one_thread(monkeypatch):

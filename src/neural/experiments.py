@@ -461,7 +461,7 @@ def blas_threads(n: int | None) -> AbstractContextManager[Any]:
         from threadpoolctl import threadpool_limits
     except ImportError:
         return nullcontext()
-    return nullcontext() if n is None else threadpool_limits(n)
+    return nullcontext() if n is None else threadpool_limits(n, user_api="blas")  # not the core: it knows when more pay
 
 
 def _outcome(runs: Sequence[Run]) -> str:

@@ -25,6 +25,7 @@ AIM = 10  # times as fast as the course's algorithm
 MEASURED = ("sigmoid", "relu", "moons")  # the document's networks, by their names in the table
 REPEATS = 5
 FAR_BEHIND = 2  # times the best of a turn: the course's algorithm is then no more tried with so many BLAS threads
+REST = 0.1  # seconds before each timing: for so long the threads of a BLAS may look for work, in the way of others
 SAME = 1e-3  # relative difference of the costs: float32 beside float64
 
 
@@ -148,6 +149,7 @@ def _epochs(course: Course, X: Array, Y: Array, orders: Sequence[Array], experim
 
 def _seconds(threads: int | None, function: Callable[..., Any], *given: Any) -> float:
     with blas_threads(threads):
+        time.sleep(REST)
         started = time.perf_counter()
         function(*given)
         return time.perf_counter() - started
