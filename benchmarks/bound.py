@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 from goals import of_jax
+from results import ratio
 from workloads import WORKLOADS, Workload
 
 from neural.core import FLOPS_FOR_THREADS
@@ -61,34 +62,42 @@ def measure(threads: int) -> tuple[int, float]:
     return int(answers[0][0]), sum(float(rate) for _, rate, _ in answers)
 
 
+def weights(workload: Workload) -> list[int]:
+    """Return how many weights each layer has."""
+    return [n_in * n_out for n_in, n_out in zip(workload.widths[:-1], workload.widths[1:], strict=True)]
+
+
 def operations(workload: Workload) -> float:
     """Return the multiplications and additions for a row: three products a layer, two in the first."""
-    weights = [n_in * n_out for n_in, n_out in zip(workload.widths[:-1], workload.widths[1:], strict=True)]
-    return 2.0 * (3 * sum(weights) - weights[0])
+    return 2.0 * (3 * sum(weights(workload)) - weights(workload)[0])
 
 
 def main(path: str) -> None:
     """Print the table."""
     results = json.loads(Path(path).read_text())
+    if results["size"] != "full":
+        raise SystemExit(
+            f"{path} must hold a full run. It holds a {results['size']} one: run bench.py without --quick."
+        )
     rates = {}
     for threads in sorted({1, results["threads"]}):
         size, rates[threads] = measure(threads)
         print(f"{threads} core{'s' * (threads > 1)}, vectors of {size} bytes: {rates[threads] / 1e9:.0f} GFLOP/s")
     print(f"Results of {results['date'][:10]} on {results['machine']['cpu']}")
-    print("Times are the least of each tool: of a quiet minute.\n")
-    print("| workload | threads | arithmetic alone ms | neural, core ms | times as long | the goal, of JAX's ms |")
+    print("Shares are of JAX's time: of its least, for arithmetic alone, and the median of the rounds, for the core.\n")
+    print("| workload | threads | arithmetic alone ms | its share | the goal | the core's share |")
     print("|---|---|---|---|---|---|")
     for result in results["workloads"]:
         name, tools = result["name"], result["tools"]
         if result["task"] != "train" or not {"neural-core", "jax"} <= tools.keys():
             continue
         workload = WORKLOADS[name]
-        each = operations(workload)
-        threads = results["threads"] if each * workload.batch >= FLOPS_FOR_THREADS else 1
-        least = each * workload.epochs * len(workload.y) / rates[threads]
-        ours, theirs = (min(tools[tool]["seconds"]) for tool in ("neural-core", "jax"))
-        row = least * 1e3, ours * 1e3, ours / least, of_jax(name) * theirs * 1e3
-        print(f"| {name} | {threads} | {' | '.join(f'{number:.3g}' for number in row)} |")
+        threads = results["threads"] if 6.0 * workload.batch * sum(weights(workload)) >= FLOPS_FOR_THREADS else 1
+        least = operations(workload) * workload.epochs * len(workload.y) / rates[threads]
+        share = least / min(tools["jax"]["seconds"])
+        ours = ratio(result, "neural-core", "jax")
+        row = name, threads, f"{least * 1e3:.3g}", f"{share:.2f}", of_jax(name), f"{ours:.2f}"
+        print(f"| {' | '.join(map(str, row))} |")
 
 
 if __name__ == "__main__":

@@ -225,8 +225,8 @@ template <class T, int M, int N> INLINE void dot_tile(long depth, const T *A, lo
   });
 }
 constexpr long DOT_WIDTH = 128;  // layers with as many inputs go forward by dot products, which need no packing,
-constexpr long TURN_WIDTH = 48;  // unless they have as many outputs
-constexpr long DOT_BATCH = 8;    // so do batches too small for packing to pay,
+constexpr long TURN_WIDTH = 48;  // unless they have as many outputs;
+constexpr long DOT_BATCH = 8;    // and so do batches too small for packing to pay,
 template <class T> constexpr long DOT_UNITS = LANES<T> / 4;  // and layers that would leave most lanes empty
 
 // Z = C + b for n numbers side by side, as whole vectors; or Z = C.

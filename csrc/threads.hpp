@@ -5,12 +5,13 @@
 #include <chrono>
 #include <cstdint>
 #include <exception>
-#include <thread>
+#include <memory>
+#include <system_error>
 #include <vector>
 
-#if defined(__linux__) && !defined(__ANDROID__)
-#define THREADS_CAN_BE_SENT
 #include <pthread.h>
+#if defined(__linux__) && !defined(__ANDROID__)
+#define MORE_THAN_POSIX
 #include <sched.h>
 #endif
 
@@ -57,29 +58,56 @@ class NothingTiny {
 // Where threads begin. Linux often puts one behind him who makes it, on his core, and for 2 ms leaves it there while another
 // core is idle: as long as a whole call may take. So each is kept from that core until it runs.
 class Elsewhere {
-#ifdef THREADS_CAN_BE_SENT
+#ifdef MORE_THAN_POSIX
   cpu_set_t all = {};
   const bool known = sched_getaffinity(0, sizeof all, &all) == 0;
 
  public:
-  void send(std::thread &thread) const {
+  void send(pthread_t thread) const {
     const int here = sched_getcpu();
     cpu_set_t others = all;
     if (!known || here < 0) return;
     CPU_CLR(size_t(here), &others);
-    if (CPU_COUNT(&others) > 0) pthread_setaffinity_np(thread.native_handle(), sizeof others, &others);
+    if (CPU_COUNT(&others) > 0) pthread_setaffinity_np(thread, sizeof others, &others);
   }
   void release() const {
     if (known) sched_setaffinity(0, sizeof all, &all);
   }
 #else
  public:
-  void send(std::thread &) const {}
+  void send(pthread_t) const {}
   void release() const {}
 #endif
 };
 
 constexpr long SPINS = 20000;  // up to a millisecond; whoever is later than that has lost his core
+
+// A thread that runs work(number), and has ended when its owner does. The system takes microseconds to clear a thread away,
+// and tens of them to wake who sleeps until then, as std::thread lets him; so this looks for the end awake, for a while.
+template <class Work> class Member {
+  const Work &work;
+  const int number;
+  pthread_t thread;
+  static void *run(void *of) {
+    const Member &member = *static_cast<Member *>(of);
+    member.work(member.number);
+    return nullptr;
+  }
+
+ public:
+  Member(const Work &work_, int number_, const Elsewhere &elsewhere) : work(work_), number(number_) {
+    if (const int error = pthread_create(&thread, nullptr, run, this)) throw std::system_error(error, std::generic_category());
+    elsewhere.send(thread);
+  }
+  ~Member() {
+#ifdef MORE_THAN_POSIX
+    for (long k = 0; k < SPINS; k++, rest())
+      if (pthread_tryjoin_np(thread, nullptr) == 0) return;
+#endif
+    pthread_join(thread, nullptr);
+  }
+  Member(const Member &) = delete;
+};
 
 // `members` wait for one another: spinning while the others are likely to run, then asleep in the kernel.
 class Barrier {
@@ -152,8 +180,8 @@ class Stop {
   }
 };
 
-// Run steps 0 to count - 1, each of them in phases with a barrier after each: phase(step, number, thread, threads). Before
-// the last phase thread 0 alone runs between(step); if that returns false the step is the last.
+// Run steps 0 to count - 1, each of them in two phases or more (one will do for a single step), with a barrier after each:
+// phase(step, number, thread, threads). Before the last phase thread 0 alone runs between(step); if that returns false the step is the last.
 template <class Phase, class Between> void steps(int wanted, long count, int phases, const Phase &phase, const Between &between) {
   if (wanted == 1) {
     bool on = true;
@@ -201,23 +229,14 @@ template <class Phase, class Between> void steps(int wanted, long count, int pha
       if (next > active) decide(step, next);  // when there is no barrier that they could meet
     }
   };
-  std::atomic<int> ended{0};  // of the others
-  const auto work_and_end = [&](int t) {
-    work(t);
-    ended.fetch_add(1, std::memory_order_release);
-  };
-  std::vector<std::thread> others;
+  std::vector<std::unique_ptr<Member<decltype(work)>>> others;
   others.reserve(size_t(wanted));
   try {
-    for (int t = 1; t < wanted; t++, all++) elsewhere.send(others.emplace_back(work_and_end, t));
+    for (int t = 1; t < wanted; t++, all++) others.push_back(std::make_unique<Member<decltype(work)>>(work, t, elsewhere));
   } catch (const std::exception &) {  // no more threads, or memory for them, to be had: fewer will do
   }
   decide(0, all);  // only now does anybody begin
   work(0);
-  const auto all_ended = [&] { return ended.load(std::memory_order_acquire) == int(others.size()); };
-  for (long k = 0; k < SPINS && !all_ended(); k++) rest();
-  // The system takes tens of microseconds to clear a thread away, and as long to wake who waits for that. It need not be us.
-  for (auto &thread : others) all_ended() ? thread.detach() : thread.join();
 }
 
 // Run part(thread, threads) on each of them once.

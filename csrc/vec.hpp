@@ -49,6 +49,7 @@ template <class T, int GROUP, int... K> INLINE void exchange(vec<T> &a, vec<T> &
 // halves of a vector are added, then those of what came of it, down to one lane. Two vectors' halves share an addition.
 template <class T, int GROUP, int... K> INLINE vec<T> with_other_half(vec<T> v, std::integer_sequence<int, K...>) { return v + __builtin_shufflevector(v, v, (K ^ GROUP)...); }
 template <class T, int ROWS, int COLUMNS, int WIDTH, class At, int FIRST = 0, int GROUP = 1> INLINE vec<T> sums(const At &at) {
+  static_assert(COLUMNS <= WIDTH && ROWS * WIDTH <= LANES<T> && LANES<T> % WIDTH == 0);
   constexpr auto lanes = std::make_integer_sequence<int, LANES<T>>{};
   if constexpr (GROUP == LANES<T>) return at(FIRST / WIDTH, FIRST % WIDTH);
   else {
