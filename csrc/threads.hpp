@@ -181,7 +181,8 @@ class Stop {
 };
 
 // Run steps 0 to count - 1, each of them in two phases or more (one will do for a single step), with a barrier after each:
-// phase(step, number, thread, threads). Before the last phase thread 0 alone runs between(step); if that returns false the step is the last.
+// phase(step, number, thread, threads). Before the last phase thread 0 alone runs between(step); if that returns false the
+// step is the last.
 template <class Phase, class Between> void steps(int wanted, long count, int phases, const Phase &phase, const Between &between) {
   if (wanted == 1) {
     bool on = true;

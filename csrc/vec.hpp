@@ -45,9 +45,11 @@ template <class T, int GROUP, int... K> INLINE void exchange(vec<T> &a, vec<T> &
   const vec<T> low = __builtin_shufflevector(a, b, (K & GROUP ? N + K - GROUP : K)...), high = __builtin_shufflevector(a, b, (K & GROUP ? N + K : K + GROUP)...);
   a = low, b = high;
 }
+
+// Each group of so many lanes with its neighbour added.
+template <class T, int GROUP, int... K> INLINE vec<T> with_neighbours(vec<T> v, std::integer_sequence<int, K...>) { return v + __builtin_shufflevector(v, v, (K ^ GROUP)...); }
 // The sum over the lanes of each of ROWS x COLUMNS vectors at(i, j), in lane i * WIDTH + j. Always in the same order: the two
 // halves of a vector are added, then those of what came of it, down to one lane. Two vectors' halves share an addition.
-template <class T, int GROUP, int... K> INLINE vec<T> with_other_half(vec<T> v, std::integer_sequence<int, K...>) { return v + __builtin_shufflevector(v, v, (K ^ GROUP)...); }
 template <class T, int ROWS, int COLUMNS, int WIDTH, class At, int FIRST = 0, int GROUP = 1> INLINE vec<T> sums(const At &at) {
   static_assert(COLUMNS <= WIDTH && ROWS * WIDTH <= LANES<T> && LANES<T> % WIDTH == 0);
   constexpr auto lanes = std::make_integer_sequence<int, LANES<T>>{};
@@ -55,7 +57,7 @@ template <class T, int ROWS, int COLUMNS, int WIDTH, class At, int FIRST = 0, in
   else {
     constexpr int other = FIRST + GROUP;
     vec<T> a = sums<T, ROWS, COLUMNS, WIDTH, At, FIRST, 2 * GROUP>(at);
-    if constexpr (other / WIDTH >= ROWS || other % WIDTH >= COLUMNS) return with_other_half<T, GROUP>(a, lanes);
+    if constexpr (other / WIDTH >= ROWS || other % WIDTH >= COLUMNS) return with_neighbours<T, GROUP>(a, lanes);
     else {
       vec<T> b = sums<T, ROWS, COLUMNS, WIDTH, At, other, 2 * GROUP>(at);
       exchange<T, GROUP>(a, b, lanes);
