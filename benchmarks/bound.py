@@ -12,13 +12,15 @@ import json
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 from goals import of_jax
 from results import ratio
 from workloads import WORKLOADS, Workload
 
-from neural.core import FLOPS_FOR_THREADS
+from neural import DenseLayer, NeuralNetwork
+from neural.core import CoreEngine
 
 LOOP = r"""
 #include <chrono>
@@ -62,14 +64,16 @@ def measure(threads: int) -> tuple[int, float]:
     return int(answers[0][0]), sum(float(rate) for _, rate, _ in answers)
 
 
-def weights(workload: Workload) -> list[int]:
-    """Return how many weights each layer has."""
-    return [n_in * n_out for n_in, n_out in zip(workload.widths[:-1], workload.widths[1:], strict=True)]
-
-
-def operations(workload: Workload) -> float:
+def operations(workload: Workload) -> int:
     """Return the multiplications and additions for a row: three products a layer, two in the first."""
-    return 2.0 * (3 * sum(weights(workload)) - weights(workload)[0])
+    weights = [n_in * n_out for n_in, n_out in pairwise(workload.widths)]
+    return 2 * (3 * sum(weights) - weights[0])
+
+
+def threads_of(workload: Workload, most: int) -> int:
+    """Return how many threads the core takes for it."""
+    net = NeuralNetwork([DenseLayer(*widths) for widths in pairwise(workload.widths)], "mse")
+    return CoreEngine(most)._threads_for(net.program(), workload.batch)
 
 
 def main(path: str) -> None:
@@ -92,7 +96,7 @@ def main(path: str) -> None:
         if result["task"] != "train" or not {"neural-core", "jax"} <= tools.keys():
             continue
         workload = WORKLOADS[name]
-        threads = results["threads"] if 6.0 * workload.batch * sum(weights(workload)) >= FLOPS_FOR_THREADS else 1
+        threads = threads_of(workload, results["threads"])
         least = operations(workload) * workload.epochs * len(workload.y) / rates[threads]
         share = least / min(tools["jax"]["seconds"])
         ours = ratio(result, "neural-core", "jax")

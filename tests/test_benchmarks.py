@@ -11,6 +11,7 @@ import pytest
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
+import bound  # noqa: E402
 import goals  # noqa: E402
 import load  # noqa: E402
 import page  # noqa: E402
@@ -370,3 +371,24 @@ def test_what_scale_leaves_out_is_said():
     command = [sys.executable, str(BENCHMARKS / "scale.py"), "--only", "simulation"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert "Not run: it takes what `rounds` measures." in done.stdout
+
+
+# --- what arithmetic alone would take ------------------------------------------------------------------------------
+def test_operations_of_a_row_and_threads_of_a_step(monkeypatch):
+    monkeypatch.delenv("NEURAL_FLOPS_FOR_THREADS", raising=False)
+    assert bound.operations(WORKLOADS["W5-digits"]) == 2 * (64 * 128 * 2 + 128 * 10 * 3)
+    assert [bound.threads_of(WORKLOADS[name], 2) for name in ("W1-relu", "W2")] == [2, 1]
+
+
+def test_bounds_stand_beside_the_goals(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(bound, "measure", lambda threads: (64, threads * 1e9))
+    run = {"size": "full", "threads": 2, "date": "2026-01-01T00:00:00", "machine": {"cpu": "any"}}
+    path = tmp_path / "results.json"
+    found = result(name="W2", neural_core=(0.1, [0.22, 0.33]), jax=(0.1, [0.44, 0.44]))
+    path.write_text(json.dumps({**run, "workloads": [found]}))
+    bound.main(str(path))
+    # 2 (3 (125 + 625 + 25) - 125) operations a row, 500 rows, 100 epochs, 1e9 a second: half of JAX's least
+    assert capsys.readouterr().out.splitlines()[-1] == "| W2 | 1 | 220 | 0.50 | 0.2 | 0.62 |"
+    path.write_text(json.dumps({**run, "size": "quick", "workloads": []}))
+    with pytest.raises(SystemExit, match="must hold a full run"):
+        bound.main(str(path))
