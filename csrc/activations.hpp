@@ -6,10 +6,7 @@
 
 namespace {
 
-INLINE float root(float x) { return __builtin_sqrtf(x); }
-INLINE double root(double x) { return __builtin_sqrt(x); }
-
-template <class T> INLINE T sign(T x) { return x > 0 ? T(1) : x < 0 ? T(-1) : x; }  // of NaN, NaN
+template <class V> INLINE V sign(V x) { return x > V{} ? V{} + 1 : x < V{} ? V{} - 1 : x; }  // of numbers or vectors; of NaN, NaN
 
 template <class T> INLINE T held(T x, T low, T high) {  // NaN passes
   x = x < low ? low : x;

@@ -118,7 +118,7 @@ template <class T> struct Given {  // the rows of a call
     }
     if (targets) check(targets->shape(0) == X.shape(0) && long(targets->shape(1)) == net.n_out(), "targets must be (n, n_out)");
     if (weights) check(weights->size() == X.shape(0), "weights must have a row for each of X");
-    return {X.data(), u8 ? U8 : f32 ? F32 : F64, labels ? labels->data() : nullptr, targets ? targets->data() : nullptr, weights ? weights->data() : nullptr};
+    return {X.data(), long(X.shape(0)), u8 ? U8 : f32 ? F32 : F64, labels ? labels->data() : nullptr, targets ? targets->data() : nullptr, weights ? weights->data() : nullptr};
   }
 };
 
@@ -199,7 +199,9 @@ template <class T> void bind(nb::module_ &m, const char *name) {
              check(long(bounds.size()) == count + 1 && long(penalties.size()) == count && losses.size() == order.size() && count > 0, "sizes of the run differ");
              check(bounds.data()[0] == 0 && bounds.data()[count] == int64_t(order.size()), "bounds must cover the order");
              for (long k = 0; k < count; k++) check(bounds.data()[k] < bounds.data()[k + 1], "bounds must rise");
-             for (size_t k = 0; k < order.size(); k++) check(order.data()[k] >= 0 && order.data()[k] < int64_t(X.shape(0)), "order must be rows of X");
+             bool rows_of_X = true;
+             for (size_t k = 0; k < order.size(); k++) rows_of_X &= uint64_t(order.data()[k]) < uint64_t(X.shape(0));
+             check(rows_of_X, "order must be rows of X");
              T *vectors[2] = {nullptr, nullptr};
              check(memory.size() <= 2, "an optimizer remembers two vectors at most");
              for (size_t k = 0; k < memory.size(); k++) {
@@ -240,7 +242,7 @@ template <class T> void bind(nb::module_ &m, const char *name) {
              check(u8 || f32 || X.template of<double>(), "X must be uint8, float32 or float64");
              check(X.shape(1) == net.n_in(), "X must be (n, n_in)");
              check(outputs.shape(0) == X.shape(0) && outputs.shape(1) == net.n_out(), "outputs must be (n, n_out)");
-             const Data<T> data{X.data(), u8 ? U8 : f32 ? F32 : F64, nullptr, nullptr, nullptr};
+             const Data<T> data{X.data(), long(X.shape(0)), u8 ? U8 : f32 ? F32 : F64, nullptr, nullptr, nullptr};
              const long n = X.shape(0);
              bool fine = false;
              crossing([&](threads::Stop &stop) { fine = net.predict(const_cast<T *>(params.data()), data, n, outputs.data(), nullptr, threads, stop); });  // which reads them

@@ -8,8 +8,12 @@ enum Kind {  // of formulas
 };
 enum Input { U8, F32, F64 };               // of X
 
-// The distance between rows of so many values: an odd number of cache lines, so that no two meet in one set of the cache.
-static constexpr long distance(long width) { return ((width + 15) / 16 | 1) * 16; }
+// The distance between rows of so many values: if long, an odd number of cache lines, so that no two meet in one set of the
+// cache; if short, no more than they need.
+static constexpr long distance(long width) {
+  const long lines = (width + 15) / 16;
+  return (lines > 4 ? lines | 1 : lines) * 16;
+}
 
 // A parameter that is trained: `rows` of n numbers, `row` apart.
 struct Part {
@@ -93,6 +97,7 @@ template <class T> struct Job {
   bool direct;   // A[0] is X itself
 
   const void *X;
+  long X_rows;
   int input;
   T scale;
   const Augment *augment;  // null for none

@@ -135,6 +135,7 @@ template <class T> struct HiddenMatrices {
 // The rows of one call, as Python has them.
 template <class T> struct Data {
   const void *X;
+  long rows;
   int input;
   const int64_t *labels;
   const T *targets, *weights;
@@ -177,7 +178,7 @@ template <class T> class Network {
     const Kernels<T> &k = kernels<T>();
     const long rows = std::min(PREDICT_ROWS, n - first), row_bytes = n_in() * (data.input == U8 ? 1 : data.input == F32 ? 4 : 8);
     Job<T> j = job(params, data, work);
-    j.X = (const char *)data.X + first * row_bytes;
+    j.X = (const char *)data.X + first * row_bytes, j.X_rows = n - first;
     T *const gathered = work.A[0];
     const long ld_gathered = work.ld[0];
     j.direct = data.input == (sizeof(T) == 4 ? F32 : F64) && scale == 1 && n_in() % PADDED == 0 && !stages[0].in_place;
@@ -215,7 +216,7 @@ template <class T> class Network {
     j.params = j.memory[0] = j.memory[1] = params;
     j.A = const_cast<T **>(work.A.data()), j.D = const_cast<T **>(work.D.data()), j.kept = const_cast<T **>(work.kept.data()), j.statistics = const_cast<T **>(work.statistics.data());
     j.ld = work.ld.data();
-    j.X = data.X, j.input = data.input, j.scale = scale;
+    j.X = data.X, j.X_rows = data.rows, j.input = data.input, j.scale = scale;
     j.labels = data.labels, j.targets = data.targets, j.weights = data.weights;
     j.members = members, j.loss = loss, j.from_outputs = from_outputs, j.settings = settings.data(), j.factor = factor, j.constants = none, j.penalty = 1, j.from_rows = from_rows();
     return j;
@@ -318,10 +319,10 @@ template <class T> class Network {
     const double row = effort();
     const long rows = std::max(STOP_ROWS, long(STOP_FLOPS / (2 * row))), columns = widest(stages) / STOP_COLUMNS;
     const std::vector<Phase> phases = phases_of(work.rows, first.training, first.squares, first.matrices > 0);
+    const threads::NothingTiny mode;  // of this thread, and so of those that it makes
     threads::steps(
         threads, count, int(phases.size()),
         [&](long step, int p, int t, int n) {
-          const threads::NothingTiny mode;
           const Phase &phase = phases[size_t(p)];
           T *const scratch = work.scratch[size_t(t)];
           Job<T> j = first;

@@ -62,12 +62,12 @@ template <class T, int M, int V> void tiles(const TileColumn<T> &column) {
   T *C = column.C;
   const long depth = column.depth, ai = column.ai, ak = column.ak, bk = column.bk, ci = column.ci;
   const bool first = column.first;
+  const long bytes = column.ahead ? column.ahead->bytes / depth + 1 : 0;  // of a row ahead, asked for in each round
   for (long t = column.count; t > 0; t--, A += column.further, C += M * ci) {
     if (column.fetch)  // a tile takes as long as its successor's lines do to come
       for (long q = 0; q < M; q++)
         for (long k = 0; k < depth; k += LINE / sizeof(T)) __builtin_prefetch(A + (M + q) * ai + k);
     const char *ahead = column.ahead ? column.ahead->next() : nullptr;
-    const long bytes = ahead ? column.ahead->bytes / depth + 1 : 0;  // asked for in each round
     vec<T> c[M][V];
     UNROLLED
     for (int i = 0; i < M; i++)
@@ -240,6 +240,12 @@ template <class T> void dots(long rows, long columns, long depth, const T *A, lo
       [&]<int... K>(std::integer_sequence<int, K...>) {
         ((n == K + 1 ? dot_tile<T, 1, K + 1>(depth, A, ai, W + j * row, row, C + j, ci, nullptr) : void()), ...);
       }(std::make_integer_sequence<int, DOT_ALONE>{});
+    });
+  if (columns == 1)  // as many rows as sums fit into a vector
+    return pieces(rows, LANES<T>, [&](long i, long m) {
+      [&]<int... K>(std::integer_sequence<int, K...>) {
+        ((m == K + 1 ? dot_tile<T, K + 1, 1>(depth, A + i * ai, ai, W, row, C + i * ci, ci, A + (i + m) * ai) : void()), ...);
+      }(std::make_integer_sequence<int, LANES<T>>{});
     });
   pieces(rows, DOT_ROWS, [&](long i, long m) {  // whose numbers stay in L1 while all of W passes by
     pieces(columns, DOT_COLUMNS, [&](long j, long n) {

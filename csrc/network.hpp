@@ -21,9 +21,19 @@ constexpr long AHEAD = 8;        // rows of X fetched from memory before their t
 constexpr long ROWS_AHEAD = 8;   // and rows of parameters before their update
 
 // --- forward ---------------------------------------------------------------------------------------------------------
+// A row as whole vectors, of which the last may read into the next row: zeros stand there.
+template <class T> INLINE void copy_row(const T *from, T *to, long n, T scale) {
+  long k = 0;
+  for (; k + LANES<T> <= n; k += LANES<T>) store(to + k, load(from + k) * scale);
+  if (k == n) return;
+  vec<T> place;
+  for (long lane = 0; lane < LANES<T>; lane++) place[lane] = T(lane);
+  store(to + k, place < T(n - k) ? load(from + k) * scale : vec<T>{});
+}
 template <class T, class U> INLINE void gather_as(const Job<T> &job, long first, long last) {
   const int64_t *rows = job.rows;
   const long n = job.stage[0].n_in;
+  const U *const end = (const U *)job.X + job.X_rows * n;
   const Philox stream = {{job.seed, job.augment ? job.augment->purpose : 0}, {0, 0, uint64_t(job.step), 0}};
   for (long r = first; r < last; r++) {
     const U *from = (const U *)job.X + (rows ? rows[r] : r) * n;
@@ -34,6 +44,11 @@ template <class T, class U> INLINE void gather_as(const Job<T> &job, long first,
       gather_image(*job.augment, stream, r, job.scale, from, to);
       continue;
     }
+    if constexpr (std::is_same_v<T, U>)
+      if (from + whole<T>(n) <= end) {
+        copy_row(from, to, n, job.scale);
+        continue;
+      }
     INDEPENDENT
     for (long k = 0; k < n; k++) to[k] = T(from[k]) * job.scale;
   }
@@ -152,21 +167,23 @@ template <class T> void losses(const Job<T> &job, long first, long last, T *scra
   T *const errors = job.D[job.stages];
   T *z = scratch, *dz = z + whole<T>(n) * LANES<T>, *y = dz + whole<T>(n) * LANES<T>, value[LANES<T>], share[LANES<T>];
   int64_t labels[LANES<T>];
-  long row[LANES<T>], place[LANES<T>];  // of each lane, and where its scores are
+  long row[LANES<T>], place[LANES<T>], in_data[LANES<T>];  // of each lane, where its scores are, and its targets
   const long begin = first * members, end = last * members;  // each member of each row
   for (long r = first; r < last; r++) job.row_loss[r] = 0;
   // The lane is the place in the batch, wherever a thread begins: compilers do not round all lanes of a loop alike.
   for (long start = begin / LANES<T> * LANES<T>; start < end; start += LANES<T>) {
     const long none = start < begin ? begin - start : 0, count = smaller(end - start, LANES<T>);
-    const bool turned = members == 1 && n >= FEW_TO_TURN && none == 0;
-    for (long q = 0; q < LANES<T>; q++) {  // lanes that are left repeat a row
-      const long each = start + (q < none ? none : smaller(q, count - 1)), r = members == 1 ? each : each / members, i = job.rows ? job.rows[r] : r;
+    const bool all = members == 1 && none == 0 && count == LANES<T>, turned = members == 1 && none == 0 && n >= FEW_TO_TURN;
+    for (long q = 0; q < LANES<T>; q++) {
+      long each = start + q, r = each;
+      if (!all) each = start + (q < none ? none : smaller(q, count - 1)), r = members == 1 ? each : each / members;  // lanes that are left repeat a row
       row[q] = r, place[q] = r * ld + (each - r * members) * n;
-      share[q] = job.weights ? factor * job.weights[i] : factor;
-      if (job.labels) labels[q] = job.labels[i];
-      else
-        for (long k = 0; k < n; k++) y[k * LANES<T> + q] = job.targets[i * n + k];
     }
+    for (long q = 0; q < LANES<T>; q++) in_data[q] = job.rows ? job.rows[row[q]] : row[q];
+    for (long q = 0; q < LANES<T>; q++) share[q] = job.weights ? factor * job.weights[in_data[q]] : factor;
+    for (long q = 0; q < LANES<T> && job.labels; q++) labels[q] = job.labels[in_data[q]];
+    for (long k = 0; k < n && !job.labels; k++)
+      for (long q = 0; q < LANES<T>; q++) y[k * LANES<T> + q] = job.targets[in_data[q] * n + k];
     for (long k = 0; turned && k < n; k += LANES<T>) turn(scores + start * ld + k, ld, count, z + k * LANES<T>, LANES<T>);
     for (long k = 0; !turned && k < n; k++)
       for (long q = 0; q < LANES<T>; q++) z[k * LANES<T> + q] = scores[place[q] + k];
@@ -305,11 +322,12 @@ template <class T, class F> INLINE void update_vector(const Job<T> &job, const S
   });
 }
 // The same for biases, the quickest way to sum dz alone.
-template <class T> void update_biases(const Job<T> &job, const Step<T> &step, int s, long batch, int thread, int threads) {
+template <class T> void update_biases(const Job<T> &job, const Step<T> &step, int s, long batch, int thread, int threads, T *scratch) {
   const Stage &stage = job.stage[s];
-  sum_rows(job.D[s + 1], batch, job.ld[s + 1], share(stage.n_out, thread, threads), share(stage.n_out, thread + 1, threads), [&](long k0, const T *sum) {
-    OPTIMIZERS<T>[job.optimizer].apply(job, step, {sum, 0, stage.biases + k0, 0, 1, smaller(LANE, stage.n_out - k0)}, {T(0), T(0), T(1)});
-  });
+  const long first = share(stage.n_out, thread, threads), last = share(stage.n_out, thread + 1, threads);
+  if (first == last) return;
+  sum_rows(job.D[s + 1], batch, job.ld[s + 1], first, last, [&](long k0, const T *sum) { std::memcpy(scratch + k0 - first, sum, LANE * sizeof(T)); });
+  OPTIMIZERS<T>[job.optimizer].apply(job, step, {scratch, 0, stage.biases + first, 0, 1, last - first}, {T(0), T(0), T(1)});
 }
 
 // A stage of which each thread does its share for all rows.
@@ -347,12 +365,12 @@ template <class T> void update(const Job<T> &job, long batch, int thread, int th
     else if (in_halves(stage, batch, job.from_rows)) update_from_halves(job, s, batch, thread, threads, scratch, ahead, change_weights, change);
     else if (stage.kind == DENSE) {
       update_dense(job, s, batch, thread, threads, scratch, ahead, change_weights);
-      if (stage.biases >= 0) update_biases(job, step, s, batch, thread, threads);
+      if (stage.biases >= 0) update_biases(job, step, s, batch, thread, threads, scratch);
     } else if (stage.kind == PRELU) {
       update_vector(job, step, stage.weights, n, batch, thread, threads, [&](long r, long k) { return x[r * ld + k] < 0 ? dy[r * ld + k] * x[r * ld + k] : T(0); });
     } else {
       update_vector(job, step, stage.weights, n, batch, thread, threads, [&](long r, long k) { return dy[r * ld + k] * normal[r * ld + k]; });
-      update_biases(job, step, s, batch, thread, threads);
+      update_biases(job, step, s, batch, thread, threads, scratch);
     }
   }
 }

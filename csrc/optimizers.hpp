@@ -31,39 +31,39 @@ template <class T> struct Block {
 // What happens to a weight besides its step: the penalty's part of the gradient, and decay.
 template <class T> struct Penalty {
   T l1, l2, keep;
-  T gradient(T d, T w) const { return d + l2 * w + l1 * sign(w); }
+  template <class V> V gradient(V d, V w) const { return d + l2 * w + l1 * sign(w); }
 };
 
 // Each struct returns what its update takes from a weight of gradient g, and changes what it remembers of it: one or two
 // numbers, in the order of `remembers` in optimizers.py.
 template <class T> struct SGD {
   T rate;
-  T step(T g, T &, T &) const { return rate * g; }
+  template <class V> V step(V g, V &, V &) const { return rate * g; }
 };
 template <class T> struct Momentum {
   T rate, momentum;
-  T step(T g, T &v, T &) const {
+  template <class V> V step(V g, V &v, V &) const {
     v = momentum * v + g;
     return rate * v;
   }
 };
 template <class T> struct Nesterov {
   T rate, momentum;
-  T step(T g, T &v, T &) const {
+  template <class V> V step(V g, V &v, V &) const {
     v = momentum * v + g;
     return rate * (g + momentum * v);
   }
 };
 template <class T> struct RMSProp {
   T rate, rho, epsilon;
-  T step(T g, T &s, T &) const {
+  template <class V> V step(V g, V &s, V &) const {
     s = rho * s + (1 - rho) * (g * g);
     return rate * g * inverse(root(s) + epsilon);
   }
 };
 template <class T> struct RMSPropMomentum {
   T rate, rho, epsilon, momentum;
-  T step(T g, T &s, T &v) const {
+  template <class V> V step(V g, V &s, V &v) const {
     s = rho * s + (1 - rho) * (g * g);
     v = momentum * v + g * inverse(root(s) + epsilon);
     return rate * v;
@@ -71,14 +71,14 @@ template <class T> struct RMSPropMomentum {
 };
 template <class T> struct Adagrad {
   T rate, epsilon;
-  T step(T g, T &s, T &) const {
+  template <class V> V step(V g, V &s, V &) const {
     s += g * g;
     return rate * g * inverse(root(s) + epsilon);
   }
 };
 template <class T> struct Adam {
   T mean_scale, root_scale, beta1, beta2, epsilon;
-  T step(T g, T &m, T &v) const {
+  template <class V> V step(V g, V &m, V &v) const {
     m = beta1 * (m - g) + g;
     v = beta2 * v + (1 - beta2) * (g * g);
     return mean_scale * m * inverse(root(v) * root_scale + epsilon);
@@ -86,11 +86,11 @@ template <class T> struct Adam {
 };
 template <class T> struct Muon {  // of what is no matrix: Adam
   T mean_scale, root_scale, beta1, beta2, epsilon, rate, momentum;
-  T step(T g, T &m, T &v) const { return Adam<T>{mean_scale, root_scale, beta1, beta2, epsilon}.step(g, m, v); }
+  template <class V> V step(V g, V &m, V &v) const { return Adam<T>{mean_scale, root_scale, beta1, beta2, epsilon}.step(g, m, v); }
 };
 template <class T> struct NAdam {
   T mean_scale, gradient_scale, root_scale, beta1, beta2, epsilon;
-  T step(T g, T &m, T &v) const {
+  template <class V> V step(V g, V &m, V &v) const {
     m = beta1 * (m - g) + g;
     v = beta2 * v + (1 - beta2) * (g * g);
     return (mean_scale * m + gradient_scale * g) * inverse(root(v) * root_scale + epsilon);
@@ -98,13 +98,23 @@ template <class T> struct NAdam {
 };
 template <class T> struct Lion {
   T rate, beta1, beta2;
-  T step(T g, T &m, T &) const {
-    const T c = beta1 * (m - g) + g;
+  template <class V> V step(V g, V &m, V &) const {
+    const V c = beta1 * (m - g) + g;
     m = beta2 * (m - g) + g;
     return rate * sign(c);
   }
 };
 
+// One vector after the other.
+template <class T, class Rule, class Gradient>
+INLINE void step_of_vectors(Rule rule, T keep, T *w, const T *d, T *m, T *v, long n, Gradient gradient) {
+  for (long k = 0; k < n; k += LANES<T>) {
+    const vec<T> x = load(w + k);
+    vec<T> one = load(m + k), other = load(v + k);
+    const vec<T> step = rule.step(gradient(load(d + k), x), one, other);
+    store(m + k, one), store(v + k, other), store(w + k, keep * x - step);  // w last: it stands for memories that there are not
+  }
+}
 template <class T, class Rule, class Gradient>
 INLINE void step_along(Rule rule, T keep, T *__restrict w, const T *__restrict d, T *__restrict m, T *__restrict v, long n, Gradient gradient) {
   const long end = whole<T>(n);
@@ -116,8 +126,12 @@ INLINE void step_along(Rule rule, T keep, T *__restrict w, const T *__restrict d
 }
 template <class T, class Rule>
 INLINE void step_along(Rule rule, Penalty<T> p, T *w, const T *d, T *m, T *v, long n) {
-  if (p.l1 == 0) step_along(rule, p.keep, w, d, m, v, n, [p](T g, T x) { return g + p.l2 * x; });  // signs take time
-  else step_along(rule, p.keep, w, d, m, v, n, [p](T g, T x) { return p.gradient(g, x); });
+  const auto along = [&](auto gradient) {
+    if constexpr (ROOTS_OF_VECTORS) step_of_vectors(rule, p.keep, w, d, m, v, n, gradient);
+    else step_along(rule, p.keep, w, d, m, v, n, gradient);
+  };
+  if (p.l1 == 0) along([p](auto g, auto x) { return g + p.l2 * x; });  // signs take time
+  else along([p](auto g, auto x) { return p.gradient(g, x); });
 }
 
 // What brings gradients of this norm to the one that is allowed.
