@@ -2,7 +2,7 @@
 #pragma once
 #include <cmath>
 #include <limits>
-#ifdef __AVX512F__
+#if VECTOR_BYTES == 64 && defined(__AVX512F__)
 #include <immintrin.h>
 #endif
 
@@ -70,18 +70,20 @@ template <class T> constexpr T LEAST = std::numeric_limits<T>::min();
 INLINE float inverse(float x) { return 1 / (x + LEAST<float>); }
 INLINE double inverse(double x) { return 1 / (x + LEAST<double>); }
 
-#ifdef __AVX512F__
-// The same of whole vectors, by what no operator stands for and no loop is turned into: an inverse that is right to 14 bits.
-// What its error is known to be makes it right to 28, or to all. An eighth of the largest number and more give 0.
+#if VECTOR_BYTES == 64 && defined(__AVX512F__)
+// The same of whole vectors, by what no operator stands for and no loop is turned into. From an inverse y that is right to 14
+// bits, y (1 + e) with e = 1 - x y is right to 28, and y (1 + e + e^2 + e^3) to all; past an eighth of the largest number it is 0.
 constexpr bool ROOTS_OF_VECTORS = true;
 INLINE vec<float> root(vec<float> x) { return (vec<float>)_mm512_maskz_sqrt_ps(0xffff, (__m512)x); }
 INLINE vec<double> root(vec<double> x) { return (vec<double>)_mm512_maskz_sqrt_pd(0xff, (__m512d)x); }
-template <class T> INLINE vec<T> inverse_from(vec<T> x, vec<T> guess) {
-  const vec<T> error = T(1) - x * guess, all = sizeof(T) == 4 ? error : error + error * error + error * error * error;
-  return x > std::numeric_limits<T>::max() / 8 ? vec<T>{} : guess + guess * all;
+INLINE vec<float> nearly_inverse(vec<float> x) { return (vec<float>)_mm512_maskz_rcp14_ps(0xffff, (__m512)x); }
+INLINE vec<double> nearly_inverse(vec<double> x) { return (vec<double>)_mm512_maskz_rcp14_pd(0xff, (__m512d)x); }
+template <class T> INLINE vec<T> inverse_of(vec<T> x) {
+  const vec<T> y = nearly_inverse(x), e = T(1) - x * y, lacking = sizeof(T) == 4 ? e : e + e * e + e * e * e;
+  return x > std::numeric_limits<T>::max() / 8 ? vec<T>{} : y + y * lacking;
 }
-INLINE vec<float> inverse(vec<float> x) { return x += LEAST<float>, inverse_from<float>(x, (vec<float>)_mm512_maskz_rcp14_ps(0xffff, (__m512)x)); }
-INLINE vec<double> inverse(vec<double> x) { return x += LEAST<double>, inverse_from<double>(x, (vec<double>)_mm512_maskz_rcp14_pd(0xff, (__m512d)x)); }
+INLINE vec<float> inverse(vec<float> x) { return inverse_of<float>(x + LEAST<float>); }
+INLINE vec<double> inverse(vec<double> x) { return inverse_of<double>(x + LEAST<double>); }
 #else
 constexpr bool ROOTS_OF_VECTORS = false;
 #endif

@@ -319,10 +319,11 @@ template <class T> class Network {
     const double row = effort();
     const long rows = std::max(STOP_ROWS, long(STOP_FLOPS / (2 * row))), columns = widest(stages) / STOP_COLUMNS;
     const std::vector<Phase> phases = phases_of(work.rows, first.training, first.squares, first.matrices > 0);
-    const threads::NothingTiny mode;  // of this thread, and so of those that it makes
+    const threads::NothingTiny mode;  // of this thread, and mostly of those that it makes: phases then need not set it
     threads::steps(
         threads, count, int(phases.size()),
         [&](long step, int p, int t, int n) {
+          const threads::NothingTiny mode_of_thread;
           const Phase &phase = phases[size_t(p)];
           T *const scratch = work.scratch[size_t(t)];
           Job<T> j = first;

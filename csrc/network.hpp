@@ -21,7 +21,7 @@ constexpr long AHEAD = 8;        // rows of X fetched from memory before their t
 constexpr long ROWS_AHEAD = 8;   // and rows of parameters before their update
 
 // --- forward ---------------------------------------------------------------------------------------------------------
-// A row as whole vectors, of which the last may read into the next row: zeros stand there.
+// A row as whole vectors. The last may read past its end, which the caller has made sure of; zeros come of it.
 template <class T> INLINE void copy_row(const T *from, T *to, long n, T scale) {
   long k = 0;
   for (; k + LANES<T> <= n; k += LANES<T>) store(to + k, load(from + k) * scale);
@@ -173,17 +173,19 @@ template <class T> void losses(const Job<T> &job, long first, long last, T *scra
   // The lane is the place in the batch, wherever a thread begins: compilers do not round all lanes of a loop alike.
   for (long start = begin / LANES<T> * LANES<T>; start < end; start += LANES<T>) {
     const long none = start < begin ? begin - start : 0, count = smaller(end - start, LANES<T>);
-    const bool all = members == 1 && none == 0 && count == LANES<T>, turned = members == 1 && none == 0 && n >= FEW_TO_TURN;
+    const bool plain = members == 1 && none == 0 && count == LANES<T>, turned = members == 1 && none == 0 && n >= FEW_TO_TURN;
     for (long q = 0; q < LANES<T>; q++) {
       long each = start + q, r = each;
-      if (!all) each = start + (q < none ? none : smaller(q, count - 1)), r = members == 1 ? each : each / members;  // lanes that are left repeat a row
+      if (!plain) each = start + (q < none ? none : smaller(q, count - 1)), r = members == 1 ? each : each / members;  // lanes that are left repeat a row
       row[q] = r, place[q] = r * ld + (each - r * members) * n;
     }
     for (long q = 0; q < LANES<T>; q++) in_data[q] = job.rows ? job.rows[row[q]] : row[q];
     for (long q = 0; q < LANES<T>; q++) share[q] = job.weights ? factor * job.weights[in_data[q]] : factor;
-    for (long q = 0; q < LANES<T> && job.labels; q++) labels[q] = job.labels[in_data[q]];
-    for (long k = 0; k < n && !job.labels; k++)
-      for (long q = 0; q < LANES<T>; q++) y[k * LANES<T> + q] = job.targets[in_data[q] * n + k];
+    if (job.labels)
+      for (long q = 0; q < LANES<T>; q++) labels[q] = job.labels[in_data[q]];
+    else
+      for (long k = 0; k < n; k++)
+        for (long q = 0; q < LANES<T>; q++) y[k * LANES<T> + q] = job.targets[in_data[q] * n + k];
     for (long k = 0; turned && k < n; k += LANES<T>) turn(scores + start * ld + k, ld, count, z + k * LANES<T>, LANES<T>);
     for (long k = 0; !turned && k < n; k++)
       for (long q = 0; q < LANES<T>; q++) z[k * LANES<T> + q] = scores[place[q] + k];
@@ -286,7 +288,7 @@ void apply(const Job<T> &job, const Step<T> &step, Block<T> block, Penalty<T> pe
       for (T *memory : job.memory) __builtin_prefetch(memory + ahead + k, 1);
     }
     const T *__restrict g = block.g + i * block.ld;
-    T *__restrict w = job.params + o;
+    T *const w = job.params + o;
     if (job.grads)
       for (long k = 0; k < block.n; k++) job.grads[o + k] = penalty.gradient(g[k], w[k]);
     else {

@@ -105,14 +105,14 @@ template <class T> struct Lion {
   }
 };
 
-// One vector after the other.
+// One vector after the other. A memory that the rule does not have is w itself, which is therefore written last.
 template <class T, class Rule, class Gradient>
 INLINE void step_of_vectors(Rule rule, T keep, T *w, const T *d, T *m, T *v, long n, Gradient gradient) {
   for (long k = 0; k < n; k += LANES<T>) {
     const vec<T> x = load(w + k);
-    vec<T> one = load(m + k), other = load(v + k);
+    aligned_vec<T> one = load(m + k), other = load(v + k);
     const vec<T> step = rule.step(gradient(load(d + k), x), one, other);
-    store(m + k, one), store(v + k, other), store(w + k, keep * x - step);  // w last: it stands for memories that there are not
+    store(m + k, one), store(v + k, other), store(w + k, keep * x - step);
   }
 }
 template <class T, class Rule, class Gradient>

@@ -33,11 +33,11 @@ inline void rest() {
 class NothingTiny {
 #if defined(__x86_64__)
   static constexpr unsigned FLUSH = 0x8040;  // of results and of operands
-  const unsigned before = __builtin_ia32_stmxcsr();
+  const unsigned before = __builtin_ia32_stmxcsr(), wanted = before | FLUSH;
 
  public:
-  NothingTiny() { __builtin_ia32_ldmxcsr(before | FLUSH); }
-  ~NothingTiny() { __builtin_ia32_ldmxcsr(before); }
+  NothingTiny() { wanted != before ? __builtin_ia32_ldmxcsr(wanted) : void(); }  // setting it takes longer than looking
+  ~NothingTiny() { wanted != before ? __builtin_ia32_ldmxcsr(before) : void(); }
 #elif defined(__aarch64__)
   static constexpr uint64_t FLUSH = 1 << 24;
   uint64_t before;

@@ -26,8 +26,10 @@ namespace {
 
 template <class T> struct Vector {
   typedef T type __attribute__((vector_size(VECTOR_BYTES), aligned(alignof(T)), may_alias));
+  typedef T aligned_type __attribute__((vector_size(VECTOR_BYTES)));
 };
-template <class T> using vec = typename Vector<T>::type;
+template <class T> using vec = typename Vector<T>::type;  // anywhere in memory
+template <class T> using aligned_vec = typename Vector<T>::aligned_type;  // where a template takes its address
 template <class T> constexpr long LANES = VECTOR_BYTES / sizeof(T);
 
 template <class T> INLINE vec<T> load(const T *p) { return *(const vec<T> *)p; }
