@@ -230,9 +230,8 @@ template <class T> void bind(nb::module_ &m, const char *name) {
              const Given<T> given{X, labels, targets, weights};
              const Data<T> data = given.checked(net, true);
              check(grads.size() == params.size() && (dx.size() == X.size() || !dx.size()), "gradients must be as long as what they are of");
-             const long n = long(X.shape(0));
              double cost = 0;
-             crossing([&](threads::Stop &stop) { cost = net.gradient(params.data(), grads.data(), dx.size() ? dx.data() : nullptr, data, n, training, seed, step, threads, stop); });
+             crossing([&](threads::Stop &stop) { cost = net.gradient(params.data(), grads.data(), dx.size() ? dx.data() : nullptr, data, training, seed, step, threads, stop); });
              return cost;
            },
            "params"_a, "grads"_a, "dx"_a, "X"_a, "labels"_a.none(), "targets"_a.none(), "weights"_a.none(), "training"_a, "seed"_a, "step"_a, "threads"_a)
@@ -243,9 +242,8 @@ template <class T> void bind(nb::module_ &m, const char *name) {
              check(X.shape(1) == net.n_in(), "X must be (n, n_in)");
              check(outputs.shape(0) == X.shape(0) && outputs.shape(1) == net.n_out(), "outputs must be (n, n_out)");
              const Data<T> data{X.data(), long(X.shape(0)), u8 ? U8 : f32 ? F32 : F64, nullptr, nullptr, nullptr};
-             const long n = X.shape(0);
              bool fine = false;
-             crossing([&](threads::Stop &stop) { fine = net.predict(const_cast<T *>(params.data()), data, n, outputs.data(), nullptr, threads, stop); });  // which reads them
+             crossing([&](threads::Stop &stop) { fine = net.predict(const_cast<T *>(params.data()), data, outputs.data(), nullptr, threads, stop); });  // which reads them
              return fine;
            },
            "params"_a, "X"_a, "outputs"_a, "threads"_a)
@@ -254,9 +252,8 @@ template <class T> void bind(nb::module_ &m, const char *name) {
              const Given<T> given{X, labels, targets, weights};
              const Data<T> data = given.checked(net, true);
              check(outputs.shape(0) == X.shape(0) && long(outputs.shape(1)) == net.n_out() && losses.size() == X.shape(0), "outputs must be (n, n_out)");
-             const long n = long(X.shape(0));
              bool fine = false;
-             crossing([&](threads::Stop &stop) { fine = net.predict(params.data(), data, n, outputs.data(), losses.data(), threads, stop); });
+             crossing([&](threads::Stop &stop) { fine = net.predict(params.data(), data, outputs.data(), losses.data(), threads, stop); });
              return fine;
            },
            "params"_a, "X"_a, "labels"_a.none(), "targets"_a.none(), "weights"_a.none(), "outputs"_a, "losses"_a, "threads"_a)

@@ -8,8 +8,8 @@ enum Kind {  // of formulas
 };
 enum Input { U8, F32, F64 };               // of X
 
-// The distance between rows of so many values: if long, an odd number of cache lines, so that no two meet in one set of the
-// cache; if short, no more than they need.
+// The distance between rows of so many values: up to four cache lines as many as they need, then an odd number, so that no
+// two rows meet in one set of the cache.
 static constexpr long distance(long width) {
   const long lines = (width + 15) / 16;
   return (lines > 4 ? lines | 1 : lines) * 16;
@@ -97,7 +97,7 @@ template <class T> struct Job {
   bool direct;   // A[0] is X itself
 
   const void *X;
-  long X_rows;
+  long X_rows;   // from there on: nothing is read past the last of them
   int input;
   T scale;
   const Augment *augment;  // null for none

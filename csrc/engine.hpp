@@ -174,9 +174,9 @@ template <class T> class Network {
     if (kept && kept->rows >= rows && kept->backward >= backward) return kept;
     return std::make_unique<Workspace<T>>(stages, rows, 1, backward);
   }
-  bool predict_block(T *params, const Data<T> &data, long n, long first, T *outputs, double *losses, Workspace<T> &work) const {
+  bool predict_block(T *params, const Data<T> &data, long first, T *outputs, double *losses, Workspace<T> &work) const {
     const Kernels<T> &k = kernels<T>();
-    const long rows = std::min(PREDICT_ROWS, n - first), row_bytes = n_in() * (data.input == U8 ? 1 : data.input == F32 ? 4 : 8);
+    const long n = data.rows, rows = std::min(PREDICT_ROWS, n - first), row_bytes = n_in() * (data.input == U8 ? 1 : data.input == F32 ? 4 : 8);
     Job<T> j = job(params, data, work);
     j.X = (const char *)data.X + first * row_bytes, j.X_rows = n - first;
     T *const gathered = work.A[0];
@@ -410,7 +410,8 @@ template <class T> class Network {
   }
 
   // J of all rows as one batch, gradients by the parameters in `grads` and, unless it is null, by X in `dx`, n_in apart.
-  double gradient(T *params, T *grads, T *dx, const Data<T> &data, long n, bool training, uint64_t seed, int64_t step, int threads, threads::Stop &stop) const {
+  double gradient(T *params, T *grads, T *dx, const Data<T> &data, bool training, uint64_t seed, int64_t step, int threads, threads::Stop &stop) const {
+    const long n = data.rows;
     Workspace<T> work(stages, n, threads, true, from_rows(), &stop);
     if (stop.told()) return 0;
     const long penalized = penalized_rows();
@@ -427,7 +428,8 @@ template <class T> class Network {
   }
 
   // Outputs (n, n_out), and the weighted loss of each row where `losses` is given. False if an input or output is not finite.
-  bool predict(T *params, const Data<T> &data, long n, T *outputs, double *losses, int most, threads::Stop &stop) const {
+  bool predict(T *params, const Data<T> &data, T *outputs, double *losses, int most, threads::Stop &stop) const {
+    const long n = data.rows;
     const int threads = int(std::min<long>(most, (n + PREDICT_ROWS - 1) / PREDICT_ROWS));
     std::vector<std::unique_ptr<Workspace<T>>> work;
     for (int t = 0; t < threads; t++) work.push_back(take(std::min(n, PREDICT_ROWS), losses != nullptr));
@@ -436,7 +438,7 @@ template <class T> class Network {
     std::atomic<long> next{0};  // whoever is free takes the next: cores that others use as well are slower
     threads::once(threads, [&](int t, int) {
       for (long block; (block = next.fetch_add(1, std::memory_order_relaxed)) < blocks && !stop.now(t);)
-        if (!predict_block(params, data, n, block * PREDICT_ROWS, outputs, losses, *work[size_t(t)])) finite = false;
+        if (!predict_block(params, data, block * PREDICT_ROWS, outputs, losses, *work[size_t(t)])) finite = false;
     });
     delete spare.exchange(work[0].release());
     return finite;
