@@ -234,27 +234,29 @@ template <class T> INLINE void put(T *z, const T *c, const T *b, long n) {
   for (long k = 0; k < n; k += LANES<T>) store(z + k, b ? load(c + k) + load(b + k) : load(c + k));
 }
 
+// f(n) for n from 1 to MOST, known when it is compiled.
+template <int MOST, class F> INLINE void as_constant(long n, const F &f) {
+  each<1, MOST + 1, 1>([&](auto k) __attribute__((always_inline)) {
+    if (n == k) f(k);
+  });
+}
 template <class T> void dots(long rows, long columns, long depth, const T *A, long ai, const T *W, long row, T *C, long ci) {
   if (rows == 1)  // as many sums at once as hide how long one addition takes
     return pieces(columns, DOT_ALONE, [&](long j, long n) {
-      [&]<int... K>(std::integer_sequence<int, K...>) {
-        ((n == K + 1 ? dot_tile<T, 1, K + 1>(depth, A, ai, W + j * row, row, C + j, ci, nullptr) : void()), ...);
-      }(std::make_integer_sequence<int, DOT_ALONE>{});
+      as_constant<DOT_ALONE>(n, [&](auto N) { dot_tile<T, 1, N>(depth, A, ai, W + j * row, row, C + j, ci, nullptr); });
     });
   if (columns == 1)  // as many rows as sums fit into a vector
     return pieces(rows, LANES<T>, [&](long i, long m) {
-      [&]<int... K>(std::integer_sequence<int, K...>) {
-        ((m == K + 1 ? dot_tile<T, K + 1, 1>(depth, A + i * ai, ai, W, row, C + i * ci, ci, A + (i + m) * ai) : void()), ...);
-      }(std::make_integer_sequence<int, LANES<T>>{});
+      as_constant<LANES<T>>(m, [&](auto M) { dot_tile<T, M, 1>(depth, A + i * ai, ai, W, row, C + i * ci, ci, A + (i + m) * ai); });
     });
   pieces(rows, DOT_ROWS, [&](long i, long m) {  // whose numbers stay in L1 while all of W passes by
     pieces(columns, DOT_COLUMNS, [&](long j, long n) {
       const T *a = A + i * ai, *w = W + j * row;
       T *c = C + i * ci + j;
       const T *ahead = a + (m + j / DOT_COLUMNS) * ai;  // one of the rows of the tiles to come
-      [&]<int... K>(std::integer_sequence<int, K...>) {
-        (((m - 1) * DOT_COLUMNS + n - 1 == K ? dot_tile<T, K / DOT_COLUMNS + 1, K % DOT_COLUMNS + 1>(depth, a, ai, w, row, c, ci, ahead) : void()), ...);
-      }(std::make_integer_sequence<int, DOT_ROWS * DOT_COLUMNS>{});
+      as_constant<DOT_ROWS>(m, [&](auto M) {
+        as_constant<DOT_COLUMNS>(n, [&](auto N) { dot_tile<T, M, N>(depth, a, ai, w, row, c, ci, ahead); });
+      });
     });
   });
 }
