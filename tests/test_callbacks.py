@@ -304,3 +304,17 @@ def test_callbacks_of_numbers_alone_do_not_keep_the_core_from_many_epochs_at_onc
     history = fit(network(), 20, callbacks=numbers)
     assert numbers.seen == tuple(enumerate(history, 1))
     assert len(crossings) < 20
+
+
+def test_epochs_of_which_nobody_is_told_are_recorded_as_if_somebody_were():
+    class Numbers(Callback):
+        numbers_only = True
+
+    told, untold = network(), network()
+    given = {"optimizer": "adam", "schedule": "cosine"}
+    of_told, of_untold = fit(told, 40, callbacks=Numbers(), **given), fit(untold, 40, **given)
+    assert of_told == of_untold
+    assert of_told.keys() == of_untold.keys()
+    for name in set(of_told.keys()) - {"seconds"}:
+        assert of_told[name] == of_untold[name], name
+    assert len(of_untold["seconds"]) == 40

@@ -71,6 +71,18 @@ def test_the_products_in_nadam_are_those_of_their_factors():
             np.testing.assert_allclose(many[:, k], optimizer.constants(1.0, int(t[k])), rtol=1e-15)
 
 
+def test_after_many_updates_adams_numbers_are_those_of_powers_written_out():
+    """Powers too small to count are not worked out, in one update or in many."""
+    t = np.array([1, 2, 10, 400, 420, 421, 422, 500, 43_000, 44_000, 45_000, 10**6])
+    for beta1, beta2 in ((0.9, 0.999), (0.0, 0.0), (1e-300, 0.5), (1 - 1e-12, 1 - 2**-53)):
+        rates = np.linspace(0.1, 1, len(t))
+        many = Adam(beta1, beta2).constants(rates, t)
+        np.testing.assert_array_equal(many[0], rates / (1 - beta1**t))
+        np.testing.assert_array_equal(many[1], (1 - beta2**t) ** -0.5)
+        one = [Adam(beta1, beta2).constants(float(rate), int(k)) for rate, k in zip(rates, t, strict=True)]
+        np.testing.assert_allclose(many[0], [numbers[0] for numbers in one], rtol=1e-15)
+
+
 def test_lion_by_hand():
     """c = 1/2, m = 1/4; then c = 1/8 - 3/2 < 0 and m = 3/16 - 3/4, so that a small gradient does not turn it."""
     w, m = np.ones(1), np.zeros(1)

@@ -14,7 +14,7 @@ import io
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -57,9 +57,13 @@ class History(list[float]):
 
     def record(self, numbers: dict[str, float]) -> None:
         """Add one epoch."""
-        for name, value in numbers.items():
-            self.history.setdefault(name, []).append(value)
-        self.append(numbers["loss"])
+        self.record_all({name: [value] for name, value in numbers.items()})
+
+    def record_all(self, columns: Mapping[str, Sequence[float]]) -> None:
+        """Add some epochs, as many as each column has numbers."""
+        for name, values in columns.items():
+            self.history.setdefault(name, []).extend(values)
+        self.extend(columns["loss"])
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):

@@ -489,7 +489,6 @@ def _joined(before: History, after: History) -> History:
     """Return the history of two fits as one."""
     found = History()
     for part in (before, after):
-        for epoch in range(len(part)):
-            found.record({name: values[epoch] for name, values in part.history.items()})
+        found.record_all(part.history)
         found.stopped = part.stopped
     return found

@@ -7,6 +7,7 @@ keeps. The learning rate comes from ``fit`` and its schedule.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
@@ -223,9 +224,9 @@ class Adam(Optimizer):
         check_number("epsilon", self.epsilon, low=0, strict=True)
 
     def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
-        root_scale = (1 - self.beta2**t) ** -0.5
+        root_scale = (1 - _power(self.beta2, t)) ** -0.5
         epsilon = self.epsilon * root_scale if self.epsilon_first else self.epsilon
-        return rate / (1 - self.beta1**t), root_scale, self.beta1, self.beta2, epsilon
+        return rate / (1 - _power(self.beta1, t)), root_scale, self.beta1, self.beta2, epsilon
 
     def update(self, w: np.ndarray, g: np.ndarray, rate: float, t: int, *memory: np.ndarray) -> None:
         m, v = memory
@@ -287,7 +288,7 @@ class NAdam(Adam):
     def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
         halved = _halved(self.momentum_decay)
         now, ahead = (self.beta1 * (1 - 0.5 * 0.96 ** (n * self.momentum_decay)) for n in (t, t + 1))
-        product, product_ahead = (self.beta1**n * halved[np.minimum(n, len(halved)) - 1] for n in (t, t + 1))
+        product, product_ahead = (_power(self.beta1, n) * halved[np.minimum(n, len(halved)) - 1] for n in (t, t + 1))
         mean_scale, gradient_scale = rate * ahead / (1 - product_ahead), rate * (1 - now) / (1 - product)
         return mean_scale, gradient_scale, *super().constants(rate, t)[1:]
 
@@ -298,6 +299,15 @@ class NAdam(Adam):
         v *= self.beta2
         v += (1 - self.beta2) * (g * g)
         w -= (mean_scale * m + gradient_scale * g) / (root_scale * np.sqrt(v) + self.epsilon)
+
+
+def _power(beta: float, t: Any) -> Any:
+    """Return beta^t, or a number below 2^-64 in its place: 1 less it is 1, and powers near 0 take ten times as long.
+
+    >>> _power(0.9, np.array([1, 2, 10**6])).round(2)
+    array([0.9 , 0.81, 0.  ])
+    """
+    return beta ** np.minimum(t, 64 * math.log(2) / -math.log(beta) if beta else 1)
 
 
 @functools.lru_cache(maxsize=16)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import add
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -360,14 +361,28 @@ class Training:
             return False
         losses, penalties = found
         seconds = (time.perf_counter() - started) / count
-        costs = self._costs(losses, orders, penalties)
-        for rate, cost in zip(rates[self.per_epoch - 1 :: self.per_epoch].tolist(), costs, strict=True):
+        costs, rates = self._costs(losses, orders, penalties), rates[self.per_epoch - 1 :: self.per_epoch]
+        untold = 0 if self.callbacks else count - 1
+        self._record_untold(costs[:untold], rates[:untold], seconds)
+        for cost, rate in zip(costs[untold:], rates[untold:].tolist(), strict=True):
             self.rate = rate
             self.epoch += 1
             self.done += self.per_epoch
             self._end_epoch(*cost, seconds)
         self._time_slice(seconds / self.per_epoch)
         return True
+
+    def _record_untold(self, costs: list[tuple[float, float]], rates: np.ndarray, seconds: float) -> None:
+        """Record epochs at whose end there is nothing to measure and nobody to tell, all at once."""
+        if not costs:
+            return
+        data_losses, penalties = map(list, zip(*costs, strict=True))
+        self.history.record_all({
+            "loss": list(map(add, data_losses, penalties)), "data_loss": data_losses, "penalty": penalties,
+            "learning_rate": rates.tolist(), "seconds": [seconds] * len(costs),
+        })  # fmt: skip
+        self.epoch += len(costs)
+        self.done += len(costs) * self.per_epoch
 
     @property
     def _listened_to(self) -> bool:
