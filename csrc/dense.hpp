@@ -67,6 +67,19 @@ template <class T> Ahead rows_ahead(const Job<T> &job, int thread, int threads) 
   return {(const char *)job.X, bytes, job.next_rows + n * thread / threads, job.next_rows + n * (thread + 1) / threads};
 }
 
+constexpr long FAR_WEIGHTS = 1 << 18;  // bytes of a layer's, from which on they are worth asking for before their update
+
+// Of each round of a tile, which line of the parameters it asks for, or of what the optimizer remembers of them.
+template <class T> void lines_ahead(const Job<T> &job, const Stage &stage, long batch, long *line) {
+  const char *const places[] = {(const char *)job.params, (const char *)job.memory[0], (const char *)job.memory[1]};
+  const long kinds = places[1] == places[0] ? 1 : places[2] == places[0] ? 2 : 3;  // a memory that there is not is params
+  const long most = smaller(batch, DEPTH), depth = smaller(batch, depth_at_once(batch)), lines = 2 * kinds;  // of a row of two vectors
+  for (long k = 0; k < most; k++) {
+    const long n = TILE_ROWS * lines * smaller(k, depth) / depth, row = n / lines, vector = n % 2;
+    line[k] = places[n % lines / 2] - places[0] + (row * stage.row + vector * LANES<T>) * long(sizeof(T));
+  }
+}
+
 // This thread's part of dW = dZ^T X, over the whole batch: units, whose weights lie side by side, or columns of a few units.
 template <class T, class Change> void update_dense(const Job<T> &job, int s, long batch, int thread, int threads, T *scratch, Ahead &ahead, const Change &change) {
   const Stage &stage = job.stage[s];
@@ -74,10 +87,16 @@ template <class T, class Change> void update_dense(const Job<T> &job, int s, lon
   const long most = few ? stage.n_in : stage.n_out, first = share(most, thread, threads), last = share(most, thread + 1, threads);
   if (first == last) return;
   const long unit = few ? 0 : first, units = few ? stage.n_out : last - first;
+  long line[DEPTH];
+  if (stage.n_out * stage.row * long(sizeof(T)) >= FAR_WEIGHTS && !job.grads) {
+    lines_ahead(job, stage, batch, line);
+    ahead.changed = (const char *)(job.params + stage.weights + unit * stage.row), ahead.changed_row = stage.row * long(sizeof(T)), ahead.line = line;
+  }
   product<T, false>(units, few ? first : 0, few ? last : stage.n_in, batch, job.D[s + 1] + unit, 1, job.ld[s + 1], job.A[s], job.ld[s], scratch,
                     [&](long i0, long m, long j0, long w, const T *C) {
                       change({C, padded(w), stage.weights + (unit + i0) * stage.row + j0, stage.row, m, w});
                     }, &ahead);
+  ahead.changed = nullptr;
 }
 
 constexpr long HALVES_AT_ONCE = 4096;  // elements that are added up before they are used: they stay in L1

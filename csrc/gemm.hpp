@@ -33,13 +33,19 @@ template <class F> INLINE void pieces(long n, long most, F f) {
   });
 }
 
-// Rows of X that the next batch will want from far away. Each tile asks for one of them, a little every round, while it
-// keeps the arithmetic busy: asked for all at once lines would wait for one another, and everything else for them.
+// What will soon be wanted from far away. Tiles ask for it, a little every round, while they keep the arithmetic busy: asked
+// for all at once lines would wait for one another, and everything else for them.
 struct Ahead {
+  // Rows of X, of the next batch: one for each tile.
   const char *X = nullptr;
   long bytes = 0;  // of a row
   const int64_t *row = nullptr, *last = nullptr;
   const char *next() { return row < last ? X + *row++ * bytes : nullptr; }
+  // Parameters that a product's sums are about to change, and what the optimizer remembers of them: where those of the first
+  // sum are, null if they are near anyway; bytes from one row to the next; and of each round the line, from where a tile begins.
+  const char *changed = nullptr;
+  long changed_row = 0;
+  const long *line = nullptr;
 };
 
 // Tiles of one size below one another, and what is the same for all of them: C[i][j] (+)= sum_k A(i, k) B(k, j), and + b[j]
@@ -54,7 +60,8 @@ template <class T> struct TileColumn {
   long ci;
   bool first, fetch;  // C begins at 0; rows of A are fetched a tile ahead
   const T *bias;
-  Ahead *ahead;  // may be null
+  Ahead *ahead;         // may be null
+  const char *changed;  // by the first tile's sums, see Ahead; may be null
 };
 // Tiles of M rows and V vectors.
 template <class T, int M, int V> void tiles(const TileColumn<T> &column) {
@@ -63,6 +70,7 @@ template <class T, int M, int V> void tiles(const TileColumn<T> &column) {
   const long depth = column.depth, ai = column.ai, ak = column.ak, bk = column.bk, ci = column.ci;
   const bool first = column.first;
   const long bytes = column.ahead ? column.ahead->bytes / depth + 1 : 0;  // of a row ahead, asked for in each round
+  const char *changed = column.changed;
   for (long t = column.count; t > 0; t--, A += column.further, C += M * ci) {
     if (column.fetch)  // a tile takes as long as its successor's lines do to come
       for (long q = 0; q < M; q++)
@@ -84,7 +92,16 @@ template <class T, int M, int V> void tiles(const TileColumn<T> &column) {
         for (int j = 0; j < V; j++) c[i][j] += a * b[j];
       }
     };
-    if (ahead)
+    if (changed) {
+      const char *also = ahead ? ahead : changed;
+      for (long k = 0; k < depth; k++) {
+        __builtin_prefetch(changed + column.ahead->line[k], 1);
+        __builtin_prefetch(also, 0, 2);
+        also += ahead ? bytes : 0;
+        round(k);
+      }
+      changed += M * column.ahead->changed_row;
+    } else if (ahead)
       for (long k = 0; k < depth; k++) {
         __builtin_prefetch(ahead, 0, 2);
         ahead += bytes;
@@ -136,12 +153,18 @@ template <class T> struct Into {
   bool more = false;
 };
 
+// How much of a product's depth is taken at a time: as equal as can be.
+INLINE long depth_at_once(long depth) {
+  const long blocks = (depth + DEPTH - 1) / DEPTH;
+  return blocks > 1 ? padded((depth + blocks - 1) / blocks) : DEPTH;
+}
+
 // C = A B in blocks; each finished block of C, rows padded(columns) apart, goes to done(row, rows, column, columns, block), unless
 // C has a place. TRANSPOSED: B(k, j) is W[j][k]. Reads B, and writes C, in whole vectors, so their rows are padded.
 template <class T, bool TRANSPOSED, class Done>
 INLINE void product(long rows, long first_column, long last_column, long depth, const T *A, long ai, long ak, const T *B, long bk, T *scratch, Into<T> into, Done done, Ahead *ahead) {
   T *room = scratch, *packed_B = room + BLOCK_ROWS * BLOCK_COLUMNS, *packed_A = packed_B + PANEL_BLOCKS * PANELS_SIZE<T>;
-  const long blocks = (depth + DEPTH - 1) / DEPTH, step = blocks > 1 ? padded((depth + blocks - 1) / blocks) : DEPTH;  // as equal as can be
+  const long step = depth_at_once(depth);
   const bool pack_A = ai == 1 && rows > 2 * BLOCK_COLUMNS && depth <= DEPTH;  // else each step of k is a cache line further
   const bool fetch_A = ak == 1 && depth > 64 && !into.to;                 // rows of weights, which another core may have changed
   const bool keep_B = !pack_A && depth <= PANEL_BLOCKS * DEPTH;           // packed once for all rows of A
@@ -164,7 +187,9 @@ INLINE void product(long rows, long first_column, long last_column, long depth, 
         runs(n, TILE_ROWS, [&](long i, long m, long count) {
           const T *a = pack_A ? packed_A + i * depth : A + (i0 + i) * ai + k0 * ak;
           const long a_row = pack_A ? 1 : ai, a_step = pack_A ? m : ak, further = pack_A ? m * depth : m * ai;
-          of_size[m - 1]({count, d, a, a_row, a_step, further, b, b_step, C + i * ci + j, ci, k0 == 0 && !into.more, fetch_A && j == 0, bias, ahead});
+          const bool changes = ahead && ahead->changed && k0 + d == depth;
+          const char *changed = changes ? ahead->changed + (i0 + i) * ahead->changed_row + (j0 + j) * long(sizeof(T)) : nullptr;
+          of_size[m - 1]({count, d, a, a_row, a_step, further, b, b_step, C + i * ci + j, ci, k0 == 0 && !into.more, fetch_A && j == 0, bias, ahead, changed});
         });
       }
     }
