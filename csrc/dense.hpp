@@ -70,13 +70,13 @@ template <class T> Ahead rows_ahead(const Job<T> &job, int thread, int threads) 
 constexpr long FAR_WEIGHTS = 1 << 18;  // bytes of a layer's, from which on they are worth asking for before their update
 
 // Of each round of a tile, which line of the parameters it asks for, or of what the optimizer remembers of them.
-template <class T> void lines_ahead(const Job<T> &job, const Stage &stage, long batch, long *line) {
-  const char *const places[] = {(const char *)job.params, (const char *)job.memory[0], (const char *)job.memory[1]};
+template <class T> void lines_ahead(const Job<T> &job, const Stage &stage, long batch, uintptr_t *line) {
+  const uintptr_t places[] = {uintptr_t(job.params), uintptr_t(job.memory[0]), uintptr_t(job.memory[1])};
   const long kinds = places[1] == places[0] ? 1 : places[2] == places[0] ? 2 : 3;  // a memory that there is not is params
-  const long most = smaller(batch, DEPTH), depth = smaller(batch, depth_at_once(batch)), lines = 2 * kinds;  // of a row of two vectors
-  for (long k = 0; k < most; k++) {
-    const long n = TILE_ROWS * lines * smaller(k, depth) / depth, row = n / lines, vector = n % 2;
-    line[k] = places[n % lines / 2] - places[0] + (row * stage.row + vector * LANES<T>) * long(sizeof(T));
+  const long depth = smaller(batch, depth_at_once(batch)), lines = 2 * kinds;  // of a row of two vectors
+  for (long k = 0; k < depth; k++) {
+    const long n = TILE_ROWS * lines * k / depth, row = n / lines, vector = n % 2;
+    line[k] = places[n % lines / 2] - places[0] + uintptr_t(row * stage.row + vector * LANES<T>) * sizeof(T);
   }
 }
 
@@ -87,16 +87,16 @@ template <class T, class Change> void update_dense(const Job<T> &job, int s, lon
   const long most = few ? stage.n_in : stage.n_out, first = share(most, thread, threads), last = share(most, thread + 1, threads);
   if (first == last) return;
   const long unit = few ? 0 : first, units = few ? stage.n_out : last - first;
-  long line[DEPTH];
+  uintptr_t line[DEPTH];
   if (stage.n_out * stage.row * long(sizeof(T)) >= FAR_WEIGHTS && !job.grads) {
     lines_ahead(job, stage, batch, line);
-    ahead.changed = (const char *)(job.params + stage.weights + unit * stage.row), ahead.changed_row = stage.row * long(sizeof(T)), ahead.line = line;
+    ahead.changed = uintptr_t(job.params + stage.weights + unit * stage.row), ahead.changed_row = uintptr_t(stage.row) * sizeof(T), ahead.line = line;
   }
   product<T, false>(units, few ? first : 0, few ? last : stage.n_in, batch, job.D[s + 1] + unit, 1, job.ld[s + 1], job.A[s], job.ld[s], scratch,
                     [&](long i0, long m, long j0, long w, const T *C) {
                       change({C, padded(w), stage.weights + (unit + i0) * stage.row + j0, stage.row, m, w});
                     }, &ahead);
-  ahead.changed = nullptr;
+  ahead.changed = 0;
 }
 
 constexpr long HALVES_AT_ONCE = 4096;  // elements that are added up before they are used: they stay in L1

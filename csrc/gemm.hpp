@@ -41,11 +41,10 @@ struct Ahead {
   long bytes = 0;  // of a row
   const int64_t *row = nullptr, *last = nullptr;
   const char *next() { return row < last ? X + *row++ * bytes : nullptr; }
-  // Parameters that a product's sums are about to change, and what the optimizer remembers of them: where those of the first
-  // sum are, null if they are near anyway; bytes from one row to the next; and of each round the line, from where a tile begins.
-  const char *changed = nullptr;
-  long changed_row = 0;
-  const long *line = nullptr;
+  // Parameters that a product's sums are about to change, and what the optimizer remembers of them: the address of the first
+  // sum's, 0 if they are near anyway; bytes from one row to the next; and of each round the line, from where a tile begins.
+  uintptr_t changed = 0, changed_row = 0;
+  const uintptr_t *line = nullptr;
 };
 
 // Tiles of one size below one another, and what is the same for all of them: C[i][j] (+)= sum_k A(i, k) B(k, j), and + b[j]
@@ -60,8 +59,8 @@ template <class T> struct TileColumn {
   long ci;
   bool first, fetch;  // C begins at 0; rows of A are fetched a tile ahead
   const T *bias;
-  Ahead *ahead;         // may be null
-  const char *changed;  // by the first tile's sums, see Ahead; may be null
+  Ahead *ahead;       // may be null
+  uintptr_t changed;  // by the first tile's sums, see Ahead; may be 0
 };
 // Tiles of M rows and V vectors.
 template <class T, int M, int V> void tiles(const TileColumn<T> &column) {
@@ -70,7 +69,7 @@ template <class T, int M, int V> void tiles(const TileColumn<T> &column) {
   const long depth = column.depth, ai = column.ai, ak = column.ak, bk = column.bk, ci = column.ci;
   const bool first = column.first;
   const long bytes = column.ahead ? column.ahead->bytes / depth + 1 : 0;  // of a row ahead, asked for in each round
-  const char *changed = column.changed;
+  uintptr_t changed = column.changed;
   for (long t = column.count; t > 0; t--, A += column.further, C += M * ci) {
     if (column.fetch)  // a tile takes as long as its successor's lines do to come
       for (long q = 0; q < M; q++)
@@ -93,9 +92,9 @@ template <class T, int M, int V> void tiles(const TileColumn<T> &column) {
       }
     };
     if (changed) {
-      const char *also = ahead ? ahead : changed;
+      const char *also = ahead ? ahead : (const char *)changed;
       for (long k = 0; k < depth; k++) {
-        __builtin_prefetch(changed + column.ahead->line[k], 1);
+        __builtin_prefetch((const char *)(changed + column.ahead->line[k]), 1);
         __builtin_prefetch(also, 0, 2);
         also += ahead ? bytes : 0;
         round(k);
@@ -188,7 +187,7 @@ INLINE void product(long rows, long first_column, long last_column, long depth, 
           const T *a = pack_A ? packed_A + i * depth : A + (i0 + i) * ai + k0 * ak;
           const long a_row = pack_A ? 1 : ai, a_step = pack_A ? m : ak, further = pack_A ? m * depth : m * ai;
           const bool changes = ahead && ahead->changed && k0 + d == depth;
-          const char *changed = changes ? ahead->changed + (i0 + i) * ahead->changed_row + (j0 + j) * long(sizeof(T)) : nullptr;
+          const uintptr_t changed = changes ? ahead->changed + uintptr_t(i0 + i) * ahead->changed_row + uintptr_t(j0 + j) * sizeof(T) : 0;
           of_size[m - 1]({count, d, a, a_row, a_step, further, b, b_step, C + i * ci + j, ci, k0 == 0 && !into.more, fetch_A && j == 0, bias, ahead, changed});
         });
       }
