@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from operator import add
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -374,13 +373,9 @@ class Training:
 
     def _record_untold(self, costs: list[tuple[float, float]], rates: np.ndarray, seconds: float) -> None:
         """Record epochs at whose end there is nothing to measure and nobody to tell, all at once."""
-        if not costs:
-            return
-        data_losses, penalties = map(list, zip(*costs, strict=True))
-        self.history.record_all({
-            "loss": list(map(add, data_losses, penalties)), "data_loss": data_losses, "penalty": penalties,
-            "learning_rate": rates.tolist(), "seconds": [seconds] * len(costs),
-        })  # fmt: skip
+        data_losses, penalties = np.reshape(costs, (-1, 2)).T
+        columns = (data_losses + penalties, data_losses, penalties, rates, np.full(len(costs), seconds))
+        self.history.record_all({name: column.tolist() for name, column in zip(NUMBERS, columns, strict=True)})
         self.epoch += len(costs)
         self.done += len(costs) * self.per_epoch
 
