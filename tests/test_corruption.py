@@ -8,6 +8,7 @@ import pytest
 
 from neural import ModelFileError, model_file
 from neural.config import to_config
+from neural.losses import LOSSES
 from tests.model_files import dumps, loaded, network, put_together, saved, seal, take_apart, text_of
 
 SECONDS = 30  # for one file that takes a millisecond; on a busy machine a process may stand still for some
@@ -149,8 +150,11 @@ def says_what_it_is(content):
     for key in ("dtype", "input_scale", "n_inputs", "seed", "epoch", "step"):
         assert described[key] == said[key]
     assert is_part(said["layers"], described["layers"])
-    loss = said["loss"]  # a name stands for the loss with its usual settings
-    assert is_part({"name": loss} if isinstance(loss, str) else loss, described["loss"])
+    loss = said["loss"]
+    if isinstance(loss, str):  # a name stands for the loss with its usual settings
+        assert described["loss"] == to_config(LOSSES[loss]())
+    else:
+        assert is_part(loss, described["loss"])
     assert np.isfinite(net.params).all()
     return 1
 
