@@ -30,6 +30,7 @@ template <class T> INLINE void copy_row(const T *from, T *to, long n, T scale) {
   for (long lane = 0; lane < LANES<T>; lane++) place[lane] = T(lane);
   store(to + k, place < T(n - k) ? load(from + k) * scale : vec<T>{});
 }
+// On its own: as a part of the switch in `forward`, the loop would run out of registers.
 template <class T, class U> __attribute__((noinline)) void gather_as(const Job<T> &job, long first, long last) {
   const int64_t *const rows = job.rows;  // copied, as what is stored might be the job's, for all that a compiler knows
   const long n = job.stage[0].n_in, ld = job.ld[0], last_whole = job.X_rows * n - whole<T>(n);
@@ -159,65 +160,6 @@ template <class T> void forward(const Job<T> &job, long batch, long first, long 
 }
 
 // --- backward --------------------------------------------------------------------------------------------------------
-constexpr long FEW_TO_TURN = 4;  // outputs of a row: fewer are quicker fetched one by one
-
-// One number of each of as many rows as a vector has lanes.
-template <class T, int... K> INLINE vec<T> column(const T *from, long apart, std::integer_sequence<int, K...>) { return vec<T>{from[K * apart]...}; }
-
-// Leaves the weighted loss of each row, and in D[stages] dJ/dscores: each row's derivative times its share of J.
-template <class T> void losses(const Job<T> &job, long first, long last, T *scratch) {
-  const long members = job.members, n = job.stage[job.stages - 1].n_out / members, ld = job.ld[job.stages];
-  const auto loss = job.from_outputs ? LOSSES<T>[job.loss].of_outputs : LOSSES<T>[job.loss].of_scores;
-  const T *const scores = job.A[job.stages], *const targets = job.targets, factor = job.factor / T(members);
-  const int64_t *const rows = job.rows;
-  T *const errors = job.D[job.stages];
-  double *const row_loss = job.row_loss;
-  T *z = scratch, *dz = z + whole<T>(n) * LANES<T>, *y = dz + whole<T>(n) * LANES<T>, value[LANES<T>], share[LANES<T>];
-  int64_t labels[LANES<T>];
-  long row[LANES<T>], place[LANES<T>], in_data[LANES<T>];  // of each lane, where its scores are, and its targets
-  const long begin = first * members, end = last * members;  // each member of each row
-  for (long r = first; r < last; r++) row_loss[r] = 0;
-  // The lane is the place in the batch, wherever a thread begins: compilers do not round all lanes of a loop alike.
-  for (long start = begin / LANES<T> * LANES<T>; start < end; start += LANES<T>) {
-    const long none = start < begin ? begin - start : 0, count = smaller(end - start, LANES<T>);
-    const bool plain = members == 1 && none == 0 && count == LANES<T>, turned = members == 1 && none == 0 && n >= FEW_TO_TURN;
-    for (long q = 0; q < LANES<T>; q++) {
-      long each = start + q, r = each;
-      if (!plain) each = start + (q < none ? none : smaller(q, count - 1)), r = members == 1 ? each : each / members;  // lanes that are left repeat a row
-      row[q] = r, place[q] = r * ld + (each - r * members) * n;
-    }
-    for (long q = 0; q < LANES<T>; q++) in_data[q] = rows ? rows[row[q]] : row[q];
-    for (long q = 0; q < LANES<T>; q++) share[q] = job.weights ? factor * job.weights[in_data[q]] : factor;
-    if (job.labels)
-      for (long q = 0; q < LANES<T>; q++) labels[q] = job.labels[in_data[q]];
-    else
-      for (long k = 0; k < n; k++)
-        for (long q = 0; q < LANES<T>; q++) y[k * LANES<T> + q] = targets[in_data[q] * n + k];
-    if (turned)
-      for (long k = 0; k < n; k += LANES<T>) turn(scores + start * ld + k, ld, count, z + k * LANES<T>, LANES<T>);
-    else if (plain)
-      for (long k = 0; k < n; k++) store(z + k * LANES<T>, column(scores + start * ld + k, ld, std::make_integer_sequence<int, LANES<T>>{}));
-    else
-      for (long k = 0; k < n; k++)
-        for (long q = 0; q < LANES<T>; q++) z[k * LANES<T> + q] = scores[place[q] + k];
-    loss({z, y, job.labels ? labels : nullptr, dz, value, n, job.settings});
-    for (long q = 0; q < LANES<T>; q++) value[q] *= share[q];
-    if (plain)
-      for (long q = 0; q < LANES<T>; q++) row_loss[start + q] = double(value[q]);
-    else
-      for (long q = none; q < count; q++) row_loss[row[q]] += double(value[q]);
-    for (long k = 0; k < n; k++) store(dz + k * LANES<T>, load(dz + k * LANES<T>) * (job.share * load(share)));
-    if (turned)
-      for (long k = 0; k < n; k += LANES<T>) turn(dz + k * LANES<T>, LANES<T>, n - k, errors + start * ld + k, ld, count);
-    else if (plain)
-      for (long k = 0; k < n; k++)
-        for (long q = 0; q < LANES<T>; q++) errors[(start + q) * ld + k] = dz[k * LANES<T> + q];
-    else
-      for (long k = 0; k < n; k++)
-        for (long q = none; q < count; q++) errors[place[q] + k] = dz[k * LANES<T> + q];
-  }
-}
-
 // This thread's rows of each matrix, before the update.
 template <class T> void penalties(const Job<T> &job, int thread, int threads) {
   double *out = job.row_penalty;
