@@ -182,11 +182,11 @@ INLINE void product(long rows, long first_column, long last_column, long depth, 
         const T *b = pack_B ? panel : B + k0 * bk + j0 + j;
         const long b_step = pack_B ? PANEL<T> : bk;
         const auto of_size = Tiles<T>::of[width - j > LANES<T>];
+        const bool changes = ahead && ahead->changed && k0 + d == depth;
         const T *bias = into.b && k0 + d == depth ? into.b + j0 + j : nullptr;
         runs(n, TILE_ROWS, [&](long i, long m, long count) {
           const T *a = pack_A ? packed_A + i * depth : A + (i0 + i) * ai + k0 * ak;
           const long a_row = pack_A ? 1 : ai, a_step = pack_A ? m : ak, further = pack_A ? m * depth : m * ai;
-          const bool changes = ahead && ahead->changed && k0 + d == depth;
           const uintptr_t changed = changes ? ahead->changed + uintptr_t(i0 + i) * ahead->changed_row + uintptr_t(j0 + j) * sizeof(T) : 0;
           of_size[m - 1]({count, d, a, a_row, a_step, further, b, b_step, C + i * ci + j, ci, k0 == 0 && !into.more, fetch_A && j == 0, bias, ahead, changed});
         });
