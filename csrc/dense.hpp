@@ -73,11 +73,13 @@ constexpr long FAR_WEIGHTS = 1 << 18;  // bytes of a layer's, from which on they
 template <class T> void lines_ahead(const Job<T> &job, const Stage &stage, long batch, uintptr_t *line) {
   const uintptr_t places[] = {uintptr_t(job.params), uintptr_t(job.memory[0]), uintptr_t(job.memory[1])};
   const long kinds = places[1] == places[0] ? 1 : places[2] == places[0] ? 2 : 3;  // a memory that there is not is params
-  const long depth = smaller(batch, depth_at_once(batch)), lines = 2 * kinds;  // of a row of two vectors
-  for (long k = 0; k < depth; k++) {
-    const long n = TILE_ROWS * lines * k / depth, row = n / lines, vector = n % 2;
-    line[k] = places[n % lines / 2] - places[0] + uintptr_t(row * stage.row + vector * LANES<T>) * sizeof(T);
-  }
+  const long depth = smaller(batch, depth_at_once(batch)), lines = TILE_ROWS * kinds * 2;  // of a tile of two vectors
+  long k = 0, n = 0;
+  for (long row = 0; row < TILE_ROWS; row++)
+    for (long kind = 0; kind < kinds; kind++)
+      for (long vector = 0; vector < 2; vector++)
+        for (const long end = ++n * depth / lines; k < end; k++)
+          line[k] = places[kind] - places[0] + uintptr_t(row * stage.row + vector * LANES<T>) * sizeof(T);
 }
 
 // This thread's part of dW = dZ^T X, over the whole batch: units, whose weights lie side by side, or columns of a few units.
