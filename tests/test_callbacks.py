@@ -266,6 +266,7 @@ def test_a_time_limit_where_many_epochs_are_run_at_once(monkeypatch):
             return self.now
 
     monkeypatch.setattr("neural.training.time", Running())
+    monkeypatch.setattr("neural.training.SLOW", (0.01, 0.0))  # few updates at first
     net, twin = network(), network()
     history = fit(net, 500, time_limit=100)
     assert 0 < len(history) < 500

@@ -262,7 +262,7 @@ def test_a_fit_goes_on_to_the_same_bits(every, stops, tmp_path):
 def test_slices_change_no_bit_of_a_fit_that_goes_on(tmp_path, monkeypatch):
     straight, rows = network(), rows_of(100, LABELS, WEIGHTS)
     history = fit(straight, rows, callbacks=StopsAt())
-    monkeypatch.setattr("neural.training.FIRST_SLICE", 3)
+    monkeypatch.setattr("neural.training.SLOW", (0.08, 0.0))  # three updates at first
     with pytest.raises(Stop):
         fit(network(), rows, callbacks=StopsAt(45), checkpoint=tmp_path / "run", every=0.3)
     monkeypatch.undo()

@@ -165,9 +165,13 @@ class Assembly:
         """
         if self._loss is None:
             raise ValueError(f"The network has no loss. Give it one: {self._next_loss()}")
-        for what, rated in [("the loss", self._loss), *((layer.describe(), layer) for layer in self.leaves)]:
+        rated: Any
+        for rated in (self._loss, *self.leaves):
             for name in ("l1", "l2", "rate_factor"):  # plain attributes, which anybody may have set since
-                check_number(f"{name} of {what}", getattr(rated, name, 0), low=0)
+                value = getattr(rated, name, 0.0)
+                if not (type(value) is float and 0 <= value < np.inf):  # no text is made for what is fine
+                    what = "the loss" if rated is self._loss else rated.describe()
+                    check_number(f"{name} of {what}", value, low=0)
         chain = self._formulas()
         last = chain[-1][1]
         activation = last.function if isinstance(last, ActivationLayer | MeanOfMembers) else None

@@ -288,11 +288,9 @@ class CoreEngine(NumpyEngine):
 
     def _threads_for(self, program: Program, batch: int, updates: int = FEW_UPDATES) -> int:
         """Return how many threads pay for batches of this size, so many of them; no result depends on it."""
-        members = {number: getattr(layer, "members", 1) for number, layer in reversed(program.chain)}
-        sizes = [members[p.layer] * p.shape[0] * p.shape[1] for p in program.places if p.name == "weights"]
-        flops = 6.0 * batch * sum(sizes)
+        flops = program.flops(batch) * min(updates / FEW_UPDATES, 1)
         enough = float(os.environ.get("NEURAL_FLOPS_FOR_THREADS", FLOPS_FOR_THREADS))
-        return 1 if flops * min(updates / FEW_UPDATES, 1) < enough else min(self.most or n_threads(), MOST_THREADS)
+        return 1 if flops < enough else min(self.most or n_threads(), MOST_THREADS)
 
     def _given(self, program: Program, data: Data, batch: int, updates: int = FEW_UPDATES) -> dict[str, Any]:
         labels = data.y.ndim == 1

@@ -6,6 +6,7 @@ neither epochs nor class labels. core.py has the compiled one, and chooses.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -50,6 +51,15 @@ class Program:
     @property
     def dtype(self) -> np.dtype:
         return self.params.dtype
+
+    def flops(self, batch: int) -> float:
+        """Return about how many multiplications and additions an update with so many rows takes: six for each weight.
+
+        Two on the way forward, two for its gradient and two for that of what it multiplies.
+        """
+        members = {number: getattr(layer, "members", 1) for number, layer in reversed(self.chain)}
+        sizes = [members[p.layer] * math.prod(p.shape) for p in self.places if p.name == "weights"]
+        return 6.0 * batch * sum(sizes)
 
     def rate_of(self, place: Place) -> float:
         """Return what the learning rate is multiplied by for a parameter; 0 where it is not trained."""

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from neural.metrics import Metric
 
 SLICE_SECONDS = 0.25  # aimed at for one crossing to the engine, so that progress and Ctrl-C stay prompt
+SLOW = 1e-4, 1e-10  # seconds of an update and of each multiplication or addition, before the first crossing tells
 NUMBERS = hooks.ALWAYS
 RISEN = 1000  # times the first cost: no training, though still finite
-FIRST_SLICE = 32  # updates in the first crossing, which measures how long one takes
-MANY_ROWS = 2**20  # of all epochs in one crossing: their order and their losses take 16 bytes each
+MANY_ROWS = 2**16  # of all epochs in one crossing: more than their megabyte would be new pages in each fit
 
 
 @dataclass(repr=False, eq=False)
@@ -113,7 +113,7 @@ class Settings:
         known = [metric for metric in self.metrics if metric.takes != "outputs"]  # a user's own has its turn later
         if self.augment is not None:
             self.augment.check(data.X)
-        for part in parts:
+        for part in parts if known else ():
             measure(known, loss, part.y, np.full((len(part), n_out), 1 / max(n_out, 2)))
         for callback in self.callbacks:
             if isinstance(callback, hooks.Callback):
@@ -159,7 +159,7 @@ class Training:
         self.saving = settings.saving
         self.resumed = self.saving is not None and self.saving.contents is not None
         self._begun: tuple[int, np.ndarray, np.ndarray] | None = None  # of an epoch: updates made, losses, penalties
-        self._slice, self._is_late = FIRST_SLICE, False
+        self._is_late = False
         self._outputs: np.ndarray | None = None
 
     @property
@@ -211,6 +211,7 @@ class Training:
     def run(self) -> hooks.History:
         """Run all epochs; the history so far is on the network whatever happens."""
         self.network.history_, self._started = self.history, time.perf_counter()
+        self._slice = self._slice_of(SLOW[0] + SLOW[1] * self.program.flops(self.batch_size))
         self._call("on_train_begin")
         try:
             self._updates.begin(self.settings.average, self.per_epoch * self.epochs, self.per_epoch)
@@ -288,7 +289,8 @@ class Training:
             losses[rows], penalties[first : first + n] = self._run_slice(order[rows], first, n, before)
             if self._is_saved_after(first + n):
                 self._save(first + n, losses[: rows.stop], penalties[: first + n])
-        return self._costs(losses, order, penalties)[0]
+        data_losses, penalties = self._costs(losses, order, penalties)
+        return float(data_losses[0]), float(penalties[0])
 
     def _crossings(self, first: int, stop: int) -> Iterator[tuple[int, int]]:
         """Yield the first update, counted in the epoch, and the number of updates of each crossing up to ``stop``."""
@@ -360,24 +362,23 @@ class Training:
             return False
         losses, penalties = found
         seconds = (time.perf_counter() - started) / count
-        costs, rates = self._costs(losses, orders, penalties), rates[self.per_epoch - 1 :: self.per_epoch]
+        epochs = np.array([*self._costs(losses, orders, penalties), rates[self.per_epoch - 1 :: self.per_epoch]])
         untold = 0 if self.callbacks else count - 1
-        self._record_untold(costs[:untold], rates[:untold], seconds)
-        for cost, rate in zip(costs[untold:], rates[untold:].tolist(), strict=True):
-            self.rate = rate
+        self._record_untold(epochs[:, :untold], seconds)
+        for data_loss, penalty, self.rate in epochs[:, untold:].T.tolist():
             self.epoch += 1
             self.done += self.per_epoch
-            self._end_epoch(*cost, seconds)
+            self._end_epoch(data_loss, penalty, seconds)
         self._time_slice(seconds / self.per_epoch)
         return True
 
-    def _record_untold(self, costs: list[tuple[float, float]], rates: np.ndarray, seconds: float) -> None:
+    def _record_untold(self, epochs: np.ndarray, seconds: float) -> None:
         """Record epochs at whose end there is nothing to measure and nobody to tell, all at once."""
-        data_losses, penalties = np.reshape(costs, (-1, 2)).T
-        columns = (data_losses + penalties, data_losses, penalties, rates, np.full(len(costs), seconds))
+        count = epochs.shape[1]
+        columns = (epochs[0] + epochs[1], *epochs, np.full(count, seconds))
         self.history.record_all({name: column.tolist() for name, column in zip(NUMBERS, columns, strict=True)})
-        self.epoch += len(costs)
-        self.done += len(costs) * self.per_epoch
+        self.epoch += count
+        self.done += count * self.per_epoch
 
     @property
     def _listened_to(self) -> bool:
@@ -395,10 +396,14 @@ class Training:
 
     def _time_slice(self, seconds: float) -> None:
         """Fix the length of the next crossing by what an update took; show how far the fit is."""
-        self._slice = max(1, int(min(SLICE_SECONDS, self._left) / max(seconds, 1e-9)))
+        self._slice = self._slice_of(seconds)
         for callback in self.callbacks:
             if isinstance(callback, hooks.Progress):
                 callback.on_progress(self, self.fraction)
+
+    def _slice_of(self, seconds: float) -> int:
+        """Return how many updates a crossing has time for, if one takes so many seconds."""
+        return max(1, int(min(SLICE_SECONDS, self._left) / max(seconds, 1e-9)))
 
     def _run_slice(self, order: np.ndarray, first: int, n: int, before: Snapshot) -> tuple[np.ndarray, np.ndarray]:
         """Cross to the engine for ``n`` updates, from update ``first`` of the epoch on."""
@@ -429,8 +434,8 @@ class Training:
         factor = check_number("training.rate_factor", self.rate_factor, low=0)
         return self.settings.learning_rate * self.settings.factors.of(self.done, n) * factor
 
-    def _costs(self, losses: np.ndarray, order: np.ndarray, penalties: np.ndarray) -> list[tuple[float, float]]:
-        """Return the cost of each of these epochs as it was met on the way: its mean loss and its mean penalty."""
+    def _costs(self, losses: np.ndarray, order: np.ndarray, penalties: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the mean loss and the mean penalty of each of these epochs, as they were met on the way."""
         n, weights = len(self.data), self.data.weights
         counts = np.ones((1, n)) if weights is None else weights[order].astype(np.float64).reshape(-1, n)
         if self.settings.penalty_by_batch:
@@ -440,14 +445,14 @@ class Training:
         if self.program.penalties:  # the mean over the samples, as that of the losses is
             shares = np.add.reduceat(counts, np.arange(0, n, self.batch_size), axis=1)
             penalty = (penalties.reshape(len(penalty), -1) * shares).sum(axis=1) / totals
-        return list(zip((data_loss / totals).tolist(), penalty.tolist(), strict=True))
+        return data_loss / totals, penalty
 
-    def _costs_by_batch(self, losses: Any, counts: Any, penalties: np.ndarray) -> list[tuple[float, float]]:
+    def _costs_by_batch(self, losses: Any, counts: Any, penalties: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the same where each batch has a J of its own: the mean of them, by their numbers of rows."""
         starts, n = np.arange(0, len(self.data), self.batch_size), len(self.data)
         weights, shares = np.add.reduceat(counts, starts, axis=1), np.diff(starts, append=n) / n
         means = np.add.reduceat(losses, starts, axis=1) / np.where(weights > 0, weights, 1)
-        return list(zip((means @ shares).tolist(), (penalties.reshape(len(means), -1) @ shares).tolist(), strict=True))
+        return means @ shares, penalties.reshape(len(means), -1) @ shares
 
     def _measured(self) -> dict[str, float]:
         """Return the metrics of the network as it is now, and the validation's."""
