@@ -91,6 +91,16 @@ def test_a_thousand_networks_in_all_languages(turn, tmp_path):
     compare(nets, exported.run_onnx(*parts(nets), tmp_path / "onnx"))
 
 
+def test_onnx_has_a_relu_before_each_activation_in_float64(tmp_path):
+    pytest.importorskip("onnxruntime")
+    X = np.array([[-1.0, 0.3, 0.7, 9.0], [0.5, np.nan, 2.0, -3.0]])
+    for name in ACTIVATIONS:
+        net = NeuralNetwork([ActivationLayer("relu"), ActivationLayer(name)], dtype="float64").build(4)
+        with np.errstate(invalid="ignore"):
+            expected = ACTIVATIONS[name]().forward(np.maximum(X, 0), np.empty_like(X))
+        np.testing.assert_allclose(*exported.run_onnx([net], [X], tmp_path), expected, rtol=1e-12, err_msg=name)
+
+
 def test_every_row_of_the_registries_can_be_exported():
     elementwise = set(ACTIVATIONS) - {"softmax"}
     assert set(expressions.EACH) == elementwise

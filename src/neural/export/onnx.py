@@ -79,6 +79,11 @@ def _attribute(name: str, value: float | int | bytes) -> bytes:
     return message((1, name), (kind + 1, value), (20, kind))
 
 
+def _clip(g: Graph, z: str, low: float, high: float) -> str:
+    """Add what Clip does: onnxruntime 1.32 fuses a Clip with a Relu before it, and does not load one in float64."""
+    return g.add("Min", g.add("Max", z, low), high)
+
+
 def _polynomial(g: Graph, coefficients: tuple[float, ...], t: str) -> str:
     total = g.add("Mul", t, coefficients[0])
     for c in coefficients[1:-1]:
@@ -87,14 +92,14 @@ def _polynomial(g: Graph, coefficients: tuple[float, ...], t: str) -> str:
 
 
 def _gelu(g: Graph, z: str) -> str:
-    t = g.add("Clip", g.add("Abs", z), 0.0, 40.0)
+    t = g.add("Min", g.add("Abs", z), 40.0)
     bell = g.add("Exp", g.add("Mul", g.add("Mul", t, t), -0.5))
     tail = g.add("Div", g.add("Mul", bell, _polynomial(g, HART_TOP, t)), _polynomial(g, HART_BOTTOM, t))
     return g.add("Sub", g.add("Relu", z), g.add("Mul", t, tail))
 
 
 def _gelu_tanh(g: Graph, z: str) -> str:
-    held = g.add("Clip", z, -40.0, 40.0)
+    held = _clip(g, z, -40.0, 40.0)
     slope = g.add("Add", g.add("Mul", g.add("Mul", held, held), 0.07135481627260025), 1.5957691216057308)
     return g.add("Mul", g.add("Max", z, -40.0), g.add("Sigmoid", g.add("Mul", slope, held)))
 
@@ -111,24 +116,25 @@ def _softplus(g: Graph, z: str) -> str:
 
 
 def _softsign(g: Graph, z: str) -> str:
-    held = g.add("Clip", z, -1e30, 1e30)
+    held = _clip(g, z, -1e30, 1e30)
     return g.add("Div", held, g.add("Add", g.add("Abs", held), 1.0))
 
 
 def _hard_swish(g: Graph, z: str) -> str:
-    share = g.add("Div", g.add("Clip", g.add("Add", z, 3.0), 0.0, 6.0), 6.0)
+    share = g.add("Div", _clip(g, g.add("Add", z, 3.0), 0.0, 6.0), 6.0)
     return g.add("Mul", g.add("Max", z, -3.0), share)
 
 
 def _smooth_clip(g: Graph, z: str) -> str:
-    held = g.add("Clip", z, -1e15, 1e15)
+    held = _clip(g, z, -1e15, 1e15)
     third = g.add("Div", held, 3.0)
     return g.add("Div", held, g.add("Sqrt", g.add("Add", g.add("Mul", third, third), 1.0)))
 
 
 # What there is no operator for, made of simpler ones: those without a row above and silu in both types, which
-# onnxruntime does not have, and others in float64.
+# onnxruntime does not have, and others in float64, where it does not load each Clip.
 COMPOSED: dict[str, Callable[..., str]] = {
+    "relu6": lambda g, z: _clip(g, z, 0.0, 6.0),
     "leaky_relu": lambda g, z, slope: g.add("Max", z, g.add("Mul", z, slope)),
     "elu": lambda g, z, alpha: _below(g, z, 1.0, alpha),
     "selu": lambda g, z: _below(g, z, 1.0507009873554805, 1.7580993408473769),
@@ -141,10 +147,8 @@ COMPOSED: dict[str, Callable[..., str]] = {
     "softsign": _softsign,
     "smooth_clip": _smooth_clip,
     "log": lambda g, z: g.add("Log", g.add("Max", z, TINY)),
-    "logit": lambda g, z: g.add(
-        "Log", g.add("Div", g.add("Clip", z, TINY, 1.0), g.add("Clip", g.add("Sub", 1.0, z), TINY, 1.0))
-    ),
-    "hard_sigmoid": lambda g, z: g.add("Clip", g.add("Add", g.add("Mul", z, 0.2), 0.5), 0.0, 1.0),
+    "logit": lambda g, z: g.add("Log", g.add("Div", _clip(g, z, TINY, 1.0), _clip(g, g.add("Sub", 1.0, z), TINY, 1.0))),
+    "hard_sigmoid": lambda g, z: _clip(g, g.add("Add", g.add("Mul", z, 0.2), 0.5), 0.0, 1.0),
 }
 
 
