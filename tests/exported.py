@@ -3,6 +3,7 @@
 import runpy
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from neural.export.plan import plan_of
 from neural.export.proof import in_float64, vectors_of
 from neural.layer import Mode
 from neural.layers import LAYERS
+from neural.logarithms import Log, Logit
 from neural.losses import LOSSES
 from tests.networks import PAIRS, block
 
@@ -90,12 +92,24 @@ def shares(net, X, outputs, expected):
     """Return the largest difference as a part of what is allowed, 1 being all of it.
 
     Allowed are 1e-6 of the largest of the expected outputs (which are sums, so that single ones may be near 0), 4 units
-    in the last place, or eight times the network's own rounding, seen by running it in float64; in float64 1e-12.
+    in the last place, or eight times the network's own rounding, seen by running it in float64; in float64 1e-12. A
+    last logarithm is steep near 0: then it is what it is taken of that may differ by so much, and each output by what
+    that makes of it.
     """
     assert outputs.shape == expected.shape
-    close = {"float32": 1e-6, "float64": 1e-12}[net.dtype.name] * np.abs(expected).max()
-    own = np.abs(NumpyEngine().predict(in_float64(net), X) - expected).max()
-    allowed = np.maximum(max(close, 8 * own), 4 * np.spacing(np.abs(expected)))
+    program, exact, sums = net.as_predicted(), in_float64(net), expected
+    *chain, (_, last) = program.chain
+    is_logarithm = isinstance(getattr(last, "function", None), Log | Logit)
+    if is_logarithm:
+        exact = replace(exact, chain=chain)
+        sums = NumpyEngine().predict(replace(program, chain=chain), X)
+    z = NumpyEngine().predict(exact, X)
+    close = {"float32": 1e-6, "float64": 1e-12}[net.dtype.name] * np.abs(sums).max()
+    allowed = max(close, 8 * np.abs(z - sums).max())
+    if is_logarithm:
+        low, middle, high = (last.function.forward(each, np.empty_like(z)) for each in (z - allowed, z, z + allowed))
+        allowed = np.maximum(middle - low, high - middle)
+    allowed = np.maximum(allowed, 4 * np.spacing(np.abs(expected)))
     share = np.abs(outputs.astype(np.float64) - expected) / allowed
     return np.inf if np.isnan(share).any() else float(share.max())
 

@@ -91,6 +91,14 @@ def test_a_thousand_networks_in_all_languages(turn, tmp_path):
     compare(nets, exported.run_onnx(*parts(nets), tmp_path / "onnx"))
 
 
+def test_a_steep_logarithm_may_differ_where_it_is_steep_alone():
+    net = NeuralNetwork([ActivationLayer("log")], dtype="float64").build(2)
+    z = np.array([[1e-9, 1.0]])
+    assert 0.5 < shares(net, z, np.log(z + 5e-13), np.log(z)) < 1
+    for too_far in ([5e-12, 0], [0, 5e-12], [1e-9, 0], [0, np.nan]):
+        assert not shares(net, z, np.log(z + too_far), np.log(z)) <= 1
+
+
 def test_onnx_has_a_relu_before_each_activation_in_float64(tmp_path):
     pytest.importorskip("onnxruntime")
     X = np.array([[-1.0, 0.3, 0.7, 9.0], [0.5, np.nan, 2.0, -3.0]])
