@@ -70,6 +70,15 @@ def test_a_scaling_comes_back_as_a_batch_norm(tmp_path):
     assert [type(layer) for layer in back.layers] == [BatchNorm, DenseLayer]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])  # where there is a Clip, or Max and Min
+def test_relu6_comes_back_as_it_was(dtype, tmp_path):
+    net = NeuralNetwork([DenseLayer(4, 5, "relu6"), DenseLayer(5, 1)], dtype=dtype, random_state=0).build()
+    net.params[:] *= 20
+    back = from_onnx(write(net, tmp_path / "a.onnx"))
+    close(back.predict(X4), net.predict(X4))
+    assert "relu6" in names_of(back)
+
+
 def graph(tmp_path, nodes, outputs=("y",), dtype=np.float32, **constants):
     """Write a graph with the input x (n, 4) by the package onnx, and return its path."""
     onnx = pytest.importorskip("onnx")
@@ -156,6 +165,8 @@ def test_a_way_round_and_a_product_that_is_used_twice(tmp_path):
     [
         ([("Conv", ["x", "W"], "y", {})], "Node 'y' of the ONNX graph: an ONNX operator must be one of .* Got 'Conv'"),
         ([("Clip", ["x", "low"], "y", {})], "the ONNX operator Clip must be from 0, or from 0 to 6. Got '0.5 to None'"),
+        ([("Max", ["x", "low"], "y", {})], "the ONNX operator Max must be of the chain and 0"),
+        ([("Min", ["x", "low"], "y", {})], "the ONNX operator Min must be of 6 and what is at least 0"),
         ([("HardSigmoid", ["x"], "y", {"alpha": 0.1})], "the ONNX operator HardSigmoid must be with"),
         ([("Softmax", ["x"], "y", {"axis": 0})], "axis of the ONNX operator Softmax must be -1 or 1"),
         ([("Gemm", ["W", "x"], "y", {})], "Gemm must be rows times a constant matrix"),

@@ -203,6 +203,20 @@ def _clip(chain: Chain, node: Node) -> None:
     chain.parts.append(Part(ActivationLayer(name)))
 
 
+def _max(chain: Chain, node: Node) -> None:
+    other = chain.other(node)
+    if isinstance(other, int) or np.any(other != 0):
+        raise ValueError(sentence("the ONNX operator Max", "of the chain and 0", node.inputs))
+    chain.parts.append(Part(ActivationLayer("relu")))
+
+
+def _min(chain: Chain, node: Node) -> None:
+    other, last = chain.other(node), chain.last(ActivationLayer)
+    if isinstance(other, int) or np.any(other != 6) or last is None or last.layer != ActivationLayer("relu"):
+        raise ValueError(sentence("the ONNX operator Min", "of 6 and what is at least 0 by Relu or Max", node.inputs))
+    chain.parts[-1] = Part(ActivationLayer("relu6"))
+
+
 def _named(kind: str) -> Callable[[Chain, Node], None]:
     """Return what reads an operator that is an activation with fixed numbers, as the export writes it."""
     rows = {name: fixed for name, (op, fixed, _) in written.EACH.items() if op == kind}
@@ -273,6 +287,8 @@ OPERATORS: dict[str, Callable[[Chain, Node], None]] = {
     "LayerNormalization": _layer_normalization,
     "LeakyRelu": _leaky_relu,
     "MatMul": _matmul,
+    "Max": _max,
+    "Min": _min,
     "Mul": _multiply,
     "PRelu": _prelu,
     "Reshape": _reshape,
