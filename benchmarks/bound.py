@@ -3,7 +3,8 @@
     python benchmarks/bound.py [docs/benchmarks/results.json]
 
 Compiles a loop of multiplications and additions within registers, for the widest vectors of this machine, and runs it
-on as many cores as the results had threads. Results from another machine say nothing.
+on as many cores as the results had threads. A second loop reads as many numbers as a wide network has weights, which is
+what predicting one row cannot do without. Results from another machine say nothing.
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ from pathlib import Path
 
 from goals import of_jax
 from results import ratio
-from workloads import WORKLOADS, Workload
+from workloads import ALL, WORKLOADS, Workload
 
 from neural import DenseLayer, NeuralNetwork
 from neural.core import CoreEngine
 
+ROW = "W6-row-W4"  # one row through a network that does not fit in a core's own cache
 LOOP = r"""
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #if defined(__AVX512F__)
 constexpr int BYTES = 64, SUMS = 24;
 #elif defined(__AVX__)
@@ -33,7 +36,28 @@ constexpr int BYTES = 32, SUMS = 12;
 constexpr int BYTES = 16, SUMS = 12;
 #endif
 typedef float Vector __attribute__((vector_size(BYTES)));
-int main(int count, char **) {
+
+// The least seconds in which this core reads n numbers that lie in its caches, if they fit.
+double reading(long n) {
+  auto *numbers = static_cast<Vector *>(std::aligned_alloc(4096, (n * sizeof(float) + 4095) / 4096 * 4096));
+  const long vectors = n * sizeof(float) / BYTES / 8 * 8;
+  for (long i = 0; i < vectors; i++) numbers[i] = Vector{} + float(i);
+  Vector sum[8] = {};
+  double best = 1e9;
+  for (int k = 0; k < 500; k++) {
+    const auto start = std::chrono::steady_clock::now();
+    for (long i = 0; i < vectors; i += 8)
+#pragma GCC unroll 8
+      for (int j = 0; j < 8; j++) sum[j] += numbers[i + j];
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    best = seconds < best ? seconds : best;
+  }
+  for (int j = 1; j < 8; j++) sum[0] += sum[j];
+  std::free(numbers);
+  return sum[0][0] > 0 ? best : 0;
+}
+
+int main(int count, char **given) {
   constexpr long ROUNDS = 1000000;
   Vector a = Vector{} + 0.5f * float(count), b = Vector{} + float(count), sum[SUMS] = {};
   double best = 0;
@@ -47,21 +71,22 @@ int main(int count, char **) {
     best = rate > best ? rate : best;
   }
   for (int i = 1; i < SUMS; i++) sum[0] += sum[i];
-  std::printf("%d %g %g\n", BYTES, best, double(sum[0][0]));
+  std::printf("%d %g %g %g\n", BYTES, best, count > 1 ? reading(std::atol(given[1])) : 0, double(sum[0][0]));
 }
 """
 
 
-def measure(threads: int) -> tuple[int, float]:
-    """Return the bytes of a vector, and the operations a second of so many cores at once."""
+def measure(threads: int, numbers: int = 0) -> tuple[int, float, float]:
+    """Return the bytes of a vector, the operations a second of so many cores, the seconds of reading ``numbers``."""
     with tempfile.TemporaryDirectory() as folder:
         source, program = Path(folder, "loop.cpp"), Path(folder, "loop")
         source.write_text(LOOP)
         options = ["-O3", "-march=native", "-ffp-contract=fast", "-std=c++17"]
         subprocess.run(["c++", *options, str(source), "-o", str(program)], check=True)
-        running = [subprocess.Popen(program, stdout=subprocess.PIPE, text=True) for _ in range(threads)]
+        command = [str(program), str(numbers)] if numbers else [str(program)]
+        running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(threads)]
         answers = [process.communicate()[0].split() for process in running]
-    return int(answers[0][0]), sum(float(rate) for _, rate, _ in answers)
+    return int(answers[0][0]), sum(float(rate) for _, rate, _, _ in answers), float(answers[0][2])
 
 
 def operations(workload: Workload) -> int:
@@ -85,7 +110,7 @@ def main(path: str) -> None:
         )
     rates = {}
     for threads in sorted({1, results["threads"]}):
-        size, rates[threads] = measure(threads)
+        size, rates[threads], _ = measure(threads)
         print(f"{threads} core{'s' * (threads > 1)}, vectors of {size} bytes: {rates[threads] / 1e9:.0f} GFLOP/s")
     print(f"Results of {results['date'][:10]} on {results['machine']['cpu']}")
     print("Shares are of JAX's time: of its least, for arithmetic alone, and the median of the rounds, for the core.\n")
@@ -102,6 +127,11 @@ def main(path: str) -> None:
         ours = ratio(result, "neural-core", "jax")
         row = name, threads, f"{least * 1e3:.3g}", f"{share:.2f}", of_jax(name), f"{ours:.2f}"
         print(f"| {' | '.join(map(str, row))} |")
+    for result in results["workloads"]:
+        if result["name"] == ROW:
+            weights, calls = sum(a * b for a, b in pairwise(WORKLOADS["W4-sgd"].widths)), ALL[ROW].calls
+            least, took = measure(1, weights)[2], min(result["tools"]["neural-core"]["seconds"]) / calls
+            print(f"\n{ROW}: to read its weights takes {least * 1e6:.0f} µs, the core at least {took * 1e6:.0f} µs")
 
 
 if __name__ == "__main__":
