@@ -381,14 +381,18 @@ def test_operations_of_a_row_and_threads_of_a_step(monkeypatch):
 
 
 def test_bounds_stand_beside_the_goals(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(bound, "measure", lambda threads: (64, threads * 1e9))
+    monkeypatch.setattr(bound, "measure", lambda threads, numbers=0: (64, threads * 1e9, numbers / 1e11))
     run = {"size": "full", "threads": 2, "date": "2026-01-01T00:00:00", "machine": {"cpu": "any"}}
     path = tmp_path / "results.json"
     found = result(name="W2", neural_core=(0.1, [0.22, 0.33]), jax=(0.1, [0.44, 0.44]))
-    path.write_text(json.dumps({**run, "workloads": [found]}))
+    row = {**result(name="W6-row-W4", neural_core=(0.1, [0.02, 0.03])), "task": "predict"}
+    path.write_text(json.dumps({**run, "workloads": [row, found]}))
     bound.main(str(path))
     # 2 (3 (125 + 625 + 25) - 125) operations a row, 500 rows, 100 epochs, 1e9 a second: half of JAX's least
-    assert capsys.readouterr().out.splitlines()[-1] == "| W2 | 1 | 220 | 0.50 | 0.2 | 0.62 |"
+    *_, table, _, read = capsys.readouterr().out.splitlines()
+    assert table == "| W2 | 1 | 220 | 0.50 | 0.2 | 0.62 |"
+    # 784 1024 + 1024 1024 + 1024 10 weights, 1e11 a second; 500 calls in 0.02 s
+    assert read == "W6-row-W4: to read its weights takes 19 µs, the core at least 40 µs"
     path.write_text(json.dumps({**run, "size": "quick", "workloads": []}))
     with pytest.raises(SystemExit, match="must hold a full run"):
         bound.main(str(path))
