@@ -6,10 +6,20 @@ import pickle
 import numpy as np
 import pytest
 
-from neural import Callback, Checkpoint, EarlyStopping, History, ModelFileError, ReduceOnPlateau
+from neural import (
+    Callback,
+    Checkpoint,
+    DenseLayer,
+    EarlyStopping,
+    History,
+    Layer,
+    ModelFileError,
+    NeuralNetwork,
+    ReduceOnPlateau,
+)
 from neural.callbacks import Progress
 from neural.updates import Updates
-from tests.small_network import LABELS, X, fit, network
+from tests.small_network import LABELS, X, first_crossing, fit, network
 
 
 def test_hooks_are_called_in_order():
@@ -266,13 +276,32 @@ def test_a_time_limit_where_many_epochs_are_run_at_once(monkeypatch):
             return self.now
 
     monkeypatch.setattr("neural.training.time", Running())
-    monkeypatch.setattr("neural.training.SLOW", (0.01, 0.0))  # few updates at first
+    first_crossing(monkeypatch, 30)
     net, twin = network(), network()
     history = fit(net, 500, time_limit=100)
     assert 0 < len(history) < 500
     assert "time limit" in history.stopped
     assert fit(twin, len(history)) == history
     assert net.params.tobytes() == twin.params.tobytes()
+
+
+def test_a_layer_of_ones_own_may_be_slow_when_time_is_limited(monkeypatch):
+    """Nothing is known of it before its first updates, so they are few."""
+    clock = Clock()
+
+    class Slow(Layer):
+        def forward(self, x, own, mode):
+            clock.now += 1
+            return x * 1.0, None
+
+        def backward(self, dy, cache, own, grads):
+            return dy
+
+    monkeypatch.setattr("neural.training.time", clock)
+    net = NeuralNetwork([Slow(), DenseLayer(4, 1)], "mse", random_state=0)
+    history = net.fit(X, X[:, 0], 400, 1e-3, None, time_limit=35, verbose=0)
+    assert 35 <= len(history) <= 40
+    assert "time limit" in history.stopped
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,19 @@ def test_a_way_round_and_a_product_that_is_used_twice(tmp_path):
         ([("Conv", ["x", "W"], "y", {})], "Node 'y' of the ONNX graph: an ONNX operator must be one of .* Got 'Conv'"),
         ([("Clip", ["x", "low"], "y", {})], "the ONNX operator Clip must be from 0, or from 0 to 6. Got '0.5 to None'"),
         ([("Max", ["x", "low"], "y", {})], "the ONNX operator Max must be of the chain and 0"),
+        ([("Max", ["x", "zeros"], "y", {})], "the ONNX operator Max must be of the chain and 0"),
+        ([("Max", ["x", "zero", "low"], "y", {})], "the ONNX operator Max must be of the chain and 0"),
         ([("Min", ["x", "low"], "y", {})], "the ONNX operator Min must be of 6 and what is at least 0"),
+        ([("Relu", ["x"], "r", {}), ("Min", ["r", "six", "low"], "y", {})], "the ONNX operator Min must be of 6"),
+        (
+            [
+                ("Relu", ["x"], "r", {}),
+                ("Identity", ["r"], "i", {}),
+                ("Min", ["i", "six"], "m", {}),
+                ("Add", ["m", "r"], "y", {}),  # as it was before Min
+            ],
+            "the ONNX operator Min must be of 6 and what is at least 0",
+        ),
         ([("HardSigmoid", ["x"], "y", {"alpha": 0.1})], "the ONNX operator HardSigmoid must be with"),
         ([("Softmax", ["x"], "y", {"axis": 0})], "axis of the ONNX operator Softmax must be -1 or 1"),
         ([("Gemm", ["W", "x"], "y", {})], "Gemm must be rows times a constant matrix"),
@@ -184,7 +196,8 @@ def test_a_way_round_and_a_product_that_is_used_twice(tmp_path):
 )
 def test_what_cannot_come_from_onnx_is_named(nodes, words, tmp_path):
     (weights,) = f32(W)
-    more = {"W": weights, "low": np.float32(0.5), "bad": weights * np.nan, "table": np.ones((2, 4), np.float32)}
+    more = {"zero": np.float32(0), "six": np.float32(6), "zeros": np.zeros(4, np.float32)}
+    more |= {"W": weights, "low": np.float32(0.5), "bad": weights * np.nan, "table": np.ones((2, 4), np.float32)}
     path = graph(tmp_path, nodes, **more, vector=np.ones(4, np.float32), pairs=np.array([-1, 2, 2]))
     if nodes[0][0] == "Tanh":  # the second node alone leads to the output
         assert from_onnx(path).layers[0].activation_name == "relu"

@@ -22,7 +22,7 @@ from neural import (
 from neural.optimizers import OPTIMIZERS
 from neural.parameters import row_length
 from neural.schedules import SCHEDULES, Schedule
-from tests.small_network import LABELS, X, fit, network
+from tests.small_network import LABELS, X, first_crossing, fit, network
 
 RNG = np.random.default_rng(1)
 
@@ -344,8 +344,9 @@ class Jump(Schedule):
 
 
 @pytest.mark.parametrize("engine", ["auto", "numpy"])
-def test_an_update_that_went_too_far_is_undone_though_it_ended_a_crossing(engine):
+def test_an_update_that_went_too_far_is_undone_though_it_ended_a_crossing(engine, monkeypatch):
     ends = []
+    first_crossing(monkeypatch, 28)
     for callbacks in ((), (type("Each", (Callback,), {"on_batch_end": lambda self, training: None}),)):
         net = NeuralNetwork([DenseLayer(4, 8, "relu"), DenseLayer(8, 1)], "mse", random_state=0, engine=engine)
         settings = {"epochs": 9, "learning_rate": 0.01, "batch_size": 10, "schedule": Jump(), "callbacks": callbacks}

@@ -24,6 +24,7 @@ from neural import (
     stream,
 )
 from neural.windows import Stream, window_order
+from tests.small_network import first_crossing
 
 N, K = 500, 4
 rng = np.random.default_rng(5)
@@ -262,7 +263,7 @@ def test_a_fit_goes_on_to_the_same_bits(every, stops, tmp_path):
 def test_slices_change_no_bit_of_a_fit_that_goes_on(tmp_path, monkeypatch):
     straight, rows = network(), rows_of(100, LABELS, WEIGHTS)
     history = fit(straight, rows, callbacks=StopsAt())
-    monkeypatch.setattr("neural.training.SLOW", (0.08, 0.0))  # three updates at first
+    first_crossing(monkeypatch, 3)
     with pytest.raises(Stop):
         fit(network(), rows, callbacks=StopsAt(45), checkpoint=tmp_path / "run", every=0.3)
     monkeypatch.undo()

@@ -46,6 +46,7 @@ else:
 
 ENGINES = ("auto", "numpy", "core")
 FLOPS_FOR_THREADS = 4e6  # of a step, below which a second thread does not pay for its barriers
+SLOW_UPDATE, SLOW_FLOP = 1e-4, 1e-10  # seconds of an update and of each of its flops, on a slow machine
 FEW_UPDATES = 8  # in a call: for fewer it hardly pays to make threads
 FEW_ROWS = 64  # predicted by one thread without asking whether a second would pay
 CONSTANTS = 8  # numbers of an update; as in core.hpp
@@ -241,6 +242,16 @@ def describe(program: Program) -> list[tuple[Any, ...]]:
     return [tuple(vars(stage).values()) for stage in stages]  # in the order of the fields
 
 
+def flops(program: Program, batch: int) -> float:
+    """Return about how many multiplications and additions an update with so many rows takes: six for each weight.
+
+    Two on the way forward, two for its gradient and two for that of what it multiplies.
+    """
+    members = {number: getattr(layer, "members", 1) for number, layer in reversed(program.chain)}
+    sizes = [members[p.layer] * p.shape[0] * p.shape[1] for p in program.places if p.name == "weights"]
+    return 6.0 * batch * sum(sizes)
+
+
 def groups_of(layer: ensembles.MeanOfMembers) -> int:
     """Return in how many groups its activation takes a row: softmax is of each member alone."""
     return layer.members if isinstance(layer.function, activations.Softmax) else 1
@@ -286,11 +297,14 @@ class CoreEngine(NumpyEngine):
             )
         return self._native[1]
 
+    def update_seconds(self, program: Program, batch: int) -> float:
+        return SLOW_UPDATE + SLOW_FLOP * flops(program, batch)
+
     def _threads_for(self, program: Program, batch: int, updates: int = FEW_UPDATES) -> int:
         """Return how many threads pay for batches of this size, so many of them; no result depends on it."""
-        flops = program.flops(batch) * min(updates / FEW_UPDATES, 1)
+        work = flops(program, batch) * min(updates / FEW_UPDATES, 1)
         enough = float(os.environ.get("NEURAL_FLOPS_FOR_THREADS", FLOPS_FOR_THREADS))
-        return 1 if flops < enough else min(self.most or n_threads(), MOST_THREADS)
+        return 1 if work < enough else min(self.most or n_threads(), MOST_THREADS)
 
     def _given(self, program: Program, data: Data, batch: int, updates: int = FEW_UPDATES) -> dict[str, Any]:
         labels = data.y.ndim == 1

@@ -6,7 +6,6 @@ neither epochs nor class labels. core.py has the compiled one, and chooses.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -51,15 +50,6 @@ class Program:
     @property
     def dtype(self) -> np.dtype:
         return self.params.dtype
-
-    def flops(self, batch: int) -> float:
-        """Return about how many multiplications and additions an update with so many rows takes: six for each weight.
-
-        Two on the way forward, two for its gradient and two for that of what it multiplies.
-        """
-        members = {number: getattr(layer, "members", 1) for number, layer in reversed(self.chain)}
-        sizes = [members[p.layer] * math.prod(p.shape) for p in self.places if p.name == "weights"]
-        return 6.0 * batch * sum(sizes)
 
     def rate_of(self, place: Place) -> float:
         """Return what the learning rate is multiplied by for a parameter; 0 where it is not trained."""
@@ -304,6 +294,10 @@ class NumpyEngine:
             _threadpool_limits()  # or EngineUnavailable, before anything is touched
         self.n_threads = n_threads
         self._work: Workspace | None = None  # of the program that is being trained
+
+    def update_seconds(self, program: Program, batch: int) -> float:
+        """Return what to count on for an update before one has been timed: much, as a layer may be anybody's."""
+        return 1 / 128
 
     def orders(self, seed: int, first: int, count: int, n: int) -> np.ndarray:
         """Return the orders in which ``count`` epochs, from number ``first`` on, visit ``n`` rows: (count * n,)."""

@@ -255,7 +255,7 @@ class Factors:
     array([1. , 0.5])
     """
 
-    AHEAD = 1024  # of them are asked for at once
+    AHEAD = 32  # of them are asked for at once
 
     def __init__(self, schedule: Schedule, steps: int, per_epoch: int) -> None:
         self.schedule, self.steps, self.per_epoch = schedule, steps, per_epoch

@@ -31,10 +31,9 @@ if TYPE_CHECKING:
     from neural.metrics import Metric
 
 SLICE_SECONDS = 0.25  # aimed at for one crossing to the engine, so that progress and Ctrl-C stay prompt
-SLOW = 1e-4, 1e-10  # seconds of an update and of each multiplication or addition, before the first crossing tells
 NUMBERS = hooks.ALWAYS
 RISEN = 1000  # times the first cost: no training, though still finite
-MANY_ROWS = 2**16  # of all epochs in one crossing: more than their megabyte would be new pages in each fit
+MANY_ROWS = 2**20  # of all epochs in one crossing: their order and their losses take 16 bytes each
 
 
 @dataclass(repr=False, eq=False)
@@ -211,7 +210,7 @@ class Training:
     def run(self) -> hooks.History:
         """Run all epochs; the history so far is on the network whatever happens."""
         self.network.history_, self._started = self.history, time.perf_counter()
-        self._slice = self._slice_of(SLOW[0] + SLOW[1] * self.program.flops(self.batch_size))
+        self._slice = self._slice_of(self.engine.update_seconds(self.program, self.batch_size))
         self._call("on_train_begin")
         try:
             self._updates.begin(self.settings.average, self.per_epoch * self.epochs, self.per_epoch)

@@ -203,16 +203,21 @@ def _clip(chain: Chain, node: Node) -> None:
     chain.parts.append(Part(ActivationLayer(name)))
 
 
+def _is_with(chain: Chain, node: Node, number: float) -> bool:
+    """Return whether an operator is of the chain and this number, and of nothing else."""
+    other = chain.other(node) if len(node.inputs) == 2 else 0
+    return not isinstance(other, int) and other.size == 1 and other.item() == number
+
+
 def _max(chain: Chain, node: Node) -> None:
-    other = chain.other(node)
-    if isinstance(other, int) or np.any(other != 0):
+    if not _is_with(chain, node, 0):
         raise ValueError(sentence("the ONNX operator Max", "of the chain and 0", node.inputs))
     chain.parts.append(Part(ActivationLayer("relu")))
 
 
 def _min(chain: Chain, node: Node) -> None:
-    other, last = chain.other(node), chain.last(ActivationLayer)
-    if isinstance(other, int) or np.any(other != 6) or last is None or last.layer != ActivationLayer("relu"):
+    last = chain.last(ActivationLayer)
+    if not _is_with(chain, node, 6) or last is None or last.layer != ActivationLayer("relu"):
         raise ValueError(sentence("the ONNX operator Min", "of 6 and what is at least 0 by Relu or Max", node.inputs))
     chain.parts[-1] = Part(ActivationLayer("relu6"))
 
@@ -260,18 +265,21 @@ def _prelu(chain: Chain, node: Node) -> None:
 
 
 def _nothing(chain: Chain, node: Node) -> None:
-    """Nothing happens to rows."""
+    """Nothing happens to rows; who takes them now shares them with whoever else took them before."""
+    chain.uses[node.output] += chain.uses[chain.x] - 1
 
 
 def _reshape(chain: Chain, node: Node) -> None:
     shape = chain.constant(node, 1).tolist()
     if len(shape) != 2:
         raise ValueError(sentence("the ONNX operator Reshape", "to rows, two sizes", shape))
+    _nothing(chain, node)
 
 
 def _flatten(chain: Chain, node: Node) -> None:
     if node.attributes.get("axis", 1) != 1:
         raise ValueError(sentence("axis of the ONNX operator Flatten", "1", node.attributes["axis"]))
+    _nothing(chain, node)
 
 
 OPERATORS: dict[str, Callable[[Chain, Node], None]] = {
