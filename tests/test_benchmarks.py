@@ -381,7 +381,7 @@ def test_operations_of_a_row_and_threads_of_a_step(monkeypatch):
 
 
 def test_bounds_stand_beside_the_goals(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(bound, "measure", lambda threads, numbers=0: (64, threads * 1e9, numbers / 1e11))
+    monkeypatch.setattr(bound, "measure", lambda threads, numbers: (64, threads * 1e9, numbers / 1e11))
     run = {"size": "full", "threads": 2, "date": "2026-01-01T00:00:00", "machine": {"cpu": "any"}}
     path = tmp_path / "results.json"
     found = result(name="W2", neural_core=(0.1, [0.22, 0.33]), jax=(0.1, [0.44, 0.44]))
